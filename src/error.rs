@@ -1,0 +1,118 @@
+//! What a user is told when something fails: what failed, why, and what to change.
+//!
+//! One plain value for the whole crate. It knows no other room; each room says in its own words what
+//! failed, and `cli` alone turns the kind into an exit code. Distinctions that only the program needs
+//! (a handshake that may be retried, a lease that is dead) stay as types of the room that makes them.
+
+use std::fmt;
+
+/// The result of everything that can fail in front of a user.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Who has to act, and therefore the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request itself cannot be carried out as it stands: a key, a unit, an expression, a size.
+    Refused,
+    /// Slurm refused, or could not be asked.
+    Slurm,
+    /// Workers failed to come, or were lost beyond what a run can bear.
+    Workers,
+    /// The machine refused: a file, a directory, a port.
+    System,
+    /// A signal asked for the end; the number is the signal's.
+    Interrupted(i32),
+    /// A defect of squall.
+    Internal,
+}
+
+/// A failure as it is shown: `error:`, `cause:`, `hint:`.
+///
+/// ```
+/// use squall::{Error, ErrorKind};
+/// let error = Error::new(ErrorKind::Refused, "invalid memory `2Q`")
+///     .cause("unknown unit `Q`")
+///     .hint("write memory as Slurm does: 512M, 2G");
+/// assert_eq!(
+///     error.to_string(),
+///     "error: invalid memory `2Q`\ncause: unknown unit `Q`\nhint: write memory as Slurm does: 512M, 2G"
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    what: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Error {
+    /// A failure described by a lower-case fragment without a full stop.
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Error { kind, what: what.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Shorthand for [`ErrorKind::Refused`].
+    pub fn refused(what: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Refused, what)
+    }
+
+    /// Shorthand for [`ErrorKind::System`], with the operating system's words as the cause.
+    pub fn system(what: impl Into<String>, cause: &std::io::Error) -> Self {
+        Error::new(ErrorKind::System, what).cause(cause.to_string())
+    }
+
+    /// Adds why it failed, outermost first. May span lines; Slurm's words go in verbatim.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Adds what to change and where.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Who has to act.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What failed, without causes and hints.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        labelled(f, "error", &self.what)?;
+        for cause in &self.causes {
+            f.write_str("\n")?;
+            labelled(f, "cause", cause)?;
+        }
+        for hint in &self.hints {
+            f.write_str("\n")?;
+            labelled(f, "hint", hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Writes `label: text`, further lines indented below the text's first.
+fn labelled(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    write!(f, "{label}: ")?;
+    for (index, line) in text.trim_end().lines().enumerate() {
+        if index > 0 {
+            write!(f, "\n{:width$}", "", width = label.len() + 2)?;
+        }
+        f.write_str(line)?;
+    }
+    Ok(())
+}
