@@ -1,1 +1,193 @@
-//! (room `event`)
+//! What can be told about a run, as data, and who may listen.
+//!
+//! The driver tells; terminal, log and tests are receivers. A receiver can slow nothing down that it
+//! should not: it is called on the driver's thread and must return at once.
+
+use serde::{Deserialize, Serialize};
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A moment, counted from the start of the run. Never a wall time, so nothing depends on clocks agreeing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Timestamp(pub Duration);
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+    fn add(self, elapsed: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(elapsed))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = Duration;
+    /// Zero where `earlier` is in fact later.
+    fn sub(self, earlier: Timestamp) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RunEvent {
+    /// The driver is there; `directory` is the run directory, where there is one.
+    Opened {
+        /// The run's id.
+        run: String,
+        /// `threads`, `processes` or `slurm`.
+        cluster: String,
+        /// How many workers were asked for.
+        workers: u32,
+        /// Compute threads of each worker.
+        cores: u32,
+        /// Where the run's files are.
+        directory: Option<String>,
+    },
+    /// Slurm accepted a submission.
+    Submitted {
+        /// Slurm's id of the job, or of the job array.
+        job: String,
+        /// How many workers it brings.
+        workers: u32,
+    },
+    /// Slurm says something new of a job.
+    Job {
+        /// `ARRAY_INDEX` or the plain job id.
+        job: String,
+        /// Slurm's state, in Slurm's words.
+        state: String,
+        /// Slurm's reason, in Slurm's words; empty where there is none.
+        reason: String,
+    },
+    /// A worker registered and may be given leases.
+    Registered {
+        /// The worker's number, in the order of registration.
+        worker: u64,
+        /// `ARRAY_INDEX`, the plain job id, or the process id.
+        job: String,
+        /// The host it runs on.
+        host: String,
+        /// Its compute threads.
+        threads: u32,
+        /// Which compiled form of the kernels it uses.
+        kernel: String,
+        /// Seconds from its process's start to its registration.
+        start_seconds: f64,
+    },
+    /// A worker left when asked to, with everything handed in.
+    Left {
+        /// The worker's number.
+        worker: u64,
+    },
+    /// A worker is gone, and what it held waits again.
+    Lost {
+        /// The worker's number.
+        worker: u64,
+        /// What is known of the cause.
+        cause: String,
+        /// How many leases it held.
+        leases: u64,
+    },
+    /// A stage began.
+    Stage {
+        /// The stage's number.
+        stage: u64,
+        /// Its tasks.
+        tasks: u64,
+        /// Its chunks, the user's unit.
+        chunks: u64,
+        /// Its array elements.
+        elements: u64,
+    },
+    /// A range of tasks was given to a worker.
+    Leased {
+        /// The lease's id.
+        lease: u64,
+        /// The worker's number.
+        worker: u64,
+        /// The first task.
+        first: u64,
+        /// One past the last task.
+        end: u64,
+    },
+    /// A worker answered a lease.
+    Answered {
+        /// The lease's id.
+        lease: u64,
+        /// The worker's number.
+        worker: u64,
+        /// How many of its tasks are finished.
+        finished: u64,
+        /// Whether the answer counts: its lease was still alive.
+        counted: bool,
+    },
+    /// Work was done; told for every answer that counts.
+    Progress {
+        /// The stage's number.
+        stage: u64,
+        /// Tasks done.
+        done: u64,
+        /// Tasks in all.
+        tasks: u64,
+        /// Elements done.
+        elements: u64,
+    },
+    /// A stage is done.
+    StageDone {
+        /// The stage's number.
+        stage: u64,
+    },
+    /// The end began.
+    Closing {
+        /// Why.
+        cause: String,
+    },
+    /// Something the user should read; may be Slurm's own words.
+    Notice {
+        /// The text.
+        text: String,
+    },
+    /// The end: where the time went.
+    Closed(Receipt),
+}
+
+/// Where the time of a run went. Seconds, bytes, counts.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Receipt {
+    /// From asking Slurm to its job id.
+    pub submit_seconds: f64,
+    /// From the job id to the first worker's process start.
+    pub queue_seconds: f64,
+    /// From that process start until enough workers had registered.
+    pub start_seconds: f64,
+    /// From the first lease to the last answer.
+    pub compute_seconds: f64,
+    /// From the beginning of the end to the end.
+    pub close_seconds: f64,
+    /// In all.
+    pub wall_seconds: f64,
+    /// Array elements processed.
+    pub elements: u64,
+    /// The largest resident memory that a worker reported.
+    pub worker_peak_bytes: u64,
+    /// Workers that registered.
+    pub workers: u64,
+    /// Workers that were lost.
+    pub lost: u64,
+}
+
+/// A receiver of what happens to a run.
+pub trait Monitor: Send {
+    /// Takes note of `event`, which happened at `at`.
+    fn receive(&mut self, at: Timestamp, event: &RunEvent);
+}
+
+/// Several receivers are one.
+impl Monitor for Vec<Box<dyn Monitor>> {
+    fn receive(&mut self, at: Timestamp, event: &RunEvent) {
+        for monitor in self {
+            monitor.receive(at, event);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The scheduler in a simulated world: seeded workers that are slow, lost, stopped or drained, and a network
+//! that delays, repeats and delivers late. A checker, separate from the scheduler, counts every task.
+//!
+//! `SQUALL_SEED=N cargo test --lib simulation` replays one seed; a failing seed is printed.
+
+use super::*;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand_distr::{Distribution, LogNormal};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+/// Microseconds until a silent worker is taken for lost.
+const SILENCE: u64 = 60_000_000;
+
+/// What travels or is due, in the order of time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Happening {
+    ToDriver(WorkerId, LeaseId, u64),
+    ConnectionLost(WorkerId),
+    ToWorker(WorkerId, Order),
+    /// The worker may have finished what it computes; the number tells stale ones apart.
+    Computed(WorkerId, u64),
+    NewWorker,
+    DrainOne,
+    Tick,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Lease(LeaseId, u64, u64),
+    Yield(LeaseId),
+    Dismiss,
+}
+
+struct SimulatedWorker {
+    /// Microseconds a task.
+    pace: u64,
+    leases: VecDeque<(LeaseId, u64, u64)>,
+    started: u64,
+    generation: u64,
+    /// Stopped ones neither compute nor answer, and their connection stays for `SILENCE`.
+    stopped: bool,
+}
+
+struct World {
+    rng: StdRng,
+    now: u64,
+    sequence: u64,
+    agenda: BinaryHeap<Reverse<(u64, u64, Happening)>>,
+    scheduler: Scheduler,
+    workers: BTreeMap<WorkerId, SimulatedWorker>,
+    next_worker: u64,
+    fault_rate: f64,
+    checker: Checker,
+}
+
+/// Knows only what was leased and what was accepted.
+#[derive(Default)]
+struct Checker {
+    leased: BTreeMap<LeaseId, Range<u64>>,
+    counted: Vec<bool>,
+    stage_done: bool,
+    closed: bool,
+    twins: u64,
+    dropped: u64,
+}
+
+impl Checker {
+    fn leased(&mut self, lease: LeaseId, tasks: &Range<u64>) {
+        assert!(!self.closed && !self.stage_done, "leased after the end");
+        assert!(tasks.start < tasks.end && tasks.end <= self.counted.len() as u64);
+        self.twins += u64::from(self.leased.values().any(|other| other == tasks));
+        assert!(self.leased.insert(lease, tasks.clone()).is_none(), "{lease:?} was used before");
+    }
+
+    fn accepted(&mut self, lease: LeaseId, finished: u64) {
+        let start = self.leased[&lease].start;
+        for task in start..start + finished {
+            let counted = &mut self.counted[task as usize];
+            assert!(!std::mem::replace(counted, true), "task {task} is counted twice");
+        }
+    }
+
+    fn done(&mut self) {
+        assert!(self.counted.iter().all(|&counted| counted), "done, but not every task is counted");
+        self.stage_done = true;
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let minimum = rng.random_range(1..4);
+        let fault_rate = [0.0, 0.02, 0.2][rng.random_range(0..3)];
+        let mut world = World {
+            rng,
+            now: 0,
+            sequence: 0,
+            agenda: BinaryHeap::new(),
+            scheduler: Scheduler::new(minimum),
+            workers: BTreeMap::new(),
+            next_worker: 0,
+            fault_rate,
+            checker: Checker::default(),
+        };
+        for _ in 0..world.rng.random_range(minimum..minimum + 6) {
+            world.later(Happening::NewWorker);
+        }
+        if fault_rate > 0.0 {
+            world.later(Happening::DrainOne);
+        }
+        world
+    }
+
+    fn at(&mut self, delay: u64, happening: Happening) {
+        self.sequence += 1;
+        self.agenda.push(Reverse((self.now + delay, self.sequence, happening)));
+    }
+
+    /// After a delay of the network: mostly below a millisecond, at times seconds.
+    fn later(&mut self, happening: Happening) {
+        let delay = LogNormal::new(6.0, 1.5).expect("valid").sample(&mut self.rng);
+        self.at(delay as u64, happening);
+    }
+
+    fn fault(&mut self) -> bool {
+        self.fault_rate > 0.0 && self.rng.random_bool(self.fault_rate)
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = Timestamp(Duration::from_micros(self.now));
+        let mut effects = Vec::new();
+        let finished = if let Event::Answered { finished, .. } = event { finished } else { 0 };
+        self.scheduler.handle(now, event, &mut effects);
+        self.scheduler.check_invariants();
+        for effect in effects {
+            match effect {
+                Effect::Lease { worker, lease, tasks } => {
+                    self.checker.leased(lease, &tasks);
+                    self.later(Happening::ToWorker(worker, Order::Lease(lease, tasks.start, tasks.end)));
+                }
+                Effect::Yield { worker, lease } => {
+                    self.later(Happening::ToWorker(worker, Order::Yield(lease)));
+                }
+                Effect::Dismiss { worker } => self.later(Happening::ToWorker(worker, Order::Dismiss)),
+                Effect::Accept { lease } => self.checker.accepted(lease, finished),
+                Effect::Drop { .. } => self.checker.dropped += 1,
+                Effect::Done => self.checker.done(),
+            }
+        }
+        if let Some(deadline) = self.scheduler.next_deadline() {
+            assert!(deadline > now, "the deadline {deadline:?} has not moved at {now:?}");
+            let delay = (deadline - now).as_micros() as u64;
+            self.at(delay + 1, Happening::Tick);
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::NewWorker => self.new_worker(),
+            Happening::ToDriver(worker, lease, finished) => {
+                self.tell(Event::Answered { worker, lease, finished });
+            }
+            Happening::ConnectionLost(worker) => {
+                self.tell(Event::Lost { worker });
+                self.later(Happening::NewWorker);
+            }
+            Happening::Computed(worker, generation) => self.computed(worker, generation),
+            Happening::ToWorker(worker, order) => self.ordered(worker, order),
+            Happening::DrainOne => {
+                let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
+                if !ids.is_empty() {
+                    let worker = ids[self.rng.random_range(0..ids.len())];
+                    self.tell(Event::Drain { worker });
+                    self.later(Happening::NewWorker);
+                }
+            }
+            Happening::Tick => self.tell(Event::Tick),
+        }
+    }
+
+    fn new_worker(&mut self) {
+        let id = WorkerId(self.next_worker);
+        self.next_worker += 1;
+        let pace = self.rng.random_range(200..20_000);
+        let worker = SimulatedWorker {
+            pace,
+            leases: VecDeque::new(),
+            started: self.now,
+            generation: 0,
+            stopped: false,
+        };
+        self.workers.insert(id, worker);
+        let threads = self.rng.random_range(1..5);
+        self.tell(Event::Registered { worker: id, threads });
+    }
+
+    fn ordered(&mut self, id: WorkerId, order: Order) {
+        let fault = self.fault();
+        let half = self.rng.random_bool(0.5);
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if worker.stopped {
+            return;
+        }
+        match order {
+            Order::Dismiss => drop(self.workers.remove(&id)),
+            Order::Lease(lease, start, end) => {
+                worker.leases.push_back((lease, start, end));
+                if worker.leases.len() == 1 {
+                    self.compute_next(id);
+                }
+                if fault && half {
+                    self.workers.get_mut(&id).expect("there").stopped = true;
+                    self.at(SILENCE, Happening::ConnectionLost(id));
+                } else if fault {
+                    self.crash(id);
+                }
+            }
+            Order::Yield(lease) => {
+                let Some(position) = worker.leases.iter().position(|held| held.0 == lease) else { return };
+                let (_, start, end) = worker.leases.remove(position).expect("just found");
+                let computed = if position == 0 { (self.now - worker.started) / worker.pace } else { 0 };
+                self.answer(id, lease, computed.min(end - start));
+                if position == 0 {
+                    self.compute_next(id);
+                }
+            }
+        }
+    }
+
+    /// The process is gone; its last answers may still arrive, before or after the loss is known.
+    fn crash(&mut self, id: WorkerId) {
+        let worker = self.workers.remove(&id).expect("there");
+        if let Some(&(lease, start, end)) = worker.leases.front() {
+            let finished = self.rng.random_range(0..=end - start);
+            self.answer(id, lease, finished);
+        }
+        self.later(Happening::ConnectionLost(id));
+    }
+
+    fn compute_next(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id).expect("there");
+        worker.generation += 1;
+        worker.started = self.now;
+        let Some(&(_, start, end)) = worker.leases.front() else { return };
+        let (delay, generation) = ((end - start) * worker.pace, worker.generation);
+        self.at(delay, Happening::Computed(id, generation));
+    }
+
+    fn computed(&mut self, id: WorkerId, generation: u64) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if worker.stopped || worker.generation != generation {
+            return;
+        }
+        let (lease, start, end) = worker.leases.pop_front().expect("it computed something");
+        self.answer(id, lease, end - start);
+        self.compute_next(id);
+    }
+
+    fn answer(&mut self, worker: WorkerId, lease: LeaseId, finished: u64) {
+        self.later(Happening::ToDriver(worker, lease, finished));
+        if self.fault() {
+            self.later(Happening::ToDriver(worker, lease, finished));
+        }
+    }
+
+    /// Runs one stage to its end. Every run ends: the number of happenings is bounded.
+    fn stage(&mut self, tasks: u64) {
+        self.checker.counted = vec![false; tasks as usize];
+        self.checker.leased.clear();
+        self.checker.stage_done = false;
+        self.tell(Event::Begin { tasks });
+        for _ in 0..200_000 {
+            if self.checker.stage_done {
+                return;
+            }
+            let Reverse((now, _, happening)) = self.agenda.pop().expect("nothing will ever happen again");
+            self.now = now;
+            self.happen(happening);
+        }
+        panic!("the stage does not end");
+    }
+}
+
+/// Simulates one seed; returns the twins and the dropped answers, so that the test can tell it saw some.
+fn simulate(seed: u64) -> (u64, u64) {
+    let mut world = World::new(seed);
+    for _ in 0..world.rng.random_range(1..3) {
+        let tasks = world.rng.random_range(1..400);
+        world.stage(tasks);
+    }
+    world.checker.closed = true;
+    world.tell(Event::Close);
+    world.tell(Event::Tick);
+    (world.checker.twins, world.checker.dropped)
+}
+
+#[test]
+fn every_task_is_counted_once_and_every_run_ends() {
+    let seeds = match std::env::var("SQUALL_SEED") {
+        Ok(seed) => seed.parse().map(|seed: u64| seed..seed + 1).expect("SQUALL_SEED is a number"),
+        Err(_) => 0..10_000,
+    };
+    let (mut twins, mut dropped) = (0, 0);
+    let many = seeds.end - seeds.start > 1;
+    for seed in seeds {
+        let seen = std::panic::catch_unwind(|| simulate(seed));
+        let (more_twins, more_dropped) = seen.unwrap_or_else(|_| panic!("SQUALL_SEED={seed} fails"));
+        twins += more_twins;
+        dropped += more_dropped;
+    }
+    assert!(!many || (twins > 1000 && dropped > 1000), "too few faults: {twins} twins, {dropped} dropped");
+}
