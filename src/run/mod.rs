@@ -1,1 +1,305 @@
-//! (room `run`)
+//! The run directory: everything about one run, in one place that only its user can enter.
+//!
+//! The only room that knows file names in it. A worker needs this one path to start, `reap` needs it to find
+//! what a dead driver left, and it is what a bug report consists of. Every file appears whole or not at all:
+//! it is written under another name and renamed, because workers read over network file systems.
+
+mod id;
+mod owner;
+mod submission;
+
+pub use id::RunId;
+pub use owner::{Owner, Process};
+pub use submission::Submission;
+
+use crate::error::{Error, Result};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// How many ended runs are kept before the oldest are removed.
+pub const KEPT_RUNS: usize = 20;
+
+/// The directory of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDirectory {
+    id: RunId,
+    path: PathBuf,
+}
+
+impl RunDirectory {
+    /// Makes the directory of a new run below `base`, and `base` where it is missing.
+    pub fn create(base: &Path, id: RunId) -> Result<RunDirectory> {
+        let base = std::path::absolute(base).map_err(|error| unwritable(base, &error))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&base)
+            .map_err(|error| unwritable(&base, &error))?;
+        let path = base.join(id.as_str());
+        let run = RunDirectory { id, path };
+        for directory in [run.path.clone(), run.log_directory()] {
+            DirBuilder::new()
+                .mode(0o700)
+                .create(&directory)
+                .map_err(|error| unwritable(&directory, &error))?;
+        }
+        let mode =
+            fs::metadata(&run.path).map_err(|error| unwritable(&run.path, &error))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let path = run.path.display();
+            let refusal = Error::refused(format!("the run directory `{path}` is open to others"));
+            return Err(refusal
+                .cause(format!("its file system made it with mode {:o} instead of 700", mode & 0o777))
+                .hint("set run.directory to a place on a file system that keeps permissions"));
+        }
+        Ok(run)
+    }
+
+    /// The directory of a run that exists.
+    pub fn open(path: &Path) -> Result<RunDirectory> {
+        let absolute = std::path::absolute(path).map_err(|error| missing(path, &error))?;
+        let id = absolute.file_name().and_then(|name| name.to_str()).and_then(|name| RunId::parse(name).ok());
+        let id = id.ok_or_else(|| Error::refused(format!("`{}` is not a run directory", path.display())))?;
+        fs::metadata(&absolute).map_err(|error| missing(path, &error))?;
+        Ok(RunDirectory { id, path: absolute })
+    }
+
+    /// The runs below `base`, the oldest first.
+    pub fn list(base: &Path) -> Vec<RunDirectory> {
+        let Ok(entries) = fs::read_dir(base) else { return Vec::new() };
+        let mut runs: Vec<(SystemTime, RunDirectory)> = entries
+            .filter_map(|entry| {
+                let run = RunDirectory::open(&entry.ok()?.path()).ok()?;
+                let began = fs::metadata(run.path.join(OWNER)).and_then(|owner| owner.modified());
+                Some((began.unwrap_or(SystemTime::UNIX_EPOCH), run))
+            })
+            .collect();
+        runs.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
+        runs.into_iter().map(|(_, run)| run).collect()
+    }
+
+    /// Removes the oldest ended runs below `base`, all but [`KEPT_RUNS`].
+    pub fn prune(base: &Path) {
+        let ended: Vec<RunDirectory> =
+            RunDirectory::list(base).into_iter().filter(|run| run.is_ended()).collect();
+        for run in ended.iter().take(ended.len().saturating_sub(KEPT_RUNS)) {
+            // A run that cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(&run.path);
+        }
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// Where it is, from the root.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the logs of the run's jobs go unless the user says otherwise.
+    pub fn log_directory(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// Puts a copy of the worker program here, so that a rebuild while jobs wait changes nothing.
+    pub fn keep_program(&self, program: &Path) -> Result<PathBuf> {
+        let kept = self.path.join("squall");
+        let failed = |error| {
+            Error::system(format!("cannot copy the worker program `{}`", program.display()), &error)
+                .hint("set cluster.program to the path of the program that workers run")
+        };
+        fs::copy(program, &kept).map_err(failed)?;
+        fs::set_permissions(&kept, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        Ok(kept)
+    }
+
+    /// Writes the keys that let workers in.
+    pub fn write_key(&self, text: &str) -> Result<()> {
+        self.write(KEY, text.as_bytes())
+    }
+
+    /// The keys that let a worker in.
+    pub fn key(&self) -> Result<String> {
+        self.read(KEY)
+    }
+
+    /// Writes where the driver can be reached, one address a line.
+    pub fn write_addresses(&self, lines: &[String]) -> Result<()> {
+        self.write(ADDRESSES, (lines.join("\n") + "\n").as_bytes())
+    }
+
+    /// Where the driver can be reached.
+    pub fn addresses(&self) -> Result<Vec<String>> {
+        Ok(self.read(ADDRESSES)?.lines().map(str::to_owned).collect())
+    }
+
+    /// Writes who drives the run.
+    pub fn write_owner(&self, owner: &Owner) -> Result<()> {
+        self.write(OWNER, &json(owner))
+    }
+
+    /// Who drives or drove the run.
+    pub fn owner(&self) -> Result<Owner> {
+        self.parse(OWNER)
+    }
+
+    /// Writes how long a worker looks for its driver, in seconds.
+    pub fn write_death_timeout(&self, seconds: u64) -> Result<()> {
+        self.write(DEATH_TIMEOUT, seconds.to_string().as_bytes())
+    }
+
+    /// How long a worker looks for its driver, in seconds.
+    pub fn death_timeout(&self) -> Result<u64> {
+        self.parse(DEATH_TIMEOUT)
+    }
+
+    /// Writes the resolved settings.
+    pub fn write_settings(&self, toml: &str) -> Result<()> {
+        self.write("settings.toml", toml.as_bytes())
+    }
+
+    /// Writes the plan as text, for people.
+    pub fn write_plan(&self, text: &str) -> Result<()> {
+        self.write("plan.txt", text.as_bytes())
+    }
+
+    /// The file that the run's events are appended to.
+    pub fn create_events(&self) -> Result<File> {
+        let path = self.path.join("events.jsonl");
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| unwritable(&path, &error))
+    }
+
+    /// Writes the script of a submission; returns its path.
+    pub fn write_script(&self, submission: u32, text: &str) -> Result<PathBuf> {
+        let name = format!("job-{submission}.sh");
+        self.write(&name, text.as_bytes())?;
+        Ok(self.path.join(name))
+    }
+
+    /// Writes what is known of a submission.
+    pub fn write_submission(&self, submission: &Submission) -> Result<()> {
+        self.write(&format!("submission-{}.json", submission.number), &json(submission))
+    }
+
+    /// The run's submissions, in their order.
+    pub fn submissions(&self) -> Vec<Submission> {
+        (0..).map_while(|number| self.parse(&format!("submission-{number}.json")).ok()).collect()
+    }
+
+    /// Notes that the run is over and has left nothing behind.
+    pub fn mark_ended(&self) -> Result<()> {
+        self.write(ENDED, b"")
+    }
+
+    /// Whether the run is over and has left nothing behind.
+    pub fn is_ended(&self) -> bool {
+        self.path.join(ENDED).exists()
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let (path, partial) = (self.path.join(name), self.path.join(format!(".{name}.partial")));
+        write_whole(&partial, bytes)
+            .and_then(|()| fs::rename(&partial, &path))
+            .map_err(|error| unwritable(&path, &error))
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        let path = self.path.join(name);
+        fs::read_to_string(&path).map_err(|error| missing(&path, &error))
+    }
+
+    fn parse<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
+        serde_json::from_str(&self.read(name)?).map_err(|error| {
+            Error::refused(format!("`{}` is damaged", self.path.join(name).display()))
+                .cause(error.to_string())
+        })
+    }
+}
+
+const KEY: &str = "key.pem";
+const ADDRESSES: &str = "addresses";
+const OWNER: &str = "owner.json";
+const DEATH_TIMEOUT: &str = "death_timeout";
+const ENDED: &str = "ended";
+
+fn json<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).expect("plain data is written without fail")
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::system(format!("cannot write `{}`", path.display()), error)
+        .hint("set run.directory to a place that can be written, and that workers can read")
+}
+
+fn missing(path: &Path, error: &io::Error) -> Error {
+    Error::system(format!("cannot read `{}`", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> (tempfile::TempDir, RunDirectory) {
+        let base = tempfile::tempdir().expect("a directory");
+        let run = RunDirectory::create(&base.path().join("runs"), RunId::generate()).expect("created");
+        (base, run)
+    }
+
+    #[test]
+    fn only_the_user_can_enter_and_read_the_key() {
+        let (_base, run) = run();
+        run.write_key("secret").expect("written");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(run.path()), 0o700);
+        assert_eq!(mode(&run.path().join("key.pem")), 0o600);
+        assert_eq!(run.key().expect("read"), "secret");
+    }
+
+    #[test]
+    fn a_run_is_found_again_by_its_path_and_in_the_list() {
+        let (base, run) = run();
+        assert_eq!(RunDirectory::open(run.path()).expect("opened"), run);
+        assert_eq!(RunDirectory::list(&base.path().join("runs")), [run]);
+    }
+
+    #[test]
+    fn submissions_are_read_back_in_order() {
+        let (_base, run) = run();
+        let submissions: Vec<Submission> =
+            (0..3).map(|number| Submission::planned(number, "sq", 2)).collect();
+        for submission in &submissions {
+            run.write_submission(submission).expect("written");
+        }
+        assert_eq!(run.submissions(), submissions);
+    }
+
+    #[test]
+    fn ended_runs_beyond_the_last_20_are_removed_and_others_stay() {
+        let (base, alive) = run();
+        let base = base.path().join("runs");
+        for _ in 0..KEPT_RUNS + 3 {
+            let run = RunDirectory::create(&base, RunId::generate()).expect("created");
+            run.mark_ended().expect("marked");
+        }
+        RunDirectory::prune(&base);
+        let left = RunDirectory::list(&base);
+        assert_eq!(left.len(), KEPT_RUNS + 1);
+        assert!(left.contains(&alive));
+    }
+}

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// Disjoint, non-empty, non-adjacent ranges in ascending order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RangeSet {
+pub(super) struct RangeSet {
     /// First task -> one past the last.
     ranges: BTreeMap<u64, u64>,
     len: u64,
@@ -13,19 +13,19 @@ pub struct RangeSet {
 
 impl RangeSet {
     /// The set of one range.
-    pub fn of(range: Range<u64>) -> Self {
+    pub(super) fn of(range: Range<u64>) -> Self {
         let mut set = RangeSet::default();
         set.insert(range);
         set
     }
 
     /// How many tasks are in the set.
-    pub fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.len
     }
 
     /// Whether no task is in the set.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
@@ -33,7 +33,7 @@ impl RangeSet {
     ///
     /// # Panics
     /// If a task is in the set already: it would be counted twice.
-    pub fn insert(&mut self, range: Range<u64>) {
+    pub(super) fn insert(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;
         }
@@ -53,7 +53,7 @@ impl RangeSet {
     }
 
     /// Takes out up to `most` tasks, the lowest contiguous ones.
-    pub fn take_first(&mut self, most: u64) -> Option<Range<u64>> {
+    pub(super) fn take_first(&mut self, most: u64) -> Option<Range<u64>> {
         let (start, end) = self.ranges.pop_first()?;
         let cut = end.min(start.saturating_add(most.max(1)));
         if cut < end {

@@ -1,0 +1,38 @@
+//! What is known of one call of `sbatch`: enough to find and end its jobs later, whoever asks.
+
+use serde::{Deserialize, Serialize};
+
+/// One call of `sbatch`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Counted from 0 within the run.
+    pub number: u32,
+    /// The name of its jobs.
+    pub name: String,
+    /// How many workers it asks for.
+    pub workers: u32,
+    /// The command line of `sbatch`.
+    pub arguments: Vec<String>,
+    /// Slurm's id of the job or job array, once Slurm has said one.
+    pub job: Option<u64>,
+    /// What `sbatch` printed on standard output.
+    pub stdout: String,
+    /// What `sbatch` printed on standard error.
+    pub stderr: String,
+}
+
+impl Submission {
+    /// One that is about to be made. It is written before `sbatch` is called, so that its jobs can be found
+    /// by name whatever happens next.
+    pub fn planned(number: u32, name: impl Into<String>, workers: u32) -> Submission {
+        Submission {
+            number,
+            name: name.into(),
+            workers,
+            arguments: Vec::new(),
+            job: None,
+            stdout: String::new(),
+            stderr: String::new(),
+        }
+    }
+}
