@@ -1,1 +1,143 @@
-//! (room `launch`)
+//! Starting, watching and ending workers: as threads of this process, as processes, as Slurm jobs.
+//!
+//! A launcher is an actor: it takes orders and makes reports, so that a slow `sbatch` or a hanging controller
+//! never holds up the driver. What it starts is named by a key, the same that a worker's registration yields.
+//! What workers compute is not known here.
+
+mod process;
+mod program;
+mod slurm;
+mod threads;
+
+pub use process::ProcessLauncher;
+pub use program::{Program, work};
+pub use slurm::SlurmLauncher;
+pub use threads::ThreadsLauncher;
+
+use crate::error::Error;
+use crate::protocol::{Registration, Stream};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// How long the end of workers may take, whatever Slurm does.
+pub const END_BUDGET: Duration = Duration::from_secs(10);
+
+/// What a launched worker is called: `ARRAY_INDEX` or the plain job id, or the process id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(pub String);
+
+impl Key {
+    /// The key of the worker that says this of itself.
+    pub fn of(registration: &Registration) -> Key {
+        Key(match registration.job {
+            Some((job, Some(index))) => format!("{job}_{index}"),
+            Some((job, None)) => job.to_string(),
+            None => registration.process.to_string(),
+        })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a launcher is told to do.
+#[derive(Debug)]
+pub enum Order {
+    /// Look once at what was started, and report what is new.
+    Look,
+    /// End everything but what has left or ended by itself, within [`END_BUDGET`]. Then report
+    /// [`Report::Gone`] and nothing more.
+    End {
+        /// The workers that have left by themselves.
+        left: BTreeSet<Key>,
+    },
+}
+
+/// What a launcher reports.
+pub enum Report {
+    /// Slurm accepted a submission of these workers, or they were started.
+    Started {
+        /// The name of the whole: Slurm's job id of the array, say.
+        job: String,
+        /// One for each worker.
+        keys: Vec<Key>,
+    },
+    /// Something is new of one worker.
+    State(State),
+    /// A connection to a worker that needs no network.
+    Stream(Box<dyn Stream>),
+    /// Something the user should read, such as `sbatch`'s own words while it waits.
+    Notice(String),
+    /// The workers cannot be started.
+    Failed(Error),
+    /// Everything is ended, or what is left must be cancelled by hand with this line.
+    Gone(Option<String>),
+}
+
+/// How far a launched worker is, as the system sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It waits to be started.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It has ended and will not come back.
+    Ended,
+}
+
+/// Something new of one worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Which.
+    pub key: Key,
+    /// How far it is.
+    pub phase: Phase,
+    /// The system's word for it.
+    pub word: String,
+    /// The system's reason, empty where there is none.
+    pub reason: String,
+    /// The last lines of its log, where it has ended.
+    pub log: String,
+}
+
+/// Where reports go. Unbounded: there are a few for each worker, and the driver always reads.
+pub type Reports = UnboundedSender<Report>;
+/// Where orders come from. Unbounded: the driver gives few.
+pub type Orders = UnboundedReceiver<Order>;
+
+/// Starts, watches and ends workers.
+pub trait Launcher: Send {
+    /// Starts the workers at once, then takes orders until the end of everything is reported.
+    fn run(self: Box<Self>, orders: Orders, reports: Reports) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Whether workers come over a network, so that the driver must listen.
+    fn is_networked(&self) -> bool {
+        true
+    }
+}
+
+/// The last lines of a log, for a message.
+fn tail(path: &std::path::Path) -> String {
+    const LINES: usize = 10;
+    const BYTES: u64 = 8192;
+    use std::io::{Read, Seek, SeekFrom};
+    let Ok(mut file) = std::fs::File::open(path) else { return String::new() };
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut bytes = Vec::new();
+    let read = file
+        .seek(SeekFrom::Start(length.saturating_sub(BYTES)))
+        .and_then(|_| file.take(BYTES).read_to_end(&mut bytes));
+    if read.is_err() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}

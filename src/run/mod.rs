@@ -9,10 +9,11 @@ mod owner;
 mod submission;
 
 pub use id::RunId;
-pub use owner::{Owner, Process};
+pub use owner::{Owner, Process, host};
 pub use submission::Submission;
 
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -21,6 +22,17 @@ use std::time::SystemTime;
 
 /// How many ended runs are kept before the oldest are removed.
 pub const KEPT_RUNS: usize = 20;
+
+/// What a worker needs to know of the run's settings before it has found the driver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerFacts {
+    /// Its compute threads.
+    pub cores: u32,
+    /// How long it looks for its driver, in seconds.
+    pub death_timeout_seconds: u64,
+    /// The name of the run's jobs.
+    pub job_name: String,
+}
 
 /// The directory of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,14 +160,14 @@ impl RunDirectory {
         self.parse(OWNER)
     }
 
-    /// Writes how long a worker looks for its driver, in seconds.
-    pub fn write_death_timeout(&self, seconds: u64) -> Result<()> {
-        self.write(DEATH_TIMEOUT, seconds.to_string().as_bytes())
+    /// Writes what the run's workers need to know of its settings.
+    pub fn write_worker(&self, worker: &WorkerFacts) -> Result<()> {
+        self.write(WORKER, &json(worker))
     }
 
-    /// How long a worker looks for its driver, in seconds.
-    pub fn death_timeout(&self) -> Result<u64> {
-        self.parse(DEATH_TIMEOUT)
+    /// What the run's workers need to know of its settings.
+    pub fn worker(&self) -> Result<WorkerFacts> {
+        self.parse(WORKER)
     }
 
     /// Writes the resolved settings.
@@ -229,7 +241,7 @@ impl RunDirectory {
 const KEY: &str = "key.pem";
 const ADDRESSES: &str = "addresses";
 const OWNER: &str = "owner.json";
-const DEATH_TIMEOUT: &str = "death_timeout";
+const WORKER: &str = "worker.json";
 const ENDED: &str = "ended";
 
 fn json<T: serde::Serialize>(value: &T) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::slurm::specification::{JobSpecification, MemoryOption};
-use crate::slurm::{JobId, JobIdentity};
+use crate::slurm::JobIdentity;
 
 /// The arguments of `sbatch` for one submission: an array with those indices, or a plain job.
 pub fn sbatch_arguments(
@@ -72,11 +72,11 @@ pub(crate) fn scancel_by_name(name: &str, user: &str) -> Vec<OsString> {
     ["--quiet".to_owned(), format!("--user={user}"), format!("--name={name}")].map(OsString::from).to_vec()
 }
 
-/// `scancel` for what has not started yet of a job array.
-pub(crate) fn scancel_pending(array_job_id: JobId) -> Vec<OsString> {
-    ["--quiet".to_owned(), "--state=PENDING".to_owned(), array_job_id.to_string()]
-        .map(OsString::from)
-        .to_vec()
+/// `scancel` for the user's jobs of one name that have not started yet.
+pub(crate) fn scancel_pending(name: &str, user: &str) -> Vec<OsString> {
+    let mut arguments = scancel_by_name(name, user);
+    arguments.push("--state=PENDING".into());
+    arguments
 }
 
 /// The line a person types to cancel the same: by name if there is one, else by ids.

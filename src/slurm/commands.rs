@@ -99,9 +99,9 @@ impl Commands {
         by_ids.and(by_name).map_err(|error| error.hint(format!("type `{}`", scancel_line(ids, name))))
     }
 
-    /// Cancels what has not started yet of a job array.
-    pub async fn cancel_pending(&self, array_job_id: JobId, timeout: Duration) -> Result<()> {
-        self.query("scancel", &scancel_pending(array_job_id), timeout).await.map(|_| ())
+    /// Cancels the user's jobs of one name that have not started yet.
+    pub async fn cancel_pending(&self, name: &str, timeout: Duration) -> Result<()> {
+        self.query("scancel", &scancel_pending(name, &user()), timeout).await.map(|_| ())
     }
 
     /// What the site's configuration says.

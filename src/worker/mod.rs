@@ -1,1 +1,155 @@
-//! (room `worker`)
+//! A worker: finds its driver, registers, computes leases, and leaves in order whatever happens.
+//!
+//! The tokio thread talks; the compute threads of `execute` compute, at lower priority, so that no amount of
+//! work silences the heartbeat. A worker trusts nobody to end it: without its driver it goes by itself, and
+//! takes the jobs of its run that are still pending with it.
+
+mod compute;
+mod connect;
+mod session;
+
+use crate::execute::Pool;
+use crate::protocol::address::Candidate;
+use crate::protocol::{Registration, Stream};
+use compute::LeaseQueue;
+use session::{Ended, Session};
+use std::future::Future;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+
+/// How long an address may refuse before the driver is taken for gone.
+const REFUSED: Duration = Duration::from_secs(5);
+/// How long to wait between attempts to reach the driver.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What a worker is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// The host it runs on.
+    pub host: String,
+    /// Slurm's identity of its job, as in [`Registration::job`].
+    pub job: Option<(u64, Option<u32>)>,
+    /// Its compute threads.
+    pub threads: u32,
+    /// How long it looks for its driver.
+    pub death_timeout: Duration,
+    /// When its process started.
+    pub started: Instant,
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The driver asked it to leave.
+    Dismissed,
+    /// It was asked to end by someone else, and handed in what it had if it could.
+    Terminated,
+    /// It lost its driver, or never found it.
+    Orphaned(String),
+    /// It could not go on.
+    Failed(String),
+}
+
+/// A worker, with its compute threads.
+pub struct Worker {
+    configuration: Configuration,
+    queue: LeaseQueue,
+    kernel: String,
+    /// Requests to end, with the reason.
+    terminations: mpsc::Receiver<String>,
+}
+
+impl Worker {
+    /// Starts the compute threads. `terminations` carries requests to end from outside, such as signals.
+    pub fn new(configuration: Configuration, pool: Pool, terminations: mpsc::Receiver<String>) -> Worker {
+        let kernel = pool.kernel().to_owned();
+        Worker { configuration, queue: LeaseQueue::start(pool), kernel, terminations }
+    }
+
+    /// Works over one stream until it ends.
+    pub async fn serve(&mut self, stream: Box<dyn Stream>) -> Ending {
+        match self.session(stream).await {
+            Ended::Over(ending) => ending,
+            Ended::Lost { cause, .. } => Ending::Orphaned(cause),
+        }
+    }
+
+    /// Finds the driver at one of `candidates` and works for it; finds it again when the connection breaks.
+    /// What was held then is dropped: the driver has given it to others.
+    pub async fn run(&mut self, connector: &TlsConnector, candidates: Vec<Candidate>) -> Ending {
+        let mut candidates = candidates;
+        let mut deadline = self.configuration.started + self.configuration.death_timeout;
+        loop {
+            let search = Search { candidates: &candidates, deadline };
+            let found = tokio::select! {
+                found = search.driver(connector) => found,
+                _ = self.terminations.recv() => return Ending::Terminated,
+            };
+            let (candidate, stream) = match found {
+                Ok(found) => found,
+                Err(cause) => return Ending::Orphaned(cause),
+            };
+            match self.session(stream).await {
+                Ended::Over(ending) => return ending,
+                Ended::Lost { heard, .. } => deadline = heard + self.configuration.death_timeout,
+            }
+            candidates = vec![candidate];
+        }
+    }
+
+    fn session(&mut self, stream: Box<dyn Stream>) -> impl Future<Output = Ended> {
+        let configuration = &self.configuration;
+        let registration = Registration {
+            host: configuration.host.clone(),
+            process: std::process::id(),
+            job: configuration.job,
+            threads: configuration.threads,
+            kernel: self.kernel.clone(),
+            age_milliseconds: configuration.started.elapsed().as_millis() as u64,
+        };
+        let silence = configuration.death_timeout;
+        Session::new(&mut self.queue, &mut self.terminations, silence).run(stream, registration)
+    }
+}
+
+/// The search for a driver.
+struct Search<'a> {
+    candidates: &'a [Candidate],
+    deadline: Instant,
+}
+
+impl Search<'_> {
+    /// Tries until one proves to be the driver, all refuse for [`REFUSED`], or the deadline comes.
+    async fn driver(
+        &self,
+        connector: &TlsConnector,
+    ) -> Result<(Candidate, Box<dyn Stream>), String> {
+        let mut refused_since: Option<Instant> = None;
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let attempt = tokio::time::timeout(left, connect::first(connector, self.candidates));
+            let cause = match attempt.await {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(failure)) => {
+                    refused_since = failure.refused.then(|| refused_since.unwrap_or_else(Instant::now));
+                    failure.cause
+                }
+                Err(_) => "no answer".to_owned(),
+            };
+            let refused = refused_since.is_some_and(|since| since.elapsed() >= REFUSED);
+            if refused || Instant::now() + AGAIN >= self.deadline {
+                return Err(cause);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// The most memory this process has had resident, in bytes (`VmHWM` of proc(5)); 0 where it is not told.
+pub(crate) fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
+}

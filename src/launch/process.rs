@@ -1,0 +1,121 @@
+//! Workers as processes of this machine, over loopback, with the same program, keys and messages as on Slurm.
+
+use crate::error::Error;
+use crate::launch::{Key, Launcher, Order, Orders, Phase, Program, Report, Reports, State, tail};
+use crate::run::RunDirectory;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long workers that were dismissed may take to end by themselves.
+const LEAVE: Duration = Duration::from_secs(1);
+/// How long a worker that is told to end may take before it is killed.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Which worker ended, how, and where its log is.
+type Exit = (Key, io::Result<ExitStatus>, PathBuf);
+
+/// Starts workers as processes.
+pub struct ProcessLauncher {
+    run: RunDirectory,
+    program: Program,
+    workers: u32,
+}
+
+impl ProcessLauncher {
+    /// A launcher of so many workers that run `program` for `run`.
+    pub fn new(run: RunDirectory, program: Program, workers: u32) -> ProcessLauncher {
+        ProcessLauncher { run, program, workers }
+    }
+
+    fn spawn(&self, number: u32) -> io::Result<(Child, PathBuf)> {
+        let path = self.run.log_directory().join(format!("worker-{number}.log"));
+        let log = File::create(&path)?;
+        let child = Command::new(&self.program.0)
+            .arg("worker")
+            .arg(self.run.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // A Ctrl-C in the terminal is the driver's to handle.
+            .process_group(0)
+            .spawn()?;
+        Ok((child, path))
+    }
+
+    fn spawn_all(&self) -> Result<Vec<(Child, PathBuf)>, Error> {
+        let spawned: io::Result<Vec<_>> = (0..self.workers).map(|number| self.spawn(number)).collect();
+        spawned.map_err(|error| {
+            Error::system(format!("cannot start the worker program `{}`", self.program.0.display()), &error)
+        })
+    }
+}
+
+impl Launcher for ProcessLauncher {
+    fn run(self: Box<Self>, mut orders: Orders, reports: Reports) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let children = match self.spawn_all() {
+                Ok(children) => children,
+                Err(error) => {
+                    let _ = reports.send(Report::Failed(error));
+                    Vec::new()
+                }
+            };
+            let mut running = BTreeMap::new();
+            let mut exits = JoinSet::new();
+            for (mut child, log) in children {
+                let id = child.id().expect("a child that was not waited for has an id");
+                let key = Key(id.to_string());
+                running.insert(key.clone(), Pid::from_raw(id as i32));
+                exits.spawn(async move { (key, child.wait().await, log) });
+            }
+            let keys = running.keys().cloned().collect();
+            let _ = reports.send(Report::Started { job: "local processes".to_owned(), keys });
+            loop {
+                tokio::select! {
+                    Some(Ok((key, status, log))) = exits.join_next() => {
+                        running.remove(&key);
+                        let word = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+                        let reason = String::new();
+                        let state = State { key, phase: Phase::Ended, word, reason, log: tail(&log) };
+                        let _ = reports.send(Report::State(state));
+                    }
+                    order = orders.recv() => match order {
+                        Some(Order::Look) => {}
+                        Some(Order::End { .. }) | None => break,
+                    },
+                }
+            }
+            end(running, exits).await;
+            let _ = reports.send(Report::Gone(None));
+        })
+    }
+}
+
+/// Waits for those that leave by themselves; asks, then kills, the others.
+async fn end(mut running: BTreeMap<Key, Pid>, mut exits: JoinSet<Exit>) {
+    for (signal, grace) in [(None, LEAVE), (Some(Signal::SIGTERM), GRACE), (Some(Signal::SIGKILL), GRACE)] {
+        for &process in running.values() {
+            // One that has just ended is not there to be told.
+            let _ = signal.map(|signal| kill(process, signal));
+        }
+        let all = async {
+            while let Some(exit) = exits.join_next().await {
+                exit.map(|(key, ..)| running.remove(&key)).ok();
+            }
+        };
+        if timeout(grace, all).await.is_ok() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The program that a worker is: what it reads from the run directory, and how it ends.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::execute::Pool;
+use crate::protocol::address::{self, Candidate};
+use crate::protocol::tls;
+use crate::run::RunDirectory;
+use crate::slurm::{Allocation, Commands};
+use crate::worker::{Configuration, Ending, Worker};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// How long an orphan tries to cancel its pending siblings.
+const CANCEL_SIBLINGS: Duration = Duration::from_secs(30);
+
+/// The program that workers run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program(pub PathBuf);
+
+/// Works for the run in `directory` until the driver needs nothing more, or is lost. Returns how it ended.
+pub fn work(directory: &Path, started: Instant) -> Result<Ending> {
+    let run = RunDirectory::open(directory)?;
+    let facts = run.worker()?;
+    let connector = tls::connector(&run.key()?).map_err(|error| damaged(&run, "key", &error.to_string()))?;
+    let offered = run.addresses()?.iter().map(|line| line.parse()).collect::<std::result::Result<Vec<_>, _>>();
+    let offered: Vec<Candidate> = offered.map_err(|error| damaged(&run, "addresses", &error))?;
+    let candidates = address::order(offered, &address::interfaces());
+    let allocation = Allocation::from_environment();
+    let job = allocation.as_ref().map(|allocation| {
+        let identity = allocation.identity();
+        (identity.job_id.0, identity.array_index)
+    });
+    let configuration = Configuration {
+        host: crate::run::host(),
+        job,
+        threads: facts.cores,
+        death_timeout: Duration::from_secs(facts.death_timeout_seconds),
+        started,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::system("cannot start a worker", &error))?;
+    runtime.block_on(async {
+        let pool = Pool::new(facts.cores as usize);
+        let mut worker = Worker::new(configuration, pool, terminations()?);
+        let ending = worker.run(&connector, candidates).await;
+        if let (Ending::Orphaned(_), Some(_)) = (&ending, allocation) {
+            // Without this each pending sibling would start, find no driver either, and hold its node.
+            let cancelled = Commands::new().cancel_pending(&facts.job_name, CANCEL_SIBLINGS).await;
+            cancelled.map_err(|error| error.hint("cancel the pending jobs of this name yourself"))?;
+        }
+        Ok(ending)
+    })
+}
+
+/// Requests to end: the signals that Slurm and people send.
+fn terminations() -> Result<mpsc::Receiver<String>> {
+    let (terminate, terminations) = mpsc::channel(4);
+    let kinds = [
+        (SignalKind::terminate(), "TERM"),
+        (SignalKind::interrupt(), "INT"),
+        (SignalKind::hangup(), "HUP"),
+    ];
+    for (kind, name) in kinds {
+        let mut signals = signal(kind).map_err(|error| Error::system("cannot listen to signals", &error))?;
+        let terminate = terminate.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() && terminate.send(format!("signal {name}")).await.is_ok() {}
+        });
+    }
+    Ok(terminations)
+}
+
+fn damaged(run: &RunDirectory, what: &str, cause: &str) -> Error {
+    let path = run.path().display();
+    Error::new(ErrorKind::System, format!("the {what} in `{path}` cannot be used")).cause(cause)
+}

@@ -1,0 +1,371 @@
+//! Workers as Slurm jobs: submitted as an array, watched with one `squeue` for all, ended with one `scancel`.
+//!
+//! Scripts are rendered and checked before anything is submitted. What is known of a submission is on disk
+//! before `sbatch` is called, so that its jobs can be found by name whatever happens next.
+
+use crate::error::{Error, Result};
+use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
+use crate::run::{RunDirectory, Submission};
+use crate::slurm::{
+    Commands, JobIdentity, JobRecord, JobSpecification, JobState, SubmitError, SubmitStyle, Submitted, render,
+    sbatch_arguments, scancel_line,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::future::Future;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
+const CANCEL_SHARE: Duration = Duration::from_secs(4);
+
+/// Starts workers as Slurm jobs.
+pub struct SlurmLauncher {
+    run: RunDirectory,
+    specification: JobSpecification,
+    commands: Commands,
+    /// What goes to `sbatch`, in order.
+    batches: Vec<Batch>,
+    jobs: BTreeMap<JobIdentity, Seen>,
+}
+
+/// One call of `sbatch`.
+#[derive(Debug, Clone)]
+struct Batch {
+    workers: u32,
+    script: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+/// What was last seen of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Seen {
+    word: String,
+    reason: String,
+    ended: bool,
+}
+
+/// What happens while the launcher waits for orders.
+enum Happening {
+    Submitted(u32, Submitted),
+    /// No more submissions follow.
+    Finished(Result<()>),
+    Looked(Result<Vec<JobRecord>>),
+}
+
+impl SlurmLauncher {
+    /// Renders the scripts and keeps them in the run directory; nothing is submitted yet. An array has at
+    /// most `largest_array` elements.
+    pub fn new(
+        run: RunDirectory,
+        specification: JobSpecification,
+        template: &str,
+        largest_array: u32,
+    ) -> Result<SlurmLauncher> {
+        let mut batches = Vec::new();
+        for (number, workers) in sizes(&specification, largest_array).into_iter().enumerate() {
+            let part = JobSpecification { workers, ..specification.clone() };
+            let script = run.write_script(number as u32, &render(template, &part)?)?;
+            let array: Option<Range<u32>> = part.is_array().then_some(0..workers);
+            let arguments = sbatch_arguments(&part, array, &script);
+            batches.push(Batch { workers, script, arguments });
+        }
+        let commands = Commands::new();
+        Ok(SlurmLauncher { run, specification, commands, batches, jobs: BTreeMap::new() })
+    }
+
+    async fn serve(mut self, mut orders: Orders, reports: Reports) {
+        let (happen, mut happenings) = mpsc::unbounded_channel();
+        let mut submitting = true;
+        let mut looking = false;
+        tokio::spawn(self.submission(reports.clone()).submit_all(happen.clone()));
+        loop {
+            tokio::select! {
+                Some(happening) = happenings.recv() => match happening {
+                    Happening::Submitted(workers, submitted) => self.submitted(workers, &submitted, &reports),
+                    Happening::Finished(result) => {
+                        submitting = false;
+                        if let Err(error) = result {
+                            let _ = reports.send(Report::Failed(error));
+                        }
+                    }
+                    Happening::Looked(records) => {
+                        looking = false;
+                        self.looked(records, &reports);
+                    }
+                },
+                order = orders.recv() => match order {
+                    Some(Order::Look) if !looking && !self.jobs.is_empty() => {
+                        looking = true;
+                        let (commands, happen) = (self.commands.clone(), happen.clone());
+                        tokio::spawn(async move {
+                            let _ = happen.send(Happening::Looked(commands.jobs().await));
+                        });
+                    }
+                    Some(Order::Look) => {}
+                    Some(Order::End { left }) => {
+                        let end = self.end(left, submitting, happenings, &reports).await;
+                        let _ = reports.send(Report::Gone(end));
+                        return;
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn submission(&self, reports: Reports) -> SubmissionTask {
+        SubmissionTask {
+            run: self.run.clone(),
+            name: self.specification.name.clone(),
+            commands: self.commands.clone(),
+            batches: self.batches.clone(),
+            reports,
+        }
+    }
+
+    fn submitted(&mut self, workers: u32, submitted: &Submitted, reports: &Reports) {
+        let identities = identities(&self.specification, workers, submitted);
+        let keys = identities.iter().map(key).collect();
+        self.jobs.extend(identities.into_iter().map(|identity| (identity, Seen::default())));
+        let _ = reports.send(Report::Started { job: submitted.job_id.to_string(), keys });
+    }
+
+    fn looked(&mut self, records: Result<Vec<JobRecord>>, reports: &Reports) {
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => {
+                let _ = reports.send(Report::Notice(error.to_string()));
+                return;
+            }
+        };
+        for (identity, seen) in &mut self.jobs {
+            let Some(news) = news(*identity, seen, &records) else { continue };
+            let log = if news.phase == Phase::Ended {
+                tail(&self.specification.log_file(*identity))
+            } else {
+                String::new()
+            };
+            *seen =
+                Seen { word: news.word.clone(), reason: news.reason.clone(), ended: news.phase == Phase::Ended };
+            let _ = reports.send(Report::State(State { log, ..news }));
+        }
+    }
+
+    /// Cancels what is left; returns the line to type where that cannot be done in time.
+    async fn end(
+        &mut self,
+        left: BTreeSet<Key>,
+        mut submitting: bool,
+        mut happenings: mpsc::UnboundedReceiver<Happening>,
+        reports: &Reports,
+    ) -> Option<String> {
+        let deadline = Instant::now() + END_BUDGET;
+        while submitting {
+            let wait = tokio::time::timeout_at((deadline - CANCEL_SHARE).into(), happenings.recv());
+            match wait.await {
+                Ok(Some(Happening::Submitted(workers, submitted))) => {
+                    self.submitted(workers, &submitted, reports);
+                }
+                Ok(Some(Happening::Finished(_))) => submitting = false,
+                Ok(Some(Happening::Looked(_))) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let here = |(identity, seen): (&JobIdentity, &Seen)| {
+            (!seen.ended && !left.contains(&key(identity))).then_some(*identity)
+        };
+        let remaining: Vec<JobIdentity> = self.jobs.iter().filter_map(here).collect();
+        if remaining.is_empty() && !submitting && self.run.submissions().iter().all(|done| done.job.is_some()) {
+            return None;
+        }
+        let name = &self.specification.name;
+        let budget = deadline.saturating_duration_since(Instant::now());
+        let ids = whole_arrays(&remaining, self.jobs.len());
+        let cancelled = self.commands.cancel(&ids, Some(name), budget).await;
+        cancelled.is_err().then(|| scancel_line(&ids, Some(name)))
+    }
+}
+
+impl Launcher for SlurmLauncher {
+    fn run(self: Box<Self>, orders: Orders, reports: Reports) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.serve(orders, reports))
+    }
+}
+
+/// The submissions of a launcher, made one after the other beside its other work.
+struct SubmissionTask {
+    run: RunDirectory,
+    name: String,
+    commands: Commands,
+    batches: Vec<Batch>,
+    reports: Reports,
+}
+
+impl SubmissionTask {
+    async fn submit_all(self, happen: mpsc::UnboundedSender<Happening>) {
+        for (number, batch) in self.batches.iter().enumerate() {
+            match self.submit(number as u32, batch).await {
+                Ok(submitted) => {
+                    let _ = happen.send(Happening::Submitted(batch.workers, submitted));
+                }
+                Err(error) => {
+                    let _ = happen.send(Happening::Finished(Err(error)));
+                    return;
+                }
+            }
+        }
+        let _ = happen.send(Happening::Finished(Ok(())));
+    }
+
+    async fn submit(&self, number: u32, batch: &Batch) -> Result<Submitted> {
+        let mut record = Submission::planned(number, self.name.clone(), batch.workers);
+        record.arguments = std::iter::once("sbatch".to_owned())
+            .chain(batch.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()))
+            .collect();
+        self.run.write_submission(&record)?;
+        let notice = |line: &str| {
+            let _ = self.reports.send(Report::Notice(format!("sbatch: {line}")));
+        };
+        let script = || format!("the job script is {}", batch.script.display());
+        let submitted = match self.commands.submit(&batch.arguments, notice).await {
+            Ok(submitted) => submitted,
+            Err(SubmitError::Ambiguous(error)) => self.find(error).await?,
+            Err(error) => return Err(Error::from(error).hint(script())),
+        };
+        record.job = Some(submitted.job_id.0);
+        record.stdout.clone_from(&submitted.stdout);
+        record.stderr.clone_from(&submitted.stderr);
+        self.run.write_submission(&record)?;
+        Ok(submitted)
+    }
+
+    /// After a failure that says nothing: the job may be there all the same, and then its name is.
+    async fn find(&self, error: Error) -> Result<Submitted> {
+        let known: BTreeSet<u64> = self.run.submissions().iter().filter_map(|done| done.job).collect();
+        let unknown = |record: &&JobRecord| {
+            record.name == self.name && !record.state.is_final() && !known.contains(&record.array_job_id.0)
+        };
+        let Ok(records) = self.commands.jobs().await else { return Err(error) };
+        let record = records.iter().find(unknown).ok_or(error)?;
+        let (stdout, stderr) = (String::new(), String::new());
+        Ok(Submitted { job_id: record.array_job_id, cluster: None, stdout, stderr })
+    }
+}
+
+/// How many workers each call of `sbatch` asks for.
+fn sizes(specification: &JobSpecification, largest_array: u32) -> Vec<u32> {
+    let largest = if specification.submit == SubmitStyle::Jobs { 1 } else { largest_array.max(1) };
+    let (full, rest) = (specification.workers / largest, specification.workers % largest);
+    let mut sizes = vec![largest; full as usize];
+    sizes.extend((rest > 0).then_some(rest));
+    sizes
+}
+
+fn identities(specification: &JobSpecification, workers: u32, submitted: &Submitted) -> Vec<JobIdentity> {
+    let part = JobSpecification { workers, ..specification.clone() };
+    let index = |index| JobIdentity { job_id: submitted.job_id, array_index: Some(index) };
+    if part.is_array() { (0..workers).map(index).collect() } else { vec![submitted.job_id.into()] }
+}
+
+fn key(identity: &JobIdentity) -> Key {
+    Key(identity.to_string())
+}
+
+/// Whole arrays where nothing of the launch is spared, so that the command line stays short.
+fn whole_arrays(remaining: &[JobIdentity], launched: usize) -> Vec<JobIdentity> {
+    if remaining.len() < launched {
+        return remaining.to_vec();
+    }
+    let arrays: BTreeSet<_> = remaining.iter().map(|identity| identity.job_id).collect();
+    arrays.into_iter().map(JobIdentity::from).collect()
+}
+
+/// What the records say of a job that was not said before.
+fn news(identity: JobIdentity, seen: &Seen, records: &[JobRecord]) -> Option<State> {
+    if seen.ended {
+        return None;
+    }
+    let own = |record: &&JobRecord| record.identity() == identity;
+    // Elements that were cancelled before they started share one record, that of the array.
+    let rest = |record: &&JobRecord| {
+        record.array_job_id == identity.job_id && record.array_index.is_none() && record.state.is_final()
+    };
+    let record = records.iter().find(own).or_else(|| records.iter().find(rest));
+    let (state, reason) = match record {
+        Some(record) => (record.state.clone(), record.reason.clone()),
+        // Not seen yet: `squeue` is a moment behind `sbatch`.
+        None if seen.word.is_empty() => return None,
+        None => (JobState::Other("UNKNOWN".to_owned()), String::new()),
+    };
+    let reason = if reason == "None" { String::new() } else { reason };
+    if state.as_str() == seen.word && reason == seen.reason {
+        return None;
+    }
+    let phase = match &state {
+        state if state.is_final() || record.is_none() => Phase::Ended,
+        state if state.is_waiting() => Phase::Waiting,
+        _ => Phase::Running,
+    };
+    let word = state.as_str().to_owned();
+    Some(State { key: key(&identity), phase, word, reason, log: String::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slurm::JobId;
+
+    const ELEMENT: JobIdentity = JobIdentity { job_id: JobId(124), array_index: Some(3) };
+
+    fn record(index: Option<u32>, state: &str, reason: &str) -> JobRecord {
+        JobRecord {
+            job_id: JobId(130),
+            array_job_id: JobId(124),
+            array_index: index,
+            state: JobState::parse(state),
+            reason: reason.to_owned(),
+            nodes: String::new(),
+            start_time: None,
+            name: "sq-x-0".to_owned(),
+        }
+    }
+
+    fn phase(seen: &Seen, records: &[JobRecord]) -> Option<Phase> {
+        news(ELEMENT, seen, records).map(|state| state.phase)
+    }
+
+    #[test]
+    fn an_element_not_yet_in_the_queue_is_no_news() {
+        assert_eq!(phase(&Seen::default(), &[]), None);
+    }
+
+    #[test]
+    fn an_element_that_left_the_queue_unseen_has_ended() {
+        let seen = Seen { word: "RUNNING".to_owned(), ..Seen::default() };
+        assert_eq!(phase(&seen, &[]), Some(Phase::Ended));
+    }
+
+    #[test]
+    fn elements_cancelled_before_their_start_share_one_record() {
+        let seen = Seen { word: "PENDING".to_owned(), ..Seen::default() };
+        assert_eq!(phase(&seen, &[record(None, "CANCELLED", "None")]), Some(Phase::Ended));
+    }
+
+    #[test]
+    fn the_same_words_are_no_news_and_another_reason_is() {
+        let seen = Seen { word: "PENDING".to_owned(), reason: "Priority".to_owned(), ended: false };
+        assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Priority")]), None);
+        assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Resources")]), Some(Phase::Waiting));
+    }
+
+    #[test]
+    fn a_launch_spared_nothing_is_cancelled_as_a_whole() {
+        let all: Vec<_> = (0..3).map(|index| JobIdentity { array_index: Some(index), ..ELEMENT }).collect();
+        assert_eq!(whole_arrays(&all, 3), [JobId(124).into()]);
+        assert_eq!(whole_arrays(&all[1..], 3), all[1..]);
+    }
+}
