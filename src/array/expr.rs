@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::array::repr::repr;
 use crate::array::shape::{Chunks, Shape};
 use crate::error::{Error, Result};
@@ -53,7 +51,7 @@ pub struct Random {
 }
 
 /// A distribution with its parameters, which are finite and in range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Distribution {
     /// Uniform in [0, 1).
     Random,
@@ -74,7 +72,7 @@ pub enum Distribution {
 }
 
 /// Arithmetic of two operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Binary {
     /// `+`
     Add,
