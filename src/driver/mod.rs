@@ -1,1 +1,280 @@
-//! (room `driver`)
+//! The driver: a thread of its own that turns what happens into inputs, asks `core` what to do, and does it.
+//!
+//! The handle talks to it by channels, so that compute threads and callers never hold up its heartbeats.
+//! Decisions are in `core.rs`; this file only carries them out. The driver never holds a chunk.
+
+mod computation;
+mod connection;
+pub mod core;
+mod listen;
+mod roster;
+mod times;
+
+pub use listen::Listen;
+
+use crate::driver::connection::Arrival;
+use crate::driver::core::{Core, Input, Output, Stop};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Monitor, Timestamp};
+use crate::launch::{Launcher, Order, Report};
+use crate::plan::{Partial, Plan};
+use crate::protocol::ToWorker;
+use crate::run::RunDirectory;
+use crate::scheduler::WorkerId;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+
+/// Inputs that may wait: beyond it connections are read no further.
+const INPUTS: usize = 1024;
+
+/// What a driver is made of.
+pub struct Configuration {
+    /// When the run started.
+    pub started: Instant,
+    /// How many workers are asked for.
+    pub workers: u32,
+    /// How many of them must be there before work begins.
+    pub minimum_workers: u32,
+    /// How long a worker may be silent.
+    pub death_timeout: Duration,
+    /// Where workers can reach the driver, where they come over a network.
+    pub listen: Option<(Listen, RunDirectory)>,
+    /// What starts, watches and ends workers.
+    pub launcher: Box<dyn Launcher>,
+    /// Who is told.
+    pub monitor: Box<dyn Monitor>,
+}
+
+/// The handle of a running driver. Dropping it closes.
+pub struct Driver {
+    requests: mpsc::UnboundedSender<Request>,
+    thread: Option<JoinHandle<Option<String>>>,
+}
+
+/// What a handle asks for. Unbounded: there are as many as a caller makes.
+enum Request {
+    Compute(Arc<Plan>, oneshot::Sender<Result<Vec<Partial>>>),
+    Stop(Stop),
+}
+
+impl Driver {
+    /// Starts a driver: it listens, then launches the workers.
+    pub fn start(configuration: Configuration) -> Result<Driver> {
+        let (requests, requested) = mpsc::unbounded_channel();
+        let (ready, started) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new().name("driver".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(Error::system("cannot start the driver", &error)));
+                    return None;
+                }
+            };
+            runtime.block_on(async {
+                match Shell::open(configuration).await {
+                    Ok(shell) => {
+                        let _ = ready.send(Ok(()));
+                        shell.run(requested).await
+                    }
+                    Err(error) => {
+                        let _ = ready.send(Err(error));
+                        None
+                    }
+                }
+            })
+        });
+        let thread = thread.map_err(|error| Error::system("cannot start the driver", &error))?;
+        started.recv().map_err(|_| died())??;
+        Ok(Driver { requests, thread: Some(thread) })
+    }
+
+    /// Has the plan computed; the partials of its stages arrive in the receiver.
+    pub fn compute(&self, plan: Arc<Plan>) -> oneshot::Receiver<Result<Vec<Partial>>> {
+        let (answer, answered) = oneshot::channel();
+        // A driver that is gone drops the answer, which the receiver sees.
+        let _ = self.requests.send(Request::Compute(plan, answer));
+        answered
+    }
+
+    /// A way to end the driver from elsewhere: in order the first time, at once the second.
+    pub fn stopper(&self) -> impl Fn(Error) + Send + Sync + 'static {
+        let requests = self.requests.clone();
+        move |error| {
+            let _ = requests.send(Request::Stop(Stop::Interrupted(error)));
+        }
+    }
+
+    /// Ends the workers in order and waits until it is done, some ten seconds at the most. Returns the line
+    /// to type where something is left that could not be ended.
+    pub fn close(mut self) -> Result<Option<String>> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<Option<String>> {
+        let Some(thread) = self.thread.take() else { return Ok(None) };
+        let _ = self.requests.send(Request::Stop(Stop::Close));
+        thread.join().map_err(|_| died())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // There is nobody left to tell.
+        let _ = self.end();
+    }
+}
+
+/// The driver's thread has panicked.
+pub fn died() -> Error {
+    Error::new(ErrorKind::Internal, "the driver has died").hint("please report this with the run directory")
+}
+
+/// What carries the core's decisions out.
+struct Shell {
+    core: Core,
+    started: Instant,
+    silence: Duration,
+    monitor: Box<dyn Monitor>,
+    workers: BTreeMap<WorkerId, mpsc::Sender<ToWorker>>,
+    next_worker: u64,
+    orders: mpsc::UnboundedSender<Order>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
+    inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    computing: VecDeque<oneshot::Sender<Result<Vec<Partial>>>>,
+    waiting: VecDeque<Arc<Plan>>,
+    over: Option<Option<String>>,
+}
+
+impl Shell {
+    async fn open(configuration: Configuration) -> Result<Shell> {
+        let arrivals = mpsc::channel(INPUTS);
+        if let Some((listen, run)) = configuration.listen {
+            let listener: TcpListener = listen.bind().await?;
+            run.write_addresses(&listen.offer(&listener)?)?;
+            tokio::spawn(connection::accept(listener, listen.acceptor, arrivals.0.clone()));
+        }
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let (report, reports) = mpsc::unbounded_channel();
+        tokio::spawn(configuration.launcher.run(ordered, report));
+        Ok(Shell {
+            core: Core::new(configuration.workers, configuration.minimum_workers),
+            started: configuration.started,
+            silence: configuration.death_timeout,
+            monitor: configuration.monitor,
+            workers: BTreeMap::new(),
+            next_worker: 0,
+            orders,
+            reports,
+            arrivals,
+            inputs: mpsc::channel(INPUTS),
+            computing: VecDeque::new(),
+            waiting: VecDeque::new(),
+            over: None,
+        })
+    }
+
+    async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) -> Option<String> {
+        loop {
+            if let Some(line) = self.over.take() {
+                return line;
+            }
+            let deadline = self.core.next_deadline().map(|at| self.started + at.0);
+            // Far enough where there is none.
+            let deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            let input = tokio::select! {
+                request = requests.recv() => match request {
+                    Some(Request::Compute(plan, answer)) => {
+                        self.computing.push_back(answer);
+                        self.waiting.push_back(plan);
+                        self.next_computation()
+                    }
+                    Some(Request::Stop(stop)) => Some(Input::Stop(stop)),
+                    None => Some(Input::Stop(Stop::Close)),
+                },
+                Some(arrival) = self.arrivals.1.recv() => Some(self.arrived(arrival)),
+                Some(input) = self.inputs.1.recv() => Some(input),
+                Some(report) = self.reports.recv() => self.reported(report),
+                () = sleep_until(deadline.into()) => Some(Input::Tick),
+            };
+            if let Some(input) = input {
+                self.handle(input);
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            let now = Timestamp(self.started.elapsed());
+            if let Input::Disconnected(worker, _) = &input {
+                self.workers.remove(worker);
+            }
+            for output in self.core.handle(now, input) {
+                next = self.perform(now, output).or(next);
+            }
+        }
+    }
+
+    /// Does what the core wants; returns what follows at once.
+    fn perform(&mut self, now: Timestamp, output: Output) -> Option<Input> {
+        match output {
+            Output::Send(worker, message) => {
+                // One that takes no more is cut off; its reader then tells the core.
+                let taken = self.workers.get(&worker).is_none_or(|sender| sender.try_send(message).is_ok());
+                if !taken {
+                    self.workers.remove(&worker);
+                }
+            }
+            Output::Order(order) => {
+                let _ = self.orders.send(order);
+            }
+            Output::Tell(event) => self.monitor.receive(now, &event),
+            Output::Computed(result) => {
+                if let Some(answer) = self.computing.pop_front() {
+                    // A caller that no longer waits has no use for it.
+                    let _ = answer.send(result);
+                }
+                return self.next_computation();
+            }
+            Output::Over(line) => self.over = Some(line),
+        }
+        None
+    }
+
+    /// The next computation, where none is under way.
+    fn next_computation(&mut self) -> Option<Input> {
+        let idle = self.waiting.len() == self.computing.len();
+        let plan = if idle { self.waiting.pop_front() } else { None };
+        plan.map(Input::Compute)
+    }
+
+    fn arrived(&mut self, arrival: Arrival) -> Input {
+        let worker = WorkerId(self.next_worker);
+        self.next_worker += 1;
+        let registration = arrival.registration.clone();
+        let sender = connection::serve(worker, arrival, self.silence, self.inputs.0.clone());
+        self.workers.insert(worker, sender);
+        Input::Registered(worker, registration)
+    }
+
+    fn reported(&mut self, report: Report) -> Option<Input> {
+        Some(match report {
+            Report::Started { job, keys } => Input::Started(job, keys),
+            Report::State(state) => Input::State(state),
+            Report::Notice(text) => Input::Notice(text),
+            Report::Failed(error) => Input::Failed(error),
+            Report::Gone(line) => Input::Gone(line),
+            Report::Stream(stream) => {
+                tokio::spawn(connection::arrive(stream, self.arrivals.0.clone()));
+                return None;
+            }
+        })
+    }
+}

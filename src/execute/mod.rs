@@ -70,6 +70,16 @@ impl Executor {
         Ok(Executor { isa, threads })
     }
 
+    /// Starts the threads with the fastest form of the kernels that this CPU runs.
+    pub fn detect(threads: usize) -> Result<Self> {
+        Executor::new(threads, Isa::detect())
+    }
+
+    /// Which form of the kernels is used.
+    pub fn kernel(&self) -> &'static str {
+        self.isa.name()
+    }
+
     /// The number of compute threads.
     pub fn threads(&self) -> usize {
         self.threads.len()

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// How long the end of workers may take, whatever Slurm does.
-pub const END_BUDGET: Duration = Duration::from_secs(10);
+pub const END_BUDGET: Duration = Duration::from_secs(8);
 
 /// What a launched worker is called: `ARRAY_INDEX` or the plain job id, or the process id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The program that a worker is: what it reads from the run directory, and how it ends.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::execute::Pool;
+use crate::execute::Executor;
 use crate::protocol::address::{self, Candidate};
 use crate::protocol::tls;
 use crate::run::RunDirectory;
@@ -24,8 +24,8 @@ pub fn work(directory: &Path, started: Instant) -> Result<Ending> {
     let run = RunDirectory::open(directory)?;
     let facts = run.worker()?;
     let connector = tls::connector(&run.key()?).map_err(|error| damaged(&run, "key", &error.to_string()))?;
-    let offered = run.addresses()?.iter().map(|line| line.parse()).collect::<std::result::Result<Vec<_>, _>>();
-    let offered: Vec<Candidate> = offered.map_err(|error| damaged(&run, "addresses", &error))?;
+    let read = |line: &String| line.parse().map_err(|error: String| damaged(&run, "addresses", &error));
+    let offered: Vec<Candidate> = run.addresses()?.iter().map(read).collect::<Result<_>>()?;
     let candidates = address::order(offered, &address::interfaces());
     let allocation = Allocation::from_environment();
     let job = allocation.as_ref().map(|allocation| {
@@ -42,8 +42,8 @@ pub fn work(directory: &Path, started: Instant) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::system("cannot start a worker", &error))?;
     runtime.block_on(async {
-        let pool = Pool::new(facts.cores as usize);
-        let mut worker = Worker::new(configuration, pool, terminations()?);
+        let executor = Executor::detect(facts.cores as usize)?;
+        let mut worker = Worker::new(configuration, executor, terminations()?);
         let ending = worker.run(&connector, candidates).await;
         if let (Ending::Orphaned(_), Some(_)) = (&ending, allocation) {
             // Without this each pending sibling would start, find no driver either, and hold its node.

@@ -1,8 +1,8 @@
 //! One worker inside this process: the same messages over a pipe in memory, no network and no keys.
 
-use crate::error::Error;
-use crate::execute::Pool;
-use crate::launch::{Launcher, Order, Orders, Report, Reports};
+use crate::error::{Error, Result};
+use crate::execute::Executor;
+use crate::launch::{Key, Launcher, Order, Orders, Report, Reports};
 use crate::protocol::Stream;
 use crate::worker::{Configuration, Worker};
 use std::future::Future;
@@ -24,6 +24,16 @@ impl ThreadsLauncher {
     pub fn new(threads: u32) -> ThreadsLauncher {
         ThreadsLauncher { threads }
     }
+
+    /// Starts the worker on a thread of its own; `done` is told when it has ended.
+    fn start(&self, stream: Box<dyn Stream>, done: oneshot::Sender<()>) -> Result<()> {
+        let executor = Executor::detect(self.threads as usize)?;
+        let worker = thread::Builder::new().name("worker".to_owned()).spawn(move || {
+            serve(executor, stream);
+            let _ = done.send(());
+        });
+        worker.map(drop).map_err(|error| Error::system("cannot start a thread", &error))
+    }
 }
 
 impl Launcher for ThreadsLauncher {
@@ -31,16 +41,11 @@ impl Launcher for ThreadsLauncher {
         Box::pin(async move {
             let (here, there) = tokio::io::duplex(PIPE);
             let (done, ended) = oneshot::channel();
-            let worker = thread::Builder::new().name("worker".to_owned()).spawn(move || {
-                serve(self.threads, Box::new(there));
-                let _ = done.send(());
-            });
-            if let Err(error) = worker {
-                let _ = reports.send(Report::Failed(Error::system("cannot start a thread", &error)));
-                return;
-            }
+            let started = self.start(Box::new(there), done);
             // Nobody listens any more only where the driver is gone, and the worker then goes too.
-            let _ = reports.send(Report::Stream(Box::new(here)));
+            let _ = reports.send(started.map_or_else(Report::Failed, |()| Report::Stream(Box::new(here))));
+            let keys = vec![Key(std::process::id().to_string())];
+            let _ = reports.send(Report::Started { job: "threads of this process".to_owned(), keys });
             while let Some(order) = orders.recv().await {
                 if let Order::End { .. } = order {
                     let _ = ended.await;
@@ -56,11 +61,11 @@ impl Launcher for ThreadsLauncher {
     }
 }
 
-fn serve(threads: u32, stream: Box<dyn Stream>) {
+fn serve(executor: Executor, stream: Box<dyn Stream>) {
     let configuration = Configuration {
         host: "this process".to_owned(),
         job: None,
-        threads,
+        threads: executor.threads() as u32,
         // The driver is a thread of the same process; it cannot be lost alone.
         death_timeout: Duration::from_secs(u64::from(u32::MAX)),
         started: Instant::now(),
@@ -69,7 +74,6 @@ fn serve(threads: u32, stream: Box<dyn Stream>) {
     let runtime = runtime.expect("a runtime needs a few file descriptors");
     // The sender stays: nobody ends this worker but its driver.
     let (_terminate, terminations) = mpsc::channel(1);
-    let pool = Pool::new(threads as usize);
-    let mut worker = Worker::new(configuration, pool, terminations);
+    let mut worker = Worker::new(configuration, executor, terminations);
     runtime.block_on(worker.serve(stream));
 }

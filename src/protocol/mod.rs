@@ -61,6 +61,8 @@ pub enum FromWorker {
         finished: u64,
         /// Their partial.
         partial: Partial,
+        /// The most memory the worker has had resident, in bytes.
+        peak_memory: u64,
     },
     /// It was asked to end by someone else, and wants to hand in what it has and leave.
     Drain {

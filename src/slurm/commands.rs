@@ -18,7 +18,7 @@ use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, sca
 use crate::slurm::environment::{find_program, scrub};
 use crate::slurm::queue::{RECORD_FORMAT, TABLE_FORMAT, lay_out_table, parse_records};
 use crate::slurm::submission::{ambiguous, failure, judge};
-use crate::slurm::{JobId, JobIdentity, JobRecord, Site, SubmitError, Submitted};
+use crate::slurm::{JobIdentity, JobRecord, Site, SubmitError, Submitted};
 
 /// `sbatch` itself goes on trying for two minutes where the queue is full.
 const SBATCH_LIMIT: Duration = Duration::from_secs(180);

@@ -1,6 +1,6 @@
 //! The leases a worker holds: one is computed, the next one waits, and each is answered once.
 
-use crate::execute::Pool;
+use crate::execute::Executor;
 use crate::plan::{Partial, Stage};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -45,11 +45,11 @@ struct State {
 }
 
 impl LeaseQueue {
-    pub(super) fn start(pool: Pool) -> LeaseQueue {
+    pub(super) fn start(executor: Executor) -> LeaseQueue {
         let shared = Arc::new(Shared::default());
         let thread = thread::Builder::new().name("leases".to_owned()).spawn({
             let shared = shared.clone();
-            move || shared.compute(&pool)
+            move || shared.compute(&executor)
         });
         LeaseQueue { shared, thread: Some(thread.expect("a thread can be started")) }
     }
@@ -86,7 +86,7 @@ impl Drop for LeaseQueue {
         self.shared.lock().closed = true;
         self.shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
-            // It cannot panic: `Pool::run` catches what a kernel may do.
+            // It cannot panic: `Executor::run` catches what a kernel may do.
             let _ = thread.join();
         }
     }
@@ -97,9 +97,9 @@ impl Shared {
         self.state.lock().expect("no holder of the lock panics")
     }
 
-    fn compute(&self, pool: &Pool) {
+    fn compute(&self, executor: &Executor) {
         while let Some((lease, stop)) = self.next() {
-            let done = pool.run(&lease.stage, lease.tasks.clone(), &stop);
+            let done = executor.run(lease.stage.clone(), lease.tasks.clone(), stop);
             self.lock().current = None;
             lease.answer(done.map(|done| (done.finished, done.partial)).map_err(|error| error.to_string()));
         }

@@ -8,7 +8,7 @@ mod compute;
 mod connect;
 mod session;
 
-use crate::execute::Pool;
+use crate::execute::Executor;
 use crate::protocol::address::Candidate;
 use crate::protocol::{Registration, Stream};
 use compute::LeaseQueue;
@@ -62,9 +62,9 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the compute threads. `terminations` carries requests to end from outside, such as signals.
-    pub fn new(configuration: Configuration, pool: Pool, terminations: mpsc::Receiver<String>) -> Worker {
-        let kernel = pool.kernel().to_owned();
-        Worker { configuration, queue: LeaseQueue::start(pool), kernel, terminations }
+    pub fn new(configuration: Configuration, executor: Executor, terminations: mpsc::Receiver<String>) -> Worker {
+        let kernel = executor.kernel().to_owned();
+        Worker { configuration, queue: LeaseQueue::start(executor), kernel, terminations }
     }
 
     /// Works over one stream until it ends.

@@ -137,7 +137,9 @@ impl<'a> Session<'a> {
 
 fn message(answer: Answer) -> FromWorker {
     match answer.done {
-        Ok((finished, partial)) => FromWorker::Answer { lease: answer.id, finished, partial },
+        Ok((finished, partial)) => {
+            FromWorker::Answer { lease: answer.id, finished, partial, peak_memory: peak_memory() }
+        }
         Err(cause) => FromWorker::Failed { cause },
     }
 }

@@ -1,0 +1,355 @@
+//! The driver's decisions: pure, told inputs with their time, answering with outputs.
+//!
+//! It joins three truths: what the scheduler wants, what the workers' connections say, and what the launcher
+//! sees of processes or Slurm jobs. The shell around it only carries things to and fro.
+
+use crate::driver::computation::Computation;
+use crate::driver::roster::Roster;
+use crate::driver::times::Times;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{RunEvent, Timestamp};
+use crate::launch::{Key, Order, Phase, State};
+use crate::plan::{Partial, Plan};
+use crate::protocol::{FromWorker, Registration, ToWorker};
+use crate::scheduler::pool::Looks;
+use crate::scheduler::{self, Effect, LeaseId, Scheduler, WorkerId};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long dismissed workers may take to leave before what is left of them is ended.
+const LEAVE_GRACE: Duration = Duration::from_secs(2);
+
+/// What the driver is told.
+pub enum Input {
+    /// Compute this, after nothing else is being computed.
+    Compute(Arc<Plan>),
+    /// A worker proved itself and registered; its number was never used before.
+    Registered(WorkerId, Registration),
+    /// A registered worker says something.
+    Said(WorkerId, FromWorker),
+    /// A registered worker's connection is gone, for this reason.
+    Disconnected(WorkerId, String),
+    /// The launcher started these.
+    Started(String, Vec<Key>),
+    /// The launcher saw something new of a worker.
+    State(State),
+    /// The launcher has something for the user to read.
+    Notice(String),
+    /// The launcher cannot start the workers.
+    Failed(Error),
+    /// The launcher has ended everything, or leaves this line to type.
+    Gone(Option<String>),
+    /// The deadline has come.
+    Tick,
+    /// End: in order the first time, at once the second.
+    Stop(Stop),
+}
+
+/// Why the driver is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing more is to be computed.
+    Close,
+    /// A signal or the like asks for it; what is computed fails with this error.
+    Interrupted(Error),
+}
+
+/// What the driver wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this to a worker.
+    Send(WorkerId, ToWorker),
+    /// Give the launcher this order.
+    Order(Order),
+    /// Tell who listens.
+    Tell(RunEvent),
+    /// The computation is done: the partials of its stages, or why not.
+    Computed(Result<Vec<Partial>>),
+    /// Everything is over. A line is what the user must type to end what could not be ended.
+    Over(Option<String>),
+}
+
+/// The driver's state.
+pub struct Core {
+    scheduler: Scheduler,
+    roster: Roster,
+    computation: Option<Computation>,
+    /// Why nothing can be computed any more.
+    failure: Option<Error>,
+    looks: Looks,
+    times: Times,
+    closing: Option<Closing>,
+    outputs: Vec<Output>,
+}
+
+struct Closing {
+    /// When the launcher is told to end what is left, at the latest.
+    end_by: Timestamp,
+    ordered: bool,
+}
+
+impl Core {
+    /// A driver of `workers` workers, which begins to compute once `minimum_workers` are there.
+    pub fn new(workers: u32, minimum_workers: u32) -> Core {
+        Core {
+            scheduler: Scheduler::new(minimum_workers),
+            roster: Roster::new(workers, minimum_workers),
+            computation: None,
+            failure: None,
+            looks: Looks::default(),
+            times: Times::default(),
+            closing: None,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Takes note of `input` at `now`, which never goes back; returns what is to be done, in order.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        match input {
+            Input::Compute(plan) => self.compute(now, plan),
+            Input::Registered(worker, registration) => self.registered(now, worker, registration),
+            Input::Said(worker, message) => self.said(now, worker, message),
+            Input::Disconnected(worker, cause) => self.disconnected(now, worker, cause),
+            Input::Started(job, keys) => self.started(now, job, keys),
+            Input::State(state) => self.state(now, state),
+            Input::Notice(text) => self.tell(RunEvent::Notice { text }),
+            Input::Failed(error) => self.fail(error),
+            Input::Gone(line) => self.gone(now, line),
+            Input::Tick => self.schedule(now, scheduler::Event::Tick),
+            Input::Stop(stop) => self.stop(now, stop),
+        }
+        self.look(now);
+        self.end_when_all_left(now);
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// When to send [`Input::Tick`] if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
+        [self.scheduler.next_deadline(), self.looks.next(), end_by].into_iter().flatten().min()
+    }
+
+    fn compute(&mut self, now: Timestamp, plan: Arc<Plan>) {
+        if let Some(error) = self.failure.clone().or_else(|| self.closing.as_ref().map(|_| closed())) {
+            self.outputs.push(Output::Computed(Err(error)));
+            return;
+        }
+        assert!(self.computation.is_none(), "one computation follows the other");
+        self.computation = Some(Computation::new(plan));
+        self.begin_stage(now);
+        self.check_hope();
+    }
+
+    /// Begins the computation's next stage, or ends it where there is none.
+    fn begin_stage(&mut self, now: Timestamp) {
+        let Some(computation) = &mut self.computation else { return };
+        match computation.begin() {
+            Ok(true) => {
+                let stage = computation.stage().expect("it has just begun");
+                for worker in self.roster.connected() {
+                    self.outputs.push(Output::Send(worker, ToWorker::Stage(stage.clone())));
+                }
+                self.outputs.push(Output::Tell(computation.stage_event()));
+                let tasks = stage.tasks();
+                self.schedule(now, scheduler::Event::Begin { tasks });
+            }
+            Ok(false) => {
+                let partials = computation.take_partials();
+                self.computation = None;
+                self.outputs.push(Output::Computed(Ok(partials)));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn registered(&mut self, now: Timestamp, worker: WorkerId, registration: Registration) {
+        self.times.registered(now, Duration::from_millis(registration.age_milliseconds));
+        let threads = registration.threads;
+        self.tell(RunEvent::Registered {
+            worker: worker.0,
+            job: Key::of(&registration).0,
+            host: registration.host.clone(),
+            threads,
+            kernel: registration.kernel.clone(),
+            start_seconds: registration.age_milliseconds as f64 / 1000.0,
+        });
+        self.roster.registered(worker, Key::of(&registration));
+        if self.closing.is_some() {
+            self.outputs.push(Output::Send(worker, ToWorker::Dismiss));
+            return;
+        }
+        if let Some(stage) = self.computation.as_ref().and_then(Computation::stage) {
+            self.outputs.push(Output::Send(worker, ToWorker::Stage(stage.clone())));
+        }
+        self.schedule(now, scheduler::Event::Registered { worker, threads });
+    }
+
+    fn said(&mut self, now: Timestamp, worker: WorkerId, message: FromWorker) {
+        match message {
+            FromWorker::Register(_) => {}
+            FromWorker::Heartbeat { peak_memory } => self.times.peak(peak_memory),
+            FromWorker::Answer { lease, finished, partial, peak_memory } => {
+                self.times.peak(peak_memory);
+                self.answered(now, worker, lease, finished, &partial);
+            }
+            FromWorker::Drain { cause } => {
+                self.tell(RunEvent::Notice { text: format!("worker {} was asked to end: {cause}", worker.0) });
+                self.schedule(now, scheduler::Event::Drain { worker });
+            }
+            FromWorker::Failed { cause } => {
+                let failure = Error::new(ErrorKind::Internal, format!("worker {} failed", worker.0));
+                self.fail(failure.cause(cause));
+            }
+            FromWorker::Leave => self.roster.leaves(worker),
+        }
+    }
+
+    fn answered(&mut self, now: Timestamp, worker: WorkerId, lease: u64, finished: u64, partial: &Partial) {
+        let event = scheduler::Event::Answered { worker, lease: LeaseId(lease), finished };
+        let mut effects = Vec::new();
+        self.scheduler.handle(now, event, &mut effects);
+        let counted = effects.contains(&Effect::Accept { lease: LeaseId(lease) });
+        self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted });
+        if counted {
+            self.times.answered(now);
+            let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
+            if let Err(error) = computation.combine(finished, partial) {
+                self.fail(error);
+                return;
+            }
+            let progress = computation.progress_event();
+            self.tell(progress);
+        }
+        self.perform(now, effects);
+    }
+
+    fn disconnected(&mut self, now: Timestamp, worker: WorkerId, cause: String) {
+        let leases = self.scheduler.held(worker) as u64;
+        if self.roster.disconnected(worker) {
+            self.tell(RunEvent::Left { worker: worker.0 });
+        } else {
+            self.times.lost();
+            self.tell(RunEvent::Lost { worker: worker.0, cause, leases });
+            // What Slurm says of it is worth knowing soon.
+            self.looks.restart(now);
+        }
+        self.schedule(now, scheduler::Event::Lost { worker });
+        self.check_hope();
+    }
+
+    fn started(&mut self, now: Timestamp, job: String, keys: Vec<Key>) {
+        self.times.submitted(now);
+        self.tell(RunEvent::Submitted { job, workers: keys.len() as u32 });
+        self.roster.started(keys);
+        self.looks.restart(now);
+    }
+
+    fn state(&mut self, now: Timestamp, state: State) {
+        let (job, word, reason) = (state.key.0.clone(), state.word.clone(), state.reason.clone());
+        self.tell(RunEvent::Job { job, state: word, reason });
+        let ended = state.phase == Phase::Ended;
+        let news = self.roster.state(state);
+        if ended {
+            self.check_hope();
+        } else if news {
+            self.looks.restart(now);
+        }
+    }
+
+    /// Fails what is computed where too few workers are there or can still come.
+    fn check_hope(&mut self) {
+        if self.computation.is_some() && self.closing.is_none() {
+            if let Some(error) = self.roster.hopeless() {
+                self.fail(error);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        if self.failure.is_none() && self.closing.is_none() {
+            self.failure = Some(error.clone());
+        }
+        if self.computation.take().is_some() {
+            self.outputs.push(Output::Computed(Err(error)));
+        }
+    }
+
+    fn stop(&mut self, now: Timestamp, stop: Stop) {
+        if let Some(closing) = &mut self.closing {
+            closing.end_by = now;
+            return;
+        }
+        let cause = match stop {
+            Stop::Close => "done".to_owned(),
+            Stop::Interrupted(error) => {
+                let cause = error.what().to_owned();
+                self.fail(error);
+                cause
+            }
+        };
+        self.times.closing(now);
+        self.tell(RunEvent::Closing { cause });
+        self.computation = None;
+        self.closing = Some(Closing { end_by: now + LEAVE_GRACE, ordered: false });
+        self.schedule(now, scheduler::Event::Close);
+    }
+
+    /// Once no worker is connected any more, or they take too long, what is left is ended.
+    fn end_when_all_left(&mut self, now: Timestamp) {
+        let none_left = self.roster.connected().next().is_none();
+        let Some(closing) = &mut self.closing else { return };
+        if !closing.ordered && (none_left || closing.end_by <= now) {
+            closing.ordered = true;
+            self.outputs.push(Output::Order(Order::End { left: self.roster.left() }));
+        }
+    }
+
+    fn gone(&mut self, now: Timestamp, line: Option<String>) {
+        self.tell(RunEvent::Closed(self.times.receipt(now)));
+        self.outputs.push(Output::Over(line));
+    }
+
+    fn look(&mut self, now: Timestamp) {
+        let needed = self.closing.is_none() && self.roster.awaits();
+        if self.looks.due(now, needed) {
+            self.outputs.push(Output::Order(Order::Look));
+        }
+    }
+
+    fn schedule(&mut self, now: Timestamp, event: scheduler::Event) {
+        let mut effects = Vec::new();
+        self.scheduler.handle(now, event, &mut effects);
+        self.perform(now, effects);
+    }
+
+    fn perform(&mut self, now: Timestamp, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Lease { worker, lease, tasks } => {
+                    self.times.leased(now);
+                    let (first, end) = (tasks.start, tasks.end);
+                    self.tell(RunEvent::Leased { lease: lease.0, worker: worker.0, first, end });
+                    self.outputs.push(Output::Send(worker, ToWorker::Lease { lease: lease.0, first, end }));
+                }
+                Effect::Yield { worker, lease } => {
+                    self.outputs.push(Output::Send(worker, ToWorker::Yield { lease: lease.0 }));
+                }
+                Effect::Dismiss { worker } => self.outputs.push(Output::Send(worker, ToWorker::Dismiss)),
+                Effect::Done => {
+                    let done = self.computation.as_mut().map(Computation::stage_done);
+                    self.outputs.extend(done.map(Output::Tell));
+                    self.begin_stage(now);
+                }
+                Effect::Accept { .. } | Effect::Drop { .. } => {}
+            }
+        }
+    }
+
+    fn tell(&mut self, event: RunEvent) {
+        self.outputs.push(Output::Tell(event));
+    }
+}
+
+fn closed() -> Error {
+    Error::refused("the cluster is closed")
+}
