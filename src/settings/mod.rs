@@ -7,6 +7,8 @@
 mod layer;
 mod nearest;
 mod parse;
+#[cfg(test)]
+mod refusals;
 mod resolve;
 mod show;
 mod sources;
