@@ -1,1 +1,25 @@
-//! (room `slurm`)
+//! Slurm's vocabulary: job scripts, `sbatch`, `squeue`, `scancel`, states and reasons, environment hygiene.
+//!
+//! Everything that reads Slurm's words is a pure function with its tests beside it; [`Commands`] is the one
+//! place that runs a command, never through a shell. What to submit and when to ask is decided elsewhere.
+
+mod arguments;
+mod commands;
+mod environment;
+mod job;
+mod lint;
+mod queue;
+mod script;
+mod site;
+mod specification;
+mod submission;
+
+pub use arguments::{sbatch_arguments, scancel_line};
+pub use commands::Commands;
+pub use environment::{Allocation, in_path, on_login_node, scrub};
+pub use job::{JobId, JobIdentity, JobRecord, JobState, Reason};
+pub use lint::lint;
+pub use script::{WORKER_TEMPLATE, render};
+pub use site::Site;
+pub use specification::{JobCommand, JobSpecification, MemoryOption, SubmitStyle};
+pub use submission::{SubmitError, Submitted};

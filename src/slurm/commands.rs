@@ -1,0 +1,252 @@
+//! The one place that runs Slurm's commands: no shell, a scrubbed environment, a limit on every wait.
+//!
+//! Each command gets a process group of its own, so that a Ctrl-C in the terminal ends the program in order
+//! and not the `sbatch` or `scancel` it is just running.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, scancel_pending};
+use crate::slurm::environment::{find_program, scrub};
+use crate::slurm::queue::{RECORD_FORMAT, TABLE_FORMAT, lay_out_table, parse_records};
+use crate::slurm::submission::{ambiguous, failure, judge};
+use crate::slurm::{JobId, JobIdentity, JobRecord, Site, SubmitError, Submitted};
+
+/// `sbatch` itself goes on trying for two minutes where the queue is full.
+const SBATCH_LIMIT: Duration = Duration::from_secs(180);
+
+/// A controller that hangs lets its clients fail after 20 s; a busy one may still answer later than that.
+const QUERY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Slurm's commands, as this process may run them.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Default for Commands {
+    fn default() -> Self {
+        Commands::new()
+    }
+}
+
+impl Commands {
+    /// Commands with this process's environment, scrubbed.
+    pub fn new() -> Self {
+        Commands::with_environment(std::env::vars_os())
+    }
+
+    /// Commands with a given environment, scrubbed; its PATH says where the commands are.
+    pub fn with_environment(environment: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        Commands { environment: scrub(environment) }
+    }
+
+    /// Submits a job; every line that `sbatch` writes to stderr is passed on while it is still at work.
+    pub async fn submit(
+        &self,
+        arguments: &[OsString],
+        on_notice: impl FnMut(&str),
+    ) -> std::result::Result<Submitted, SubmitError> {
+        match self.run("sbatch", arguments, SBATCH_LIMIT, on_notice).await {
+            Ok(answer) => judge(answer.code, &answer.stdout, &answer.stderr),
+            Err(RunError::NotStarted(error)) => Err(SubmitError::Unavailable(error)),
+            Err(RunError::Broken(error)) => Err(SubmitError::Ambiguous(error)),
+            Err(RunError::TooLong { stderr }) => Err(ambiguous(
+                &format!("sbatch was killed, since it did not end within {} s", SBATCH_LIMIT.as_secs()),
+                &stderr,
+            )),
+        }
+    }
+
+    /// All of this user's jobs that Slurm still knows, ended ones included, from one `squeue`.
+    pub async fn jobs(&self) -> Result<Vec<JobRecord>> {
+        parse_records(&self.queue("all", RECORD_FORMAT).await?)
+    }
+
+    /// This user's jobs of wanted names as a table for people, one line for each element of an array.
+    pub async fn queue_table(&self, is_wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let living = "PENDING,CONFIGURING,RUNNING,SUSPENDED,STOPPED,COMPLETING";
+        Ok(lay_out_table(&self.queue(living, TABLE_FORMAT).await?, is_wanted))
+    }
+
+    /// Cancels jobs by id and, if one is given, by name, which also finds a job whose id was never learnt.
+    ///
+    /// Jobs that have ended or never were are no failure.
+    pub async fn cancel(&self, ids: &[JobIdentity], name: Option<&str>, timeout: Duration) -> Result<()> {
+        let by_ids = async {
+            match scancel_by_ids(ids) {
+                Some(arguments) => self.query("scancel", &arguments, timeout).await.map(|_| ()),
+                None => Ok(()),
+            }
+        };
+        let by_name = async {
+            match name {
+                Some(name) => {
+                    self.query("scancel", &scancel_by_name(name, &user()), timeout).await.map(|_| ())
+                }
+                None => Ok(()),
+            }
+        };
+        let (by_ids, by_name) = tokio::join!(by_ids, by_name);
+        by_ids.and(by_name).map_err(|error| error.hint(format!("type `{}`", scancel_line(ids, name))))
+    }
+
+    /// Cancels what has not started yet of a job array.
+    pub async fn cancel_pending(&self, array_job_id: JobId, timeout: Duration) -> Result<()> {
+        self.query("scancel", &scancel_pending(array_job_id), timeout).await.map(|_| ())
+    }
+
+    /// What the site's configuration says.
+    pub async fn site(&self) -> Result<Site> {
+        let arguments = ["show", "config"].map(OsString::from);
+        Ok(Site::parse(&self.query("scontrol", &arguments, QUERY_LIMIT).await?))
+    }
+
+    async fn queue(&self, states: &str, format: &str) -> Result<String> {
+        let arguments = |whose: String| {
+            [
+                "--noheader".into(),
+                whose,
+                "--array".into(),
+                format!("--states={states}"),
+                format!("--format={format}"),
+            ]
+            .map(OsString::from)
+        };
+        let first = self.query("squeue", &arguments("--me".into()), QUERY_LIMIT).await;
+        match first {
+            Err(error) if error.to_string().contains("--me") => {
+                self.query("squeue", &arguments(format!("--user={}", user())), QUERY_LIMIT).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Runs a command that prints an answer, and gives its stdout.
+    async fn query(&self, program: &str, arguments: &[OsString], limit: Duration) -> Result<String> {
+        match self.run(program, arguments, limit, |_| {}).await {
+            Ok(answer) if answer.code == Some(0) => Ok(answer.stdout),
+            Ok(answer) => Err(failure(&format!("{program} failed"), &answer.stderr)),
+            Err(RunError::NotStarted(error) | RunError::Broken(error)) => Err(error),
+            Err(RunError::TooLong { stderr }) => {
+                Err(failure(&format!("{program} did not end within {} s", limit.as_secs_f64()), &stderr))
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        program: &str,
+        arguments: &[OsString],
+        limit: Duration,
+        mut on_line: impl FnMut(&str),
+    ) -> std::result::Result<Answer, RunError> {
+        let mut group = Group(self.start(program, arguments).map_err(RunError::NotStarted)?);
+        let mut stderr = String::new();
+        let answer = tokio::time::timeout(limit, read_answer(&mut group.0, &mut stderr, &mut on_line)).await;
+        match answer {
+            Ok(Ok((code, stdout))) => Ok(Answer { code, stdout, stderr }),
+            Ok(Err(error)) => {
+                Err(RunError::Broken(Error::system(format!("lost touch with {program}"), &error)))
+            }
+            Err(_) => Err(RunError::TooLong { stderr }),
+        }
+    }
+
+    fn start(&self, program: &str, arguments: &[OsString]) -> Result<Child> {
+        let path = self.environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
+        let found = path.and_then(|path| find_program(program, path)).ok_or_else(|| {
+            Error::new(ErrorKind::Slurm, format!("there is no {program} here"))
+                .cause("it is in no directory of PATH")
+                .hint("run on a login node or in a job of a Slurm cluster, or use --cluster threads")
+        })?;
+        Command::new(found)
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| Error::system(format!("{program} could not be started"), &error))
+    }
+}
+
+/// This user as Slurm's options take it: a number needs no look-up in a directory that may be down.
+fn user() -> String {
+    nix::unistd::getuid().to_string()
+}
+
+struct Answer {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+enum RunError {
+    NotStarted(Error),
+    Broken(Error),
+    TooLong { stderr: String },
+}
+
+/// A running command; dropped early, it is killed together with what a wrapper around it has started.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // After the end was waited for there is no id, and the number may be somebody else's.
+        if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
+    }
+}
+
+async fn read_answer(
+    child: &mut Child,
+    stderr: &mut String,
+    on_line: &mut impl FnMut(&str),
+) -> io::Result<(Option<i32>, String)> {
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let mut stdout = Vec::new();
+    let read_stdout = async {
+        match out {
+            Some(mut out) => out.read_to_end(&mut stdout).await.map(|_| ()),
+            None => Ok(()),
+        }
+    };
+    let read_stderr = async {
+        match err {
+            Some(err) => read_lines(err, stderr, on_line).await,
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(read_stdout, read_stderr)?;
+    let status = child.wait().await?;
+    Ok((status.code(), String::from_utf8_lossy(&stdout).into_owned()))
+}
+
+async fn read_lines(
+    source: impl AsyncRead + Unpin,
+    text: &mut String,
+    on_line: &mut impl FnMut(&str),
+) -> io::Result<()> {
+    let mut reader = BufReader::new(source);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).await? > 0 {
+        let decoded = String::from_utf8_lossy(&line);
+        text.push_str(&decoded);
+        on_line(decoded.trim_end());
+        line.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What is wrong with a job script that `sbatch` would accept: a script is read by three readers (`sbatch`,
+//! bash, and Slurm's signals), and each passes over what the other two need.
+
+use crate::error::{Error, Result};
+
+/// Where a site's or user's own template is named.
+const TEMPLATE_KEY: &str = "slurm.template";
+
+/// Refuses a rendered job script that would not start the program as meant, or not end it in order.
+///
+/// `command` is the command as the script has to contain it, quoted for the shell.
+pub fn lint(script: &str, command: &str) -> Result<()> {
+    check_form(script)?;
+    check_directives(script)?;
+    check_start(script, command)
+}
+
+fn check_form(script: &str) -> Result<()> {
+    if script.contains('\r') {
+        return Err(Error::refused("the job script has DOS line ends").cause("sbatch refuses them").hint(
+            format!("convert the file of {TEMPLATE_KEY}, and the lines of slurm.prologue: `dos2unix FILE`"),
+        ));
+    }
+    if !script.starts_with("#!") {
+        return Err(Error::refused("the job script does not begin with `#!`")
+            .cause("sbatch refuses a script without an interpreter")
+            .hint(format!("begin the file of {TEMPLATE_KEY} with #!/bin/bash")));
+    }
+    Ok(())
+}
+
+/// `sbatch` stops reading directives at the first command, without a word.
+fn check_directives(script: &str) -> Result<()> {
+    let mut first_command = None;
+    for (index, line) in script.lines().enumerate() {
+        if line.starts_with("#SBATCH") {
+            if let Some(command) = first_command {
+                return Err(Error::refused(format!("line {} of the job script is ignored: `{line}`", index + 1))
+                    .cause(format!("it comes after the first command, `{command}`"))
+                    .hint(format!(
+                        "move the directive up in the file of {TEMPLATE_KEY}, or from slurm.prologue to slurm.directives"
+                    )));
+            }
+        } else if first_command.is_none() && !is_blank(line) {
+            first_command = Some(line);
+        }
+    }
+    Ok(())
+}
+
+fn is_blank(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
+}
+
+/// Slurm's signals reach the script's shell, and a shell that waits for a foreground child dies of them
+/// without passing them on; so the program has to replace the shell, or run behind a trap.
+fn check_start(script: &str, command: &str) -> Result<()> {
+    let joined = script.replace("\\\n", " ");
+    let lines: Vec<&str> = joined.lines().map(str::trim).filter(|line| !is_blank(line)).collect();
+    let Some(start) = lines.iter().position(|line| line.contains(command)) else {
+        return Err(Error::refused("the job script never starts the worker")
+            .cause(format!("no line runs `{command}`"))
+            .hint(format!("write `exec {{{{ command }}}}` in the file of {TEMPLATE_KEY}")));
+    };
+    let line = lines[start];
+    if line.starts_with("exec ") || line.split_whitespace().any(|word| word == "srun") {
+        return Ok(());
+    }
+    if !line.ends_with('&') || line.ends_with("&&") {
+        return Err(Error::refused("the job script runs the worker as a plain foreground line")
+            .cause(format!("Slurm's signals end the shell and never reach `{line}`"))
+            .hint(format!(
+                "write `exec {{{{ command }}}}` in the file of {TEMPLATE_KEY}; to run something afterwards, use slurm.epilogue"
+            )));
+    }
+    for (word, purpose) in
+        [("wait", "the script ends before the worker"), ("trap", "Slurm's signals end the shell alone")]
+    {
+        if !lines[start + 1..].iter().any(|line| line.split([' ', ';', '&', '|']).any(|part| part == word)) {
+            return Err(Error::refused(format!(
+                "the job script starts the worker with `&` and has no `{word}` after it"
+            ))
+            .cause(purpose)
+            .hint(format!(
+                "take lines from the built-in template (`squall script`) into the file of {TEMPLATE_KEY}"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! The queue as text: the format asked of `squeue`, reading its lines, and the table of `squall queue`.
+//!
+//! Never JSON, which old releases answer with everybody's jobs, and never `-j`, which fails once a job is
+//! forgotten. The one field that may hold anything, the name, comes last.
+
+use crate::error::Result;
+use crate::slurm::job::{JobId, JobRecord, JobState, Reason};
+use crate::slurm::submission::failure;
+
+/// Job id, array's id, index, state, nodes, start, reason, name.
+pub(crate) const RECORD_FORMAT: &str = "%A|%F|%K|%T|%N|%S|%r|%j";
+
+/// The columns of the table, then the full name.
+pub(crate) const TABLE_FORMAT: &str = "%i|%P|%u|%t|%M|%D|%C|%m|%N|%j";
+
+/// Reads `squeue`'s answer to [`RECORD_FORMAT`].
+///
+/// Lines that are no records are passed over, since sites' wrappers and several clusters add their own; an
+/// answer made of nothing else is an error, lest every job seem gone.
+pub(crate) fn parse_records(answer: &str) -> Result<Vec<JobRecord>> {
+    let lines = answer.lines().filter(|line| !line.trim().is_empty());
+    let records: Vec<JobRecord> = lines.clone().filter_map(parse_record).collect();
+    if records.is_empty() && lines.clone().next().is_some() {
+        return Err(failure("squeue's answer cannot be read", answer)
+            .hint("a wrapper of the site may change squeue's output: put the real squeue first on PATH"));
+    }
+    Ok(records)
+}
+
+fn parse_record(line: &str) -> Option<JobRecord> {
+    let fields: Vec<&str> = line.splitn(8, '|').collect();
+    let &[job_id, array_job_id, array_index, state, nodes, start_time, reason, name] = fields.as_slice()
+    else {
+        return None;
+    };
+    let given = |text: &str| {
+        Some(text.trim()).filter(|text| !matches!(*text, "" | "N/A" | "(null)")).map(str::to_owned)
+    };
+    Some(JobRecord {
+        job_id: job_id.trim().parse::<JobId>().ok()?,
+        array_job_id: array_job_id.trim().parse::<JobId>().ok()?,
+        array_index: array_index.trim().parse::<u32>().ok().filter(|&index| index < NO_INDEX),
+        state: JobState::parse(state),
+        reason: Reason::new(reason).as_str().to_owned(),
+        nodes: given(nodes).unwrap_or_default(),
+        start_time: given(start_time),
+        name: name.to_owned(),
+    })
+}
+
+/// How some releases print the index of a job that is in no array.
+const NO_INDEX: u32 = 0xffff_fffe;
+
+const COLUMNS: [(&str, usize); 10] = [
+    ("JOBID", 7),
+    ("PARTITION", 9),
+    ("NAME", 8),
+    ("USER", 7),
+    ("ST", 2),
+    ("TIME", 5),
+    ("NODES", 5),
+    ("CPUS", 4),
+    ("MIN_M", 5),
+    ("NODELIST", 0),
+];
+
+/// Lays out `squeue`'s answer to [`TABLE_FORMAT`] for the jobs whose name is wanted.
+///
+/// The columns are those that Slurm courses teach (`%.7i %.9P %.8j ...`), each as wide as it needs to be, so
+/// that the index of an array's element is not cut off.
+pub(crate) fn lay_out_table(answer: &str, is_wanted: impl Fn(&str) -> bool) -> String {
+    let rows: Vec<[&str; 10]> =
+        answer.lines().filter_map(parse_row).filter(|row| is_wanted(row[2])).collect();
+    let widths: Vec<usize> = (0..COLUMNS.len())
+        .map(|column| {
+            let (header, least) = COLUMNS[column];
+            rows.iter().map(|row| row[column].len()).chain([header.len(), least]).max().unwrap_or(0)
+        })
+        .collect();
+    let mut table = String::new();
+    for row in std::iter::once(&COLUMNS.map(|(header, _)| header)).chain(&rows) {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
+            9 => (*cell).to_owned(),
+            _ => format!("{cell:>width$}"),
+        });
+        table.push_str(cells.collect::<Vec<_>>().join(" ").trim_end());
+        table.push('\n');
+    }
+    table
+}
+
+fn parse_row(line: &str) -> Option<[&str; 10]> {
+    let fields: Vec<&str> = line.splitn(10, '|').collect();
+    let &[id, partition, user, state, time, nodes, cpus, memory, node_list, name] = fields.as_slice() else {
+        return None;
+    };
+    Some([id, partition, name, user, state, time, nodes, cpus, memory, node_list])
+}

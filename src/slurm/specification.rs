@@ -1,0 +1,232 @@
+//! What a job is asked for, as plain data, and the refusal of values that no job script may carry.
+//!
+//! Script and command line are both made from it: `script` and `arguments`.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::slurm::JobIdentity;
+use crate::units::{Memory, Walltime};
+
+/// Everything that Slurm is told about one kind of job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JobSpecification {
+    /// The job's name: letters, digits and `-_.` alone, since log files are named after it.
+    pub name: String,
+    /// How many jobs, or elements of the array.
+    pub workers: u32,
+    /// CPUs of each.
+    pub cores: u32,
+    /// Memory of each.
+    pub memory: Memory,
+    /// How that memory is asked for.
+    pub memory_option: MemoryOption,
+    /// Time limit of each.
+    pub walltime: Walltime,
+    /// `--partition`.
+    pub partition: Option<String>,
+    /// `--account`.
+    pub account: Option<String>,
+    /// `--qos`.
+    pub qos: Option<String>,
+    /// `--constraint`.
+    pub constraint: Option<String>,
+    /// `--reservation`.
+    pub reservation: Option<String>,
+    /// Further directives as they stand after `#SBATCH`: `--gres=gpu:1`.
+    pub directives: Vec<String>,
+    /// Shell lines before the program starts.
+    pub prologue: Vec<String>,
+    /// Shell lines after it has ended.
+    pub epilogue: Vec<String>,
+    /// Where the job logs go; it must exist and be seen by the nodes.
+    pub log_directory: PathBuf,
+    /// Slurm ends what is still pending this many seconds after submission, less the time limit.
+    pub deadline_seconds: Option<u64>,
+    /// The program as the nodes see it.
+    pub program: PathBuf,
+    /// The one argument of a worker.
+    pub run_directory: PathBuf,
+    /// One array, or one job each.
+    pub submit: SubmitStyle,
+    /// What the program is started as.
+    pub command: JobCommand,
+}
+
+/// How memory is asked for; sites differ in which they allow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemoryOption {
+    /// `--mem`.
+    Mem,
+    /// `--mem-per-cpu`.
+    MemPerCpu,
+    /// Neither: the partition's default holds.
+    None,
+}
+
+/// How many submissions a number of workers takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SubmitStyle {
+    /// One job array (a plain job for a single worker).
+    Array,
+    /// One plain job for each worker.
+    Jobs,
+}
+
+/// What a job runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum JobCommand {
+    /// `PROGRAM worker RUN-DIRECTORY`.
+    Worker,
+    /// `PROGRAM ARGUMENTS...`: the driver as a job of its own.
+    Driver {
+        /// What follows the program.
+        arguments: Vec<String>,
+    },
+}
+
+impl JobSpecification {
+    /// The words of the command that the job runs.
+    pub fn command_words(&self) -> Result<Vec<String>> {
+        let program = text_of(&self.program, "the program's path")?.to_owned();
+        let mut words = vec![program];
+        match &self.command {
+            JobCommand::Worker => {
+                let run_directory = text_of(&self.run_directory, "the run directory's path")?;
+                words.extend(["worker".to_owned(), run_directory.to_owned()]);
+            }
+            JobCommand::Driver { arguments } => words.extend(arguments.iter().cloned()),
+        }
+        if words.iter().any(|word| word.contains('\0')) {
+            return Err(Error::refused("the job's command contains a NUL character"));
+        }
+        Ok(words)
+    }
+
+    /// Whether all of the specification's workers make one array.
+    pub fn is_array(&self) -> bool {
+        self.submit == SubmitStyle::Array && self.workers > 1
+    }
+
+    /// Where a submitted job writes its log.
+    pub fn log_file(&self, identity: JobIdentity) -> PathBuf {
+        self.log_directory.join(format!("{}-{identity}.out", self.name))
+    }
+
+    /// The same in Slurm's pattern, which knows the ids only later.
+    pub(crate) fn log_pattern(&self, of_array: bool) -> String {
+        let directory = self.log_directory.to_string_lossy().replace('%', "%%");
+        let identity = if of_array { "%A_%a" } else { "%j" };
+        format!("{directory}/%x-{identity}.out")
+    }
+
+    /// Memory for each CPU, in Slurm's unit, rounded up so that the whole is not less than was asked for.
+    pub(crate) fn memory_per_cpu(&self) -> String {
+        format!("{}M", self.memory.mebibytes_rounded_up().div_ceil(u64::from(self.cores.max(1))))
+    }
+
+    /// Refuses what no script and no command line may carry, whatever the template does with it.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.workers == 0 {
+            return Err(Error::refused("no workers are asked for").hint("set cluster.workers to 1 or more"));
+        }
+        if self.cores == 0 {
+            return Err(
+                Error::refused("workers without cores are asked for").hint("set cluster.cores to 1 or more")
+            );
+        }
+        let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        if self.name.is_empty() || self.name.starts_with('-') || !self.name.chars().all(plain) {
+            return Err(Error::refused(format!("invalid job name `{}`", self.name.escape_debug()))
+                .cause("log files are named after it")
+                .hint("use letters, digits, `-`, `_` and `.`"));
+        }
+        for (key, value) in self.named_values() {
+            if let Some(value) = value {
+                check_value(key, value)?;
+            }
+        }
+        self.directives.iter().try_for_each(|directive| check_directive(directive))?;
+        let lines = self.prologue.iter().map(|line| ("slurm.prologue", line));
+        for (key, line) in lines.chain(self.epilogue.iter().map(|line| ("slurm.epilogue", line))) {
+            if line.contains('\0') {
+                return Err(Error::refused(format!("a line of {key} contains a NUL character")));
+            }
+        }
+        let log_directory = text_of(&self.log_directory, "the log directory's path")?;
+        if let Some(cause) = unfit_for_directive(log_directory) {
+            return Err(Error::refused(format!("invalid log directory `{}`", log_directory.escape_debug()))
+                .cause(cause)
+                .hint("set slurm.log_directory to one with a plain name"));
+        }
+        self.command_words().map(|_| ())
+    }
+
+    fn named_values(&self) -> [(&'static str, &Option<String>); 5] {
+        [
+            ("slurm.partition", &self.partition),
+            ("slurm.account", &self.account),
+            ("slurm.qos", &self.qos),
+            ("slurm.constraint", &self.constraint),
+            ("slurm.reservation", &self.reservation),
+        ]
+    }
+}
+
+/// A path as text, since a script is text.
+pub(crate) fn text_of<'path>(path: &'path Path, noun: &str) -> Result<&'path str> {
+    path.to_str().ok_or_else(|| {
+        Error::refused(format!("{noun} is not UTF-8: `{}`", path.display()))
+            .hint("job scripts are text: choose a directory with a plain name")
+    })
+}
+
+fn check_value(key: &str, value: &str) -> Result<()> {
+    let refuse = |cause: &str| {
+        Err(Error::refused(format!("invalid {key} `{}`", value.escape_debug()))
+            .cause(cause)
+            .hint(format!("correct {key}; further options go into slurm.directives, one each")))
+    };
+    if value.trim().is_empty() {
+        return refuse("it is empty");
+    }
+    match unfit_for_directive(value) {
+        Some(cause) => refuse(cause),
+        None => Ok(()),
+    }
+}
+
+/// Why a value may not stand on a directive's line: what follows a newline would be a line of its own, and
+/// quotes would join it with its neighbours.
+pub(crate) fn unfit_for_directive(value: &str) -> Option<&'static str> {
+    let cause = |character| match character {
+        '\n' | '\r' => Some("a line break would end the directive"),
+        '\0' => Some("a NUL character would end the directive"),
+        '"' | '\'' | '\\' => Some("quotes and backslashes have a meaning of their own in a directive"),
+        _ => None,
+    };
+    value.chars().find_map(cause)
+}
+
+fn check_directive(directive: &str) -> Result<()> {
+    let refuse = |cause: &str, hint: &str| {
+        let shown = directive.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
+        Err(Error::refused(format!("invalid directive `{shown}`")).cause(cause).hint(hint))
+    };
+    if directive.contains(['\n', '\r', '\0']) {
+        return refuse(
+            "a directive is one line",
+            "give each directive as an entry of its own in slurm.directives",
+        );
+    }
+    if !directive.starts_with('-') {
+        return refuse(
+            "it is not an option of sbatch",
+            "write entries of slurm.directives as they stand after #SBATCH: \"--gres=gpu:1\"",
+        );
+    }
+    if shlex::split(directive).is_none() {
+        return refuse("a quote is not closed", "close it in slurm.directives");
+    }
+    Ok(())
+}
