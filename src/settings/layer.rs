@@ -3,8 +3,6 @@
 //! The sections are declared once, here; the list of known keys and the merging of two layers follow from
 //! the declaration. What a value means once all layers are merged is the business of `resolve`.
 
-use std::path::PathBuf;
-
 use serde::Deserialize;
 
 use crate::settings::values::{Expressions, Lines, Port, Seed, Whole};
@@ -50,7 +48,7 @@ section! {
         death_timeout: Whole,
         port: Port,
         host: String,
-        program: PathBuf,
+        program: String,
     }
 }
 
@@ -67,15 +65,15 @@ section! {
         epilogue: Lines,
         memory_option: MemoryOption,
         submit: Submit,
-        template: PathBuf,
-        log_directory: PathBuf,
+        template: String,
+        log_directory: String,
     }
 }
 
 section! {
     /// `[run]`
     Run {
-        directory: PathBuf,
+        directory: String,
     }
 }
 

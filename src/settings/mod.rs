@@ -178,7 +178,7 @@ impl Settings {
     pub fn origins(&self) -> impl Iterator<Item = (String, String, Origin)> {
         show::entries(self).into_iter().filter_map(|(key, value)| {
             let origin = self.origin(&key);
-            Some((key, value?, origin))
+            Some((key, value?.to_string(), origin))
         })
     }
 

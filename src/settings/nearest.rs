@@ -22,10 +22,11 @@ pub(super) fn hint_for_key(section: &str, key: &str) -> String {
     if let Some(home) = SECTIONS.iter().find(|(_, keys)| keys.contains(&key)).map(|(home, _)| home) {
         return format!("you wrote `{key}` in [{section}]; it belongs in [{home}]");
     }
-    if let Some(near) = nearest(key, known.iter().copied()) {
-        return format!("did you mean `{near}`?");
-    }
-    if let Some(near) = nearest_full(key) {
+    let near = match OTHER_WORDS.iter().any(|(theirs, _)| *theirs == key) {
+        false => nearest(key, known.iter().copied()).map(str::to_owned),
+        true => None,
+    };
+    if let Some(near) = near.or_else(|| nearest_full(key)) {
         return format!("did you mean `{near}`?");
     }
     format!("[{section}] has {}", known.join(", "))
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_never_its_own_nearest_in_another_section() {
+    fn every_key_is_nearest_to_itself() {
         for (section, keys) in SECTIONS {
             for key in *keys {
                 assert_eq!(nearest(key, keys_of(section).iter().copied()), Some(*key));

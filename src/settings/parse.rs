@@ -70,7 +70,9 @@ fn check_names(table: &DeTable<'_>, scope: Scope) -> Result<(), Problem> {
         let place = section.span();
         let free = RUN_FILE_SECTIONS.contains(&name);
         match value.get_ref().as_table() {
-            _ if !free && keys_of(name).is_empty() => problems.push(Problem::unknown_section(name, place)),
+            keys if !free && keys_of(name).is_empty() => {
+                problems.push(Problem::unknown_section(name, keys.is_some(), place));
+            }
             _ if free && scope == Scope::Settings => problems.push(Problem::misplaced(name, place)),
             None => problems.push(Problem::not_a_section(name, place)),
             Some(_) if free => {}
@@ -107,8 +109,12 @@ impl Problem {
         Problem { hint: Some(hint.into()), ..self }
     }
 
-    fn unknown_section(name: &str, span: Range<usize>) -> Self {
-        Problem::new(format!("unknown section `{name}`"), Some(span)).hint(hint_for_section(name))
+    fn unknown_section(name: &str, holds_keys: bool, span: Range<usize>) -> Self {
+        let what = match holds_keys {
+            true => format!("unknown section `{name}`"),
+            false => format!("unknown key `{name}` outside any section"),
+        };
+        Problem::new(what, Some(span)).hint(hint_for_section(name))
     }
 
     fn unknown_key(section: &str, key: &str, span: Range<usize>) -> Self {
@@ -146,7 +152,12 @@ impl Problem {
             place.as_ref().is_some_and(|place| span.start <= place.start && place.end <= span.end)
         };
         let key = spans.iter().find(|(_, span)| within(span)).map(|(key, _)| key.as_str());
-        Problem::new(format!("invalid {}", key.unwrap_or("value")), place).why(error.message())
+        let problem = Problem::new(format!("invalid {}", key.unwrap_or("value")), place);
+        // `units` ends a message with the forms that it reads, since serde's errors are single lines.
+        match error.message().split_once("; write ") {
+            Some((why, forms)) => problem.why(why).hint(format!("write {forms}")),
+            None => problem.why(error.message()),
+        }
     }
 
     /// The error for a problem in a file, with the line and a caret under the place.
@@ -181,7 +192,8 @@ fn unquoted(line: &str) -> Option<String> {
     let (key, value) = line.split_once('=')?;
     let value = value.split('#').next()?.trim();
     let bare = value.starts_with(|first: char| first.is_alphanumeric() || "/~._-".contains(first));
-    (bare && !value.contains(['"', '\'']))
+    let valid = toml::de::ValueDeserializer::parse(value).is_ok();
+    (bare && !valid && !value.contains(['"', '\'']))
         .then(|| format!("put text in quotes: {} = \"{value}\"", key.trim()))
 }
 

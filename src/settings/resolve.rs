@@ -2,6 +2,7 @@
 //!
 //! Pure apart from reading the files of the layers, which `sources` does.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -91,12 +92,12 @@ fn filled(text: Option<String>) -> Option<String> {
 /// What paths are relative to, and who set them.
 struct Paths<'a> {
     home: Option<&'a Path>,
-    origins: &'a std::collections::BTreeMap<String, Origin>,
+    origins: &'a BTreeMap<String, Origin>,
 }
 
 impl Paths<'_> {
     /// A file that is read: relative to the file that names it, and absolute from now on.
-    fn input(&self, key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    fn input(&self, key: &str, path: Option<String>) -> Result<Option<PathBuf>> {
         let Some(path) = self.output(key, path)? else { return Ok(None) };
         let path = match self.origins.get(key) {
             Some(Origin::File { path: file, .. }) => file.parent().unwrap_or(Path::new("")).join(path),
@@ -109,19 +110,17 @@ impl Paths<'_> {
     }
 
     /// A directory that is written: relative to the current directory.
-    fn output(&self, key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>> {
-        let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else { return Ok(None) };
-        if path.to_string_lossy().contains('$') {
-            return Err(Error::refused(format!("{key} is `{}`", path.display()))
-                .cause(format!("variables in paths are not expanded; {}", self.set_by(key)))
-                .hint(format!(
-                    "write the path out, or let the shell expand it: --set {key}={}",
-                    path.display()
-                )));
+    fn output(&self, key: &str, path: Option<String>) -> Result<Option<PathBuf>> {
+        let Some(path) = filled(path) else { return Ok(None) };
+        if path.contains('$') {
+            return Err(Error::refused(format!("{key} is `{path}`"))
+                .cause(self.set_by(key))
+                .cause("variables in paths are not expanded")
+                .hint(format!("write the path out, or let the shell expand it: --set {key}={path}")));
         }
-        match (path.strip_prefix("~"), self.home) {
-            (Ok(below), Some(home)) => Ok(Some(home.join(below))),
-            _ => Ok(Some(path)),
+        match (path.strip_prefix("~/"), self.home) {
+            (Some(below), Some(home)) => Ok(Some(home.join(below))),
+            _ => Ok(Some(path.into())),
         }
     }
 
@@ -166,7 +165,7 @@ fn check(settings: &Settings) -> Result<()> {
 }
 
 fn nothing_to_compute(path: &Path) -> Error {
-    Error::refused(format!("nothing to compute in {}", path.display())).cause("it has no [results]").hint(
+    Error::refused(format!("nothing to compute in {}", path.display())).cause("it names no results").hint(
         "name what to compute:\n\
          [arrays]\n\
          x = \"random.normal(0.0, 0.1, size=800_000_000)\"\n\

@@ -5,7 +5,7 @@
 use std::fmt::{Display, Write};
 use std::path::Path;
 
-use toml::Value;
+use toml::{Table, Value};
 
 use crate::settings::Settings;
 
@@ -28,7 +28,8 @@ pub fn show(settings: &Settings, with_origin: bool) -> String {
             unset.push(name.to_owned());
             continue;
         };
-        let line = format!("{name} = {value}");
+        let line = Table::from_iter([(name.to_owned(), value)]).to_string();
+        let line = line.trim_end();
         let _ = match with_origin {
             true => writeln!(text, "{line:COMMENT_COLUMN$} # {}", settings.origin(&key)),
             false => writeln!(text, "{line}"),
@@ -50,19 +51,19 @@ fn end_section(text: &mut String, unset: &mut Vec<String>) {
     }
 }
 
-/// Every `section.key` in the order of the reference, with its value as TOML where it has one.
-pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<String>)> {
+/// Every `section.key` in the order of the reference, with its value where it has one.
+pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
     let (cluster, slurm) = (&settings.cluster, &settings.slurm);
-    let mut entries: Vec<(String, Option<String>)> = [
-        ("random.seed", settings.seed.map(seed)),
+    let mut entries: Vec<(String, Option<Value>)> = [
+        ("random.seed", settings.seed.map(large)),
         ("cluster.kind", Some(text(cluster.kind))),
-        ("cluster.workers", Some(cluster.workers.to_string())),
-        ("cluster.cores", cluster.cores.map(|cores| cores.to_string())),
+        ("cluster.workers", Some(integer(cluster.workers))),
+        ("cluster.cores", cluster.cores.map(integer)),
         ("cluster.memory", Some(text(cluster.memory))),
         ("cluster.walltime", Some(text(cluster.walltime))),
-        ("cluster.minimum_workers", Some(cluster.minimum_workers.to_string())),
-        ("cluster.death_timeout", Some(cluster.death_timeout.as_secs().to_string())),
-        ("cluster.port", Some(cluster.port.to_string())),
+        ("cluster.minimum_workers", Some(integer(cluster.minimum_workers))),
+        ("cluster.death_timeout", Some(large(cluster.death_timeout.as_secs().into()))),
+        ("cluster.port", Some(integer(cluster.port))),
         ("cluster.host", cluster.host.as_ref().map(text)),
         ("cluster.program", cluster.program.as_deref().map(path)),
         ("slurm.partition", slurm.partition.as_ref().map(text)),
@@ -86,32 +87,29 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<String>)> {
         entries.extend(
             expressions
                 .iter()
-                .map(|(name, expression)| (format!("{section}.{}", key_text(name)), Some(text(expression)))),
+                .map(|(name, expression)| (format!("{section}.{}", name), Some(text(expression)))),
         );
     }
     entries
 }
 
-/// TOML's integers end at 2^63.
-fn seed(seed: u128) -> String {
-    i64::try_from(seed).map_or_else(|_| text(seed), |seed| seed.to_string())
+/// An integer, or a string where TOML's integers end.
+fn large(number: u128) -> Value {
+    i64::try_from(number).map_or_else(|_| text(number), Value::Integer)
 }
 
-fn text(value: impl Display) -> String {
-    Value::String(value.to_string()).to_string()
+fn integer(number: impl Into<i64>) -> Value {
+    Value::Integer(number.into())
 }
 
-fn path(path: &Path) -> String {
+fn text(value: impl Display) -> Value {
+    Value::String(value.to_string())
+}
+
+fn path(path: &Path) -> Value {
     text(path.display())
 }
 
-fn lines(lines: &[String]) -> String {
-    Value::Array(lines.iter().map(|line| Value::String(line.clone())).collect()).to_string()
-}
-
-/// A name as a TOML key, in quotes where it needs them.
-fn key_text(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter));
-    if bare { name.to_owned() } else { text(name) }
+fn lines(lines: &[String]) -> Value {
+    Value::Array(lines.iter().map(text).collect())
 }

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::settings::layer::Layer;
+use crate::settings::layer::{Layer, RUN_FILE_SECTIONS};
 use crate::settings::nearest::{full_names, nearest_full};
 use crate::settings::parse::{Parsed, Scope, parse};
 use crate::settings::values::Expressions;
@@ -133,11 +133,7 @@ impl Merged {
         }
         let Some(key) = full_names().into_iter().find(|key| variable_of(key) == name) else {
             let meant = name.trim_start_matches("SQUALL_").to_lowercase().replacen("__", ".", 1);
-            let hint = match nearest_full(&meant) {
-                Some(near) => format!("did you mean `{}`? Otherwise unset it", variable_of(&near)),
-                None => "unset it; `squall config` lists the keys".to_owned(),
-            };
-            return Err(Error::refused(format!("unknown variable `{name}`")).cause(NO_SUCH_KEY).hint(hint));
+            return Err(unknown(format!("unknown variable `{name}`"), &meant, variable_of));
         };
         let parsed = given(&key, value, &format!("{name}={value}"))?;
         self.cover(parsed, |_| Origin::Environment(name.to_owned()));
@@ -146,11 +142,7 @@ impl Merged {
 
     fn flag(&mut self, flag: &str, key: &str, value: &str) -> Result<()> {
         if !full_names().iter().any(|known| known == key) {
-            let hint = match nearest_full(key) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`squall config` lists the keys".to_owned(),
-            };
-            return Err(Error::refused(format!("unknown key in `{flag}`")).cause(NO_SUCH_KEY).hint(hint));
+            return Err(unknown(format!("unknown key in `{flag}`"), key, str::to_owned));
         }
         let shown =
             if flag.starts_with("--set ") { format!("{flag}={value}") } else { format!("{flag} {value}") };
@@ -169,7 +161,18 @@ impl Merged {
     }
 }
 
-const NO_SUCH_KEY: &str = "no section has such a key";
+/// The refusal of a key outside a file; `write` turns a key into the form in which it would have to be given.
+fn unknown(what: String, key: &str, write: impl Fn(&str) -> String) -> Error {
+    if key.split('.').next().is_some_and(|section| RUN_FILE_SECTIONS.contains(&section)) {
+        return Error::refused(what)
+            .cause("arrays and results belong in a run file")
+            .hint("write them to a run file, or compute one expression by `squall run -e EXPR`");
+    }
+    Error::refused(what).cause("no section has such a key").hint(match nearest_full(key) {
+        Some(near) => format!("did you mean `{}`?", write(&near)),
+        None => "`squall config` shows every key".to_owned(),
+    })
+}
 
 /// `cluster.workers` as `SQUALL_CLUSTER__WORKERS`.
 fn variable_of(key: &str) -> String {

@@ -283,11 +283,65 @@ fn files_read_are_beside_the_layer_and_directories_written_are_beside_the_user()
 #[test]
 fn show_groups_by_section_and_tells_origins_in_comments() {
     let place = Place::new()
-        .run_file("[arrays]\nx = 'random.random(size=9)'\n[results]\n'the mean' = 'x.mean()'\n[slurm]\nprologue = 'a\nb'")
+        .run_file("[arrays]\nx = 'random.random(size=9)'\n[results]\n'the mean' = 'x.mean()'\n[slurm]\nprologue = ['module load x', 'umask 077']")
         .variable("SQUALL_CLUSTER__WORKERS", "4")
         .flag("--seed", "random.seed", "7");
-    insta::assert_snapshot!(place.without_directory(&show(&place.resolved(), true)), @"");
-    insta::assert_snapshot!(show(&Place::new().resolved(), false), @"");
+    insta::assert_snapshot!(place.without_directory(&show(&place.resolved(), true)), @r#"
+    [random]
+    seed = 7                                 # --seed
+
+    [cluster]
+    kind = "threads"                         # built in
+    workers = 4                              # SQUALL_CLUSTER__WORKERS
+    memory = "1G"                            # built in
+    walltime = "00:30:00"                    # built in
+    minimum_workers = 1                      # built in
+    death_timeout = 60                       # built in
+    port = 0                                 # built in
+    # not set: cores, host, program
+
+    [slurm]
+    directives = []                          # built in
+    prologue = ["module load x", "umask 077"] # run.toml:6
+    epilogue = []                            # built in
+    memory_option = "mem"                    # built in
+    submit = "array"                         # built in
+    # not set: partition, account, qos, constraint, reservation, template, log_directory
+
+    [run]
+    directory = ".squall"                    # built in
+
+    [arrays]
+    x = "random.random(size=9)"              # run.toml:2
+
+    [results]
+    "the mean" = "x.mean()"                  # run.toml:4
+    "#);
+    insta::assert_snapshot!(show(&Place::new().resolved(), false), @r#"
+    [random]
+    # not set: seed
+
+    [cluster]
+    kind = "threads"
+    workers = 1
+    memory = "1G"
+    walltime = "00:30:00"
+    minimum_workers = 1
+    death_timeout = 60
+    port = 0
+    # not set: cores, host, program
+
+    [slurm]
+    directives = []
+    prologue = []
+    epilogue = []
+    memory_option = "mem"
+    submit = "array"
+    # not set: partition, account, qos, constraint, reservation, template, log_directory
+
+    [run]
+    directory = ".squall"
+    "#);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) struct Whole(pub(super) u32);
 
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const EXPECTED: &str = "a whole number";
+        const EXPECTED: &str = "a whole number from 0 to 4294967295";
         let number = deserializer.deserialize_any(Number(EXPECTED))?;
         u32::try_from(number).map(Whole).map_err(|_| unfit(number, EXPECTED))
     }
