@@ -1,0 +1,156 @@
+//! Finds what a mistyped or misplaced key was meant to be.
+//!
+//! Pure text work over the known keys; `parse` and `sources` decide when to ask.
+
+use crate::settings::layer::{RUN_FILE_SECTIONS, SECTIONS};
+
+/// Words of sbatch, dask and neighbours for which squall has another one.
+const OTHER_WORDS: &[(&str, &str)] = &[
+    ("cpus", "cluster.cores"),
+    ("cpus_per_task", "cluster.cores"),
+    ("threads", "cluster.cores"),
+    ("ntasks", "cluster.workers"),
+    ("nodes", "cluster.workers"),
+    ("jobs", "cluster.workers"),
+    ("queue", "slurm.partition"),
+    ("project", "slurm.account"),
+];
+
+/// The hint for a key that does not exist in its section.
+pub(super) fn hint_for_key(section: &str, key: &str) -> String {
+    let known = keys_of(section);
+    if let Some(home) = SECTIONS.iter().find(|(_, keys)| keys.contains(&key)).map(|(home, _)| home) {
+        return format!("you wrote `{key}` in [{section}]; it belongs in [{home}]");
+    }
+    let near = match OTHER_WORDS.iter().any(|(theirs, _)| *theirs == key) {
+        false => nearest(key, known.iter().copied()).map(str::to_owned),
+        true => None,
+    };
+    if let Some(near) = near.or_else(|| nearest_full(key)) {
+        return format!("did you mean `{near}`?");
+    }
+    format!("[{section}] has {}", known.join(", "))
+}
+
+/// The hint for a section, or a key outside any section, that does not exist.
+pub(super) fn hint_for_section(name: &str) -> String {
+    if let Some((home, _)) = SECTIONS.iter().find(|(_, keys)| keys.contains(&name)) {
+        return format!("`{name}` belongs in [{home}]");
+    }
+    let sections = || SECTIONS.iter().map(|(section, _)| *section).chain(RUN_FILE_SECTIONS.iter().copied());
+    if let Some(near) = nearest(name, sections()) {
+        return format!("did you mean [{near}]?");
+    }
+    if let Some(near) = nearest_full(name) {
+        return format!("did you mean `{near}`?");
+    }
+    let sections = sections().map(|section| format!("[{section}]")).collect::<Vec<_>>();
+    format!("the sections are {}", sections.join(", "))
+}
+
+/// The full name, like `cluster.workers`, nearest to a key alone or to a full name.
+pub(super) fn nearest_full(key: &str) -> Option<String> {
+    let (_, last) = key.rsplit_once('.').unwrap_or(("", key));
+    if let Some((_, ours)) = OTHER_WORDS.iter().find(|(theirs, _)| *theirs == last) {
+        return Some((*ours).to_owned());
+    }
+    let names = full_names();
+    if let Some(name) =
+        names.iter().find(|name| name.rsplit_once('.').is_some_and(|(_, known)| known == last))
+    {
+        return Some(name.clone());
+    }
+    let near = nearest(key, names.iter().map(String::as_str)).map(str::to_owned);
+    near.or_else(|| {
+        let near = nearest(last, SECTIONS.iter().flat_map(|(_, keys)| keys.iter().copied()))?;
+        names.into_iter().find(|name| name.rsplit_once('.').is_some_and(|(_, known)| known == near))
+    })
+}
+
+/// Every key as `section.key`.
+pub(super) fn full_names() -> Vec<String> {
+    let names =
+        |(section, keys): &(&str, &[&str])| keys.iter().map(|key| format!("{section}.{key}")).collect();
+    SECTIONS.iter().map(names).collect::<Vec<Vec<_>>>().concat()
+}
+
+/// The keys of a section; none for a section that does not exist.
+pub(super) fn keys_of(section: &str) -> &'static [&'static str] {
+    SECTIONS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
+}
+
+/// The candidate fewest edits away, if it is near at all: a third of the word, or one word within the other.
+fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase().replace('-', "_");
+    let within = |known: &str| word.len() > 2 && (known.contains(&word) || word.contains(known));
+    let distance = |known: &str| match edits(&word, known) {
+        near if near <= word.len().max(known.len()).div_ceil(3).max(1) => Some(near),
+        far if within(known) => Some(far),
+        _ => None,
+    };
+    candidates
+        .filter_map(|known| Some((distance(known)?, known)))
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, left out or replaced to turn one word into the other.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (done, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = done + 1;
+        for (column, other) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted_as_levenshtein_counts_them() {
+        for (from, to, count) in
+            [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("worker", "workers", 1)]
+        {
+            assert_eq!((edits(from, to), edits(to, from)), (count, count), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn words_of_slurm_and_dask_lead_to_the_key() {
+        for (theirs, ours) in [
+            ("mem", "cluster.memory"),
+            ("time", "cluster.walltime"),
+            ("n_workers", "cluster.workers"),
+            ("cpus_per_task", "cluster.cores"),
+            ("queue", "slurm.partition"),
+            ("job_script_prologue", "slurm.prologue"),
+            ("death-timeout", "cluster.death_timeout"),
+            ("clutser.workers", "cluster.workers"),
+            ("run.seed", "random.seed"),
+        ] {
+            assert_eq!(nearest_full(theirs).as_deref(), Some(ours), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_suggested_for_a_word_like_no_other() {
+        assert_eq!(nearest_full("xylophone_count_of_the_orchestra"), None);
+    }
+
+    #[test]
+    fn every_key_is_nearest_to_itself() {
+        for (section, keys) in SECTIONS {
+            for key in *keys {
+                assert_eq!(nearest(key, keys_of(section).iter().copied()), Some(*key));
+            }
+        }
+    }
+}
