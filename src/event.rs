@@ -41,6 +41,8 @@ pub enum RunEvent {
         workers: u32,
         /// Compute threads of each worker.
         cores: u32,
+        /// What each worker is allowed, in words: memory and walltime.
+        limits: String,
         /// Where the run's files are.
         directory: Option<String>,
     },
@@ -51,14 +53,10 @@ pub enum RunEvent {
         /// How many workers it brings.
         workers: u32,
     },
-    /// Slurm says something new of a job.
-    Job {
-        /// `ARRAY_INDEX` or the plain job id.
-        job: String,
-        /// Slurm's state, in Slurm's words.
-        state: String,
-        /// Slurm's reason, in Slurm's words; empty where there is none.
-        reason: String,
+    /// Slurm, or the system, says something new of these jobs.
+    Jobs {
+        /// One for each job of which something is new.
+        jobs: Vec<JobNews>,
     },
     /// A worker registered and may be given leases.
     Registered {
@@ -150,6 +148,17 @@ pub enum RunEvent {
     },
     /// The end: where the time went.
     Closed(Receipt),
+}
+
+/// What is new of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobNews {
+    /// `ARRAY_INDEX`, the plain job id, or the process id.
+    pub job: String,
+    /// Slurm's state, in Slurm's words.
+    pub state: String,
+    /// Slurm's reason, in Slurm's words; empty where there is none.
+    pub reason: String,
 }
 
 /// Where the time of a run went. Seconds, bytes, counts.

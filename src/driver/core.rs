@@ -7,8 +7,8 @@ use crate::driver::computation::Computation;
 use crate::driver::roster::Roster;
 use crate::driver::times::Times;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{RunEvent, Timestamp};
-use crate::launch::{Key, Order, Phase, State};
+use crate::event::{JobNews, RunEvent, Timestamp};
+use crate::launch::{Key, Order, State};
 use crate::plan::{Partial, Plan};
 use crate::protocol::{FromWorker, Registration, ToWorker};
 use crate::scheduler::pool::Looks;
@@ -31,8 +31,8 @@ pub enum Input {
     Disconnected(WorkerId, String),
     /// The launcher started these.
     Started(String, Vec<Key>),
-    /// The launcher saw something new of a worker.
-    State(State),
+    /// The launcher saw something new of these workers.
+    States(Vec<State>),
     /// The launcher has something for the user to read.
     Notice(String),
     /// The launcher cannot start the workers.
@@ -111,7 +111,7 @@ impl Core {
             Input::Said(worker, message) => self.said(now, worker, message),
             Input::Disconnected(worker, cause) => self.disconnected(now, worker, cause),
             Input::Started(job, keys) => self.started(now, job, keys),
-            Input::State(state) => self.state(now, state),
+            Input::States(states) => self.states(now, states),
             Input::Notice(text) => self.tell(RunEvent::Notice { text }),
             Input::Failed(error) => self.fail(error),
             Input::Gone(line) => self.gone(now, line),
@@ -244,16 +244,21 @@ impl Core {
         self.looks.restart(now);
     }
 
-    fn state(&mut self, now: Timestamp, state: State) {
-        let (job, word, reason) = (state.key.0.clone(), state.word.clone(), state.reason.clone());
-        self.tell(RunEvent::Job { job, state: word, reason });
-        let ended = state.phase == Phase::Ended;
-        let news = self.roster.state(state);
-        if ended {
-            self.check_hope();
-        } else if news {
+    fn states(&mut self, now: Timestamp, states: Vec<State>) {
+        let job = |state: &State| JobNews {
+            job: state.key.0.clone(),
+            state: state.word.clone(),
+            reason: state.reason.clone(),
+        };
+        self.tell(RunEvent::Jobs { jobs: states.iter().map(job).collect() });
+        let mut runs = false;
+        for state in states {
+            runs |= self.roster.state(state);
+        }
+        if runs {
             self.looks.restart(now);
         }
+        self.check_hope();
     }
 
     /// Fails what is computed where too few workers are there or can still come.

@@ -53,7 +53,8 @@ pub struct Configuration {
 /// The handle of a running driver. Dropping it closes.
 pub struct Driver {
     requests: mpsc::UnboundedSender<Request>,
-    thread: Option<JoinHandle<Option<String>>>,
+    thread: Option<JoinHandle<()>>,
+    over: Option<oneshot::Receiver<Option<String>>>,
 }
 
 /// What a handle asks for. Unbounded: there are as many as a caller makes.
@@ -67,31 +68,15 @@ impl Driver {
     pub fn start(configuration: Configuration) -> Result<Driver> {
         let (requests, requested) = mpsc::unbounded_channel();
         let (ready, started) = std::sync::mpsc::channel();
+        let (end, over) = oneshot::channel();
         let thread = thread::Builder::new().name("driver".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = match runtime {
-                Ok(runtime) => runtime,
-                Err(error) => {
-                    let _ = ready.send(Err(Error::system("cannot start the driver", &error)));
-                    return None;
-                }
-            };
-            runtime.block_on(async {
-                match Shell::open(configuration).await {
-                    Ok(shell) => {
-                        let _ = ready.send(Ok(()));
-                        shell.run(requested).await
-                    }
-                    Err(error) => {
-                        let _ = ready.send(Err(error));
-                        None
-                    }
-                }
-            })
+            if let Err(error) = drive(configuration, requested, &ready, end) {
+                let _ = ready.send(Err(error));
+            }
         });
         let thread = thread.map_err(|error| Error::system("cannot start the driver", &error))?;
         started.recv().map_err(|_| died())??;
-        Ok(Driver { requests, thread: Some(thread) })
+        Ok(Driver { requests, thread: Some(thread), over: Some(over) })
     }
 
     /// Has the plan computed; the partials of its stages arrive in the receiver.
@@ -112,22 +97,44 @@ impl Driver {
 
     /// Ends the workers in order and waits until it is done, some ten seconds at the most. Returns the line
     /// to type where something is left that could not be ended.
-    pub fn close(mut self) -> Result<Option<String>> {
-        self.end()
+    pub async fn close(mut self) -> Result<Option<String>> {
+        self.request_close();
+        let over = self.over.take().expect("closed once");
+        over.await.map_err(|_| died())
     }
 
-    fn end(&mut self) -> Result<Option<String>> {
-        let Some(thread) = self.thread.take() else { return Ok(None) };
+    fn request_close(&self) {
+        // One that is over already has nothing to close.
         let _ = self.requests.send(Request::Stop(Stop::Close));
-        thread.join().map_err(|_| died())
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // There is nobody left to tell.
-        let _ = self.end();
+        self.request_close();
+        if let Some(thread) = self.thread.take() {
+            // Whoever waits for a result has been told of a panic.
+            let _ = thread.join();
+        }
     }
+}
+
+/// The driver's thread.
+fn drive(
+    configuration: Configuration,
+    requested: mpsc::UnboundedReceiver<Request>,
+    ready: &std::sync::mpsc::Sender<Result<()>>,
+    end: oneshot::Sender<Option<String>>,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::system("cannot start the driver", &error))?;
+    runtime.block_on(async {
+        let shell = Shell::open(configuration).await?;
+        let _ = ready.send(Ok(()));
+        // A caller that dropped the handle does not wait for the line.
+        let _ = end.send(shell.run(requested).await);
+        Ok(())
+    })
 }
 
 /// The driver's thread has panicked.
@@ -267,7 +274,7 @@ impl Shell {
     fn reported(&mut self, report: Report) -> Option<Input> {
         Some(match report {
             Report::Started { job, keys } => Input::Started(job, keys),
-            Report::State(state) => Input::State(state),
+            Report::States(states) => Input::States(states),
             Report::Notice(text) => Input::Notice(text),
             Report::Failed(error) => Input::Failed(error),
             Report::Gone(line) => Input::Gone(line),

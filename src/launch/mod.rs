@@ -69,8 +69,8 @@ pub enum Report {
         /// One for each worker.
         keys: Vec<Key>,
     },
-    /// Something is new of one worker.
-    State(State),
+    /// Something is new of these workers.
+    States(Vec<State>),
     /// A connection to a worker that needs no network.
     Stream(Box<dyn Stream>),
     /// Something the user should read, such as `sbatch`'s own words while it waits.

@@ -88,7 +88,7 @@ impl Launcher for ProcessLauncher {
                         let word = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                         let reason = String::new();
                         let state = State { key, phase: Phase::Ended, word, reason, log: tail(&log) };
-                        let _ = reports.send(Report::State(state));
+                        let _ = reports.send(Report::States(vec![state]));
                     }
                     order = orders.recv() => match order {
                         Some(Order::Look) => {}

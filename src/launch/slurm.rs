@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Commands, JobIdentity, JobRecord, JobSpecification, JobState, SubmitError, SubmitStyle, Submitted, render,
+    Commands, JobId, JobIdentity, JobRecord, JobSpecification, JobState, SubmitError, SubmitStyle, Submitted, render,
     sbatch_arguments, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,14 +26,14 @@ const CANCEL_SHARE: Duration = Duration::from_secs(4);
 pub struct SlurmLauncher {
     run: RunDirectory,
     specification: JobSpecification,
+    template: String,
+    /// The job that the driver runs in, if it runs in one.
+    allocation: Option<JobId>,
     commands: Commands,
-    /// What goes to `sbatch`, in order.
-    batches: Vec<Batch>,
     jobs: BTreeMap<JobIdentity, Seen>,
 }
 
 /// One call of `sbatch`.
-#[derive(Debug, Clone)]
 struct Batch {
     workers: u32,
     script: PathBuf,
@@ -57,31 +57,24 @@ enum Happening {
 }
 
 impl SlurmLauncher {
-    /// Renders the scripts and keeps them in the run directory; nothing is submitted yet. An array has at
-    /// most `largest_array` elements.
+    /// A launcher of the specified jobs. The script is rendered and checked here, before anything else is
+    /// done; nothing is submitted yet.
     pub fn new(
         run: RunDirectory,
         specification: JobSpecification,
-        template: &str,
-        largest_array: u32,
+        template: String,
+        allocation: Option<JobId>,
     ) -> Result<SlurmLauncher> {
-        let mut batches = Vec::new();
-        for (number, workers) in sizes(&specification, largest_array).into_iter().enumerate() {
-            let part = JobSpecification { workers, ..specification.clone() };
-            let script = run.write_script(number as u32, &render(template, &part)?)?;
-            let array: Option<Range<u32>> = part.is_array().then_some(0..workers);
-            let arguments = sbatch_arguments(&part, array, &script);
-            batches.push(Batch { workers, script, arguments });
-        }
+        render(&template, &specification)?;
         let commands = Commands::new();
-        Ok(SlurmLauncher { run, specification, commands, batches, jobs: BTreeMap::new() })
+        Ok(SlurmLauncher { run, specification, template, allocation, commands, jobs: BTreeMap::new() })
     }
 
     async fn serve(mut self, mut orders: Orders, reports: Reports) {
         let (happen, mut happenings) = mpsc::unbounded_channel();
         let mut submitting = true;
         let mut looking = false;
-        tokio::spawn(self.submission(reports.clone()).submit_all(happen.clone()));
+        tokio::spawn(self.submission(reports.clone()).run(happen.clone()));
         loop {
             tokio::select! {
                 Some(happening) = happenings.recv() => match happening {
@@ -120,9 +113,10 @@ impl SlurmLauncher {
     fn submission(&self, reports: Reports) -> SubmissionTask {
         SubmissionTask {
             run: self.run.clone(),
-            name: self.specification.name.clone(),
+            specification: self.specification.clone(),
+            template: self.template.clone(),
+            allocation: self.allocation,
             commands: self.commands.clone(),
-            batches: self.batches.clone(),
             reports,
         }
     }
@@ -142,16 +136,18 @@ impl SlurmLauncher {
                 return;
             }
         };
+        let mut states = Vec::new();
         for (identity, seen) in &mut self.jobs {
-            let Some(news) = news(*identity, seen, &records) else { continue };
-            let log = if news.phase == Phase::Ended {
-                tail(&self.specification.log_file(*identity))
-            } else {
-                String::new()
-            };
-            *seen =
-                Seen { word: news.word.clone(), reason: news.reason.clone(), ended: news.phase == Phase::Ended };
-            let _ = reports.send(Report::State(State { log, ..news }));
+            let Some(mut state) = news(*identity, seen, &records) else { continue };
+            let ended = state.phase == Phase::Ended;
+            if ended {
+                state.log = tail(&self.specification.log_file(*identity));
+            }
+            *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended };
+            states.push(state);
+        }
+        if !states.is_empty() {
+            let _ = reports.send(Report::States(states));
         }
     }
 
@@ -199,30 +195,49 @@ impl Launcher for SlurmLauncher {
 /// The submissions of a launcher, made one after the other beside its other work.
 struct SubmissionTask {
     run: RunDirectory,
-    name: String,
+    specification: JobSpecification,
+    template: String,
+    allocation: Option<JobId>,
     commands: Commands,
-    batches: Vec<Batch>,
     reports: Reports,
 }
 
 impl SubmissionTask {
-    async fn submit_all(self, happen: mpsc::UnboundedSender<Happening>) {
-        for (number, batch) in self.batches.iter().enumerate() {
-            match self.submit(number as u32, batch).await {
-                Ok(submitted) => {
-                    let _ = happen.send(Happening::Submitted(batch.workers, submitted));
-                }
-                Err(error) => {
-                    let _ = happen.send(Happening::Finished(Err(error)));
-                    return;
-                }
-            }
+    async fn run(self, happen: mpsc::UnboundedSender<Happening>) {
+        let result = self.submit_all(&happen).await;
+        let _ = happen.send(Happening::Finished(result));
+    }
+
+    async fn submit_all(&self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
+        let mut specification = self.specification.clone();
+        specification.deadline_seconds = self.deadline().await?;
+        let largest =
+            if specification.is_array() { self.commands.site().await?.largest_array() } else { u32::MAX };
+        for (number, workers) in sizes(&specification, largest).into_iter().enumerate() {
+            let batch = self.batch(number as u32, JobSpecification { workers, ..specification.clone() })?;
+            let submitted = self.submit(number as u32, &batch).await?;
+            let _ = happen.send(Happening::Submitted(workers, submitted));
         }
-        let _ = happen.send(Happening::Finished(Ok(())));
+        Ok(())
+    }
+
+    /// When Slurm is to give up on workers that still wait: when the driver's own job ends at the latest.
+    /// Slurm ends a pending job as soon as it could no longer run to its time limit before its deadline.
+    async fn deadline(&self) -> Result<Option<u64>> {
+        let Some(job) = self.allocation else { return Ok(None) };
+        let left = self.commands.time_left(job).await?;
+        Ok(left.zip(self.specification.walltime.seconds()).map(|(left, walltime)| left + walltime))
+    }
+
+    fn batch(&self, number: u32, part: JobSpecification) -> Result<Batch> {
+        let script = self.run.write_script(number, &render(&self.template, &part)?)?;
+        let array: Option<Range<u32>> = part.is_array().then_some(0..part.workers);
+        let arguments = sbatch_arguments(&part, array, &script);
+        Ok(Batch { workers: part.workers, script, arguments })
     }
 
     async fn submit(&self, number: u32, batch: &Batch) -> Result<Submitted> {
-        let mut record = Submission::planned(number, self.name.clone(), batch.workers);
+        let mut record = Submission::planned(number, self.specification.name.clone(), batch.workers);
         record.arguments = std::iter::once("sbatch".to_owned())
             .chain(batch.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()))
             .collect();
@@ -247,7 +262,7 @@ impl SubmissionTask {
     async fn find(&self, error: Error) -> Result<Submitted> {
         let known: BTreeSet<u64> = self.run.submissions().iter().filter_map(|done| done.job).collect();
         let unknown = |record: &&JobRecord| {
-            record.name == self.name && !record.state.is_final() && !known.contains(&record.array_job_id.0)
+            record.name == self.specification.name && !record.state.is_final() && !known.contains(&record.array_job_id.0)
         };
         let Ok(records) = self.commands.jobs().await else { return Err(error) };
         let record = records.iter().find(unknown).ok_or(error)?;

@@ -16,9 +16,11 @@ use tokio::process::{Child, Command};
 use crate::error::{Error, ErrorKind, Result};
 use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, scancel_pending};
 use crate::slurm::environment::{find_program, scrub};
-use crate::slurm::queue::{RECORD_FORMAT, TABLE_FORMAT, lay_out_table, parse_records};
+use crate::slurm::queue::{
+    RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, lay_out_table, parse_records, parse_time_left,
+};
 use crate::slurm::submission::{ambiguous, failure, judge};
-use crate::slurm::{JobIdentity, JobRecord, Site, SubmitError, Submitted};
+use crate::slurm::{JobId, JobIdentity, JobRecord, Site, SubmitError, Submitted};
 
 /// `sbatch` itself goes on trying for two minutes where the queue is full.
 const SBATCH_LIMIT: Duration = Duration::from_secs(180);
@@ -108,6 +110,11 @@ impl Commands {
     pub async fn site(&self) -> Result<Site> {
         let arguments = ["show", "config"].map(OsString::from);
         Ok(Site::parse(&self.query("scontrol", &arguments, QUERY_LIMIT).await?))
+    }
+
+    /// How long a running job of this user may still run, in seconds; `None` where it has no limit.
+    pub async fn time_left(&self, job: JobId) -> Result<Option<u64>> {
+        Ok(parse_time_left(&self.queue("RUNNING", TIME_LEFT_FORMAT).await?, job))
     }
 
     async fn queue(&self, states: &str, format: &str) -> Result<String> {

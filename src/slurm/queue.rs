@@ -13,6 +13,19 @@ pub(crate) const RECORD_FORMAT: &str = "%A|%F|%K|%T|%N|%S|%r|%j";
 /// The columns of the table, then the full name.
 pub(crate) const TABLE_FORMAT: &str = "%i|%P|%u|%t|%M|%D|%C|%m|%N|%j";
 
+/// Job id, time left.
+pub(crate) const TIME_LEFT_FORMAT: &str = "%A|%L";
+
+/// The seconds that `squeue`'s answer to [`TIME_LEFT_FORMAT`] leaves to a job: `MM:SS`, `HH:MM:SS` or
+/// `D-HH:MM:SS`. Words such as `UNLIMITED` are no number of seconds.
+pub(crate) fn parse_time_left(answer: &str, job: JobId) -> Option<u64> {
+    let of_job = |line: &&str| line.split('|').next().and_then(|id| id.trim().parse().ok()) == Some(job);
+    let (_, left) = answer.lines().find(of_job)?.split_once('|')?;
+    let (days, clock) = left.trim().split_once('-').unwrap_or(("0", left.trim()));
+    let seconds = clock.split(':').try_fold(0, |sum: u64, part| Some(sum * 60 + part.parse::<u64>().ok()?))?;
+    Some(days.parse::<u64>().ok()? * 86_400 + seconds)
+}
+
 /// Reads `squeue`'s answer to [`RECORD_FORMAT`].
 ///
 /// Lines that are no records are passed over, since sites' wrappers and several clusters add their own; an
@@ -95,4 +108,16 @@ fn parse_row(line: &str) -> Option<[&str; 10]> {
         return None;
     };
     Some([id, partition, name, user, state, time, nodes, cpus, memory, node_list])
+}
+
+#[cfg(test)]
+mod time_left_tests {
+    use super::*;
+
+    #[test]
+    fn time_left_is_read_in_all_of_squeues_forms() {
+        let answer = "7|0:42\n8|59:30\n9|1:00:05\n10|2-01:00:00\n11|UNLIMITED\n12|INVALID\n";
+        let left: Vec<_> = (7..14).map(|job| parse_time_left(answer, JobId(job))).collect();
+        assert_eq!(left, [Some(42), Some(3570), Some(3605), Some(176_400), None, None, None]);
+    }
 }
