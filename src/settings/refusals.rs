@@ -15,9 +15,14 @@ fn refusals<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     messages.collect::<Vec<_>>().join("\n\n")
 }
 
+/// The same without the excerpt of the file.
+fn briefly<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    refusals(texts).lines().filter(|line| !line.contains(" |")).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn unknown_keys_name_the_nearest_known_one() {
-    insta::assert_snapshot!(refusals([
+    insta::assert_snapshot!(briefly([
         "[cluster]\nkind = 'slurm'\nworker = 4",
         "[cluster]\npartition = 'cpu'",
         "[cluster]\nmem = '2G'",
@@ -27,51 +32,33 @@ fn unknown_keys_name_the_nearest_known_one() {
     ]), @r#"
     error: unknown key `worker` in [cluster]
     cause: run.toml:3:1
-             |
-           3 | worker = 4
-             | ^^^^^^
     hint: did you mean `workers`?
 
     error: unknown key `partition` in [cluster]
     cause: run.toml:2:1
-             |
-           2 | partition = 'cpu'
-             | ^^^^^^^^^
     hint: you wrote `partition` in [cluster]; it belongs in [slurm]
 
     error: unknown key `mem` in [cluster]
     cause: run.toml:2:1
-             |
-           2 | mem = '2G'
-             | ^^^
     hint: did you mean `memory`?
 
     error: unknown key `queue` in [slurm]
     cause: run.toml:2:1
-             |
-           2 | queue = 'cpu'
-             | ^^^^^
     hint: did you mean `slurm.partition`?
 
     error: unknown key `xylophone` in [slurm]
     cause: run.toml:2:1
-             |
-           2 | xylophone = 1
-             | ^^^^^^^^^
     hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, template, log_directory
 
     error: unknown key `seeed` in [run]
     cause: run.toml:2:1
-             |
-           2 | seeed = 1
-             | ^^^^^
     hint: did you mean `random.seed`?
     "#);
 }
 
 #[test]
 fn unknown_sections_name_the_nearest_known_one() {
-    insta::assert_snapshot!(refusals([
+    insta::assert_snapshot!(briefly([
         "[clutser]\nworkers = 4",
         "[SLURM]\npartition = 'cpu'",
         "workers = 4",
@@ -82,51 +69,30 @@ fn unknown_sections_name_the_nearest_known_one() {
     ]), @r#"
     error: unknown section `clutser`
     cause: run.toml:1:2
-             |
-           1 | [clutser]
-             |  ^^^^^^^
     hint: did you mean [cluster]?
 
     error: unknown section `SLURM`
     cause: run.toml:1:2
-             |
-           1 | [SLURM]
-             |  ^^^^^
     hint: did you mean [slurm]?
 
     error: unknown key `workers` outside any section
     cause: run.toml:1:1
-             |
-           1 | workers = 4
-             | ^^^^^^^
     hint: `workers` belongs in [cluster]
 
     error: unknown key `mem` outside any section
     cause: run.toml:1:1
-             |
-           1 | mem = '2G'
-             | ^^^
     hint: did you mean `cluster.memory`?
 
     error: unknown section `xylophone`
     cause: run.toml:1:2
-             |
-           1 | [xylophone]
-             |  ^^^^^^^^^
     hint: the sections are [random], [cluster], [slurm], [run], [arrays], [results]
 
     error: `cluster` is a section, not a key
     cause: run.toml:1:1
-             |
-           1 | cluster = 3
-             | ^^^^^^^
     hint: write a line `[cluster]`, and the keys of the section below it
 
     error: `results` is a section, not a key
     cause: run.toml:1:1
-             |
-           1 | results = 'x.mean()'
-             | ^^^^^^^
     hint: write a line `[results]`, and the keys of the section below it
     "#);
 }
@@ -147,7 +113,6 @@ fn the_first_slip_of_a_file_is_told_first() {
 fn text_that_is_not_toml_is_shown_with_a_caret() {
     insta::assert_snapshot!(refusals([
         "[cluster]\nmemory = 2G   # per worker",
-        "[cluster]\nkind = slurm",
         "[cluster]\nwalltime = 00:05:00",
         "[cluster]\nwalltime = 1-12:00:00",
         "[cluster\nworkers = 4",
@@ -161,14 +126,6 @@ fn text_that_is_not_toml_is_shown_with_a_caret() {
            2 | memory = 2G   # per worker
              |          ^^
     hint: put text in quotes: memory = "2G"
-
-    error: this is not TOML
-    cause: string values must be quoted, expected literal string
-    cause: run.toml:2:8
-             |
-           2 | kind = slurm
-             |        ^^^^^
-    hint: put text in quotes: kind = "slurm"
 
     error: invalid cluster.walltime
     cause: a time without quotes is a time of day in TOML
@@ -210,192 +167,117 @@ fn text_that_is_not_toml_is_shown_with_a_caret() {
 }
 
 #[test]
-fn values_of_the_wrong_kind_say_what_is_expected() {
-    insta::assert_snapshot!(refusals([
+fn numbers_sizes_and_times_of_the_wrong_kind_say_what_is_expected() {
+    insta::assert_snapshot!(briefly([
         "[cluster]\nworkers = -1",
         "[cluster]\nworkers = 'four'",
         "[cluster]\nworkers = 1e3",
-        "[cluster]\nkind = 'thread'",
-        "[cluster]\nkind = 3",
         "[cluster]\nmemory = '2Q'",
         "[cluster]\nmemory = 1.5",
         "[cluster]\nwalltime = '5 min'",
         "[cluster]\nport = 70000",
         "[cluster]\nhost = 3",
-        "[slurm]\nprologue = ['a', 3]",
-        "[slurm]\nprologue = 3",
-        "[slurm]\nsubmit = 'arrays'",
-        "[slurm]\nmemory_option = '--mem'",
-        "[slurm]\ntemplate = 1",
-        "[results]\nmean = true",
-        "[results]\nmean = { x = 1 }",
     ]), @r#"
     error: invalid cluster.workers
     cause: invalid value: integer `-1`, expected a whole number from 0 to 4294967295
     cause: run.toml:2:11
-             |
-           2 | workers = -1
-             |           ^^
 
     error: invalid cluster.workers
     cause: invalid type: string "four", expected a whole number from 0 to 4294967295
     cause: run.toml:2:11
-             |
-           2 | workers = 'four'
-             |           ^^^^^^
 
     error: invalid cluster.workers
     cause: invalid type: floating point `1000.0`, expected a whole number from 0 to 4294967295
     cause: run.toml:2:11
-             |
-           2 | workers = 1e3
-             |           ^^^
-
-    error: invalid cluster.kind
-    cause: invalid value: string "thread", expected one of "threads", "processes", "slurm"
-    cause: run.toml:2:8
-             |
-           2 | kind = 'thread'
-             |        ^^^^^^^^
-
-    error: invalid cluster.kind
-    cause: invalid type: integer `3`, expected one of "threads", "processes", "slurm"
-    cause: run.toml:2:8
-             |
-           2 | kind = 3
-             |        ^
 
     error: invalid cluster.memory
     cause: invalid memory `2Q`: unknown unit `Q`
     cause: run.toml:2:10
-             |
-           2 | memory = '2Q'
-             |          ^^^^
     hint: write memory as Slurm does: 512M, 2G, 1T (powers of 1024; a bare number is MiB)
 
     error: invalid cluster.memory
     cause: invalid type: floating point `1.5`, expected memory as Slurm writes it, such as "2G", or a whole number of MiB
     cause: run.toml:2:10
-             |
-           2 | memory = 1.5
-             |          ^^^
 
     error: invalid cluster.walltime
     cause: invalid walltime `5 min`: it is in none of Slurm's formats
     cause: run.toml:2:12
-             |
-           2 | walltime = '5 min'
-             |            ^^^^^^^
     hint: write the walltime as Slurm does: 30 (minutes), 5:00 (minutes:seconds), 00:05:00, 1-12, 1-12:30, 1-12:30:00
 
     error: invalid cluster.port
     cause: invalid value: integer `70000`, expected a port from 0 to 65535
     cause: run.toml:2:8
-             |
-           2 | port = 70000
-             |        ^^^^^
 
     error: invalid cluster.host
     cause: invalid type: integer `3`, expected a string
     cause: run.toml:2:8
-             |
-           2 | host = 3
-             |        ^
+    "#);
+}
+
+#[test]
+fn lists_words_and_expressions_of_the_wrong_kind_say_what_is_expected() {
+    insta::assert_snapshot!(briefly([
+        "[cluster]\nkind = 'thread'",
+        "[cluster]\nkind = 3",
+        "[slurm]\nprologue = ['a', 3]",
+        "[slurm]\nprologue = 3",
+        "[slurm]\nsubmit = 'arrays'",
+        "[slurm]\nmemory_option = '--mem'",
+        "[results]\nmean = true",
+    ]), @r#"
+    error: invalid cluster.kind
+    cause: invalid value: string "thread", expected one of "threads", "processes", "slurm"
+    cause: run.toml:2:8
+
+    error: invalid cluster.kind
+    cause: invalid type: integer `3`, expected one of "threads", "processes", "slurm"
+    cause: run.toml:2:8
 
     error: invalid slurm.prologue
     cause: invalid type: integer `3`, expected a string
     cause: run.toml:2:18
-             |
-           2 | prologue = ['a', 3]
-             |                  ^
 
     error: invalid slurm.prologue
     cause: invalid type: integer `3`, expected a list of lines, or one string of several lines
     cause: run.toml:2:12
-             |
-           2 | prologue = 3
-             |            ^
 
     error: invalid slurm.submit
     cause: invalid value: string "arrays", expected one of "array", "jobs"
     cause: run.toml:2:10
-             |
-           2 | submit = 'arrays'
-             |          ^^^^^^^^
 
     error: invalid slurm.memory_option
     cause: invalid value: string "--mem", expected one of "mem", "mem-per-cpu", "none"
     cause: run.toml:2:17
-             |
-           2 | memory_option = '--mem'
-             |                 ^^^^^^^
-
-    error: invalid slurm.template
-    cause: invalid type: integer `1`, expected a string
-    cause: run.toml:2:12
-             |
-           2 | template = 1
-             |            ^
 
     error: invalid results.mean
     cause: invalid type: boolean `true`, expected an expression in quotes, or a number
     cause: run.toml:2:8
-             |
-           2 | mean = true
-             |        ^^^^
-
-    error: invalid results.mean
-    cause: invalid type: map, expected an expression in quotes, or a number
-    cause: run.toml:2:8
-             |
-           2 | mean = { x = 1 }
-             |        ^^^^^^^^^
     "#);
 }
 
 #[test]
 fn seeds_out_of_range_say_the_range() {
-    insta::assert_snapshot!(refusals([
+    insta::assert_snapshot!(briefly([
         "[random]\nseed = -1",
         "[random]\nseed = 'lucky'",
         "[random]\nseed = '0x1_0000_0000_0000_0000_0000_0000_0000_0000'",
         "[random]\nseed = 340282366920938463463374607431768211456",
-        "[random]\nseed = '+1'",
     ]), @r#"
     error: invalid random.seed
     cause: invalid value: integer `-1`, expected a whole number from 0 to 2^128 - 1, as an integer or a string like "0x2a"
     cause: run.toml:2:8
-             |
-           2 | seed = -1
-             |        ^^
 
     error: invalid random.seed
     cause: invalid value: string "lucky", expected a whole number from 0 to 2^128 - 1, as an integer or a string like "0x2a"
     cause: run.toml:2:8
-             |
-           2 | seed = 'lucky'
-             |        ^^^^^^^
 
     error: invalid random.seed
     cause: invalid value: string "0x1_0000_0000_0000_0000_0000_0000_0000_0000", expected a whole number from 0 to 2^128 - 1, as an integer or a string like "0x2a"
     cause: run.toml:2:8
-             |
-           2 | seed = '0x1_0000_0000_0000_0000_0000_0000_0000_0000'
-             |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     error: invalid random.seed
     cause: integer number overflowed
     cause: run.toml:2:8
-             |
-           2 | seed = 340282366920938463463374607431768211456
-             |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-
-    error: invalid random.seed
-    cause: invalid value: string "+1", expected a whole number from 0 to 2^128 - 1, as an integer or a string like "0x2a"
-    cause: run.toml:2:8
-             |
-           2 | seed = '+1'
-             |        ^^^^
     "#);
 }
 

@@ -236,3 +236,33 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
             .hint("save the file as UTF-8; is it really a TOML file?")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_file_is_where_xdg_puts_it() {
+        let file = |variables: &[(&str, &str)]| {
+            let environment: Vec<_> = variables.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+            user_file(&environment).map(|path| path.display().to_string())
+        };
+        let home = Some("/home/ada/.config/squall/squall.toml".to_owned());
+        assert_eq!(file(&[("HOME", "/home/ada")]), home);
+        assert_eq!(file(&[("HOME", "/home/ada"), ("XDG_CONFIG_HOME", "")]), home);
+        assert_eq!(file(&[("HOME", "/home/ada"), ("XDG_CONFIG_HOME", "relative")]), home);
+        assert_eq!(
+            file(&[("HOME", "/home/ada"), ("XDG_CONFIG_HOME", "/x")]),
+            Some("/x/squall/squall.toml".into())
+        );
+        assert_eq!(file(&[]), None);
+    }
+
+    #[test]
+    fn every_key_has_a_variable_of_its_own() {
+        let variables: std::collections::BTreeSet<_> =
+            full_names().iter().map(|key| variable_of(key)).collect();
+        assert_eq!(variables.len(), full_names().len());
+        assert!(variables.contains("SQUALL_CLUSTER__MINIMUM_WORKERS"));
+    }
+}

@@ -283,7 +283,10 @@ fn files_read_are_beside_the_layer_and_directories_written_are_beside_the_user()
 #[test]
 fn show_groups_by_section_and_tells_origins_in_comments() {
     let place = Place::new()
-        .run_file("[arrays]\nx = 'random.random(size=9)'\n[results]\n'the mean' = 'x.mean()'\n[slurm]\nprologue = ['module load x', 'umask 077']")
+        .run_file(
+            "[arrays]\nx = 'random.random(size=9)'\n[results]\n'the mean' = 'x.mean()'\n\
+             [slurm]\nprologue = ['module load x', 'umask 077']",
+        )
         .variable("SQUALL_CLUSTER__WORKERS", "4")
         .flag("--seed", "random.seed", "7");
     insta::assert_snapshot!(place.without_directory(&show(&place.resolved(), true)), @r#"
@@ -358,6 +361,19 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_with_its_place(
+        at in 0..BUILT_IN.len(),
+        garbage in "([=\"'\\[\\]{}#\n.é💥\t\u{0} a0]|\\PC|2G|kind = |workers = |-1|\"\"\"){0,5}",
+    ) {
+        let at = BUILT_IN.floor_char_boundary(at);
+        let text = format!("{}{garbage}{}", &BUILT_IN[..at], &BUILT_IN[at..]);
+        if let Err(problem) = parse(&text, Scope::RunFile) {
+            let message = problem.in_file(Path::new("x.toml"), &text).to_string();
+            prop_assert!(message.contains("cause: x.toml:"), "{message}");
+        }
+    }
+
     #[test]
     fn what_is_shown_resolves_to_the_same_settings(
         (seed, workers, port, kind) in (any::<Option<u128>>(), 1..9_u32, any::<u16>(), 0..3_usize),

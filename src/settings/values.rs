@@ -1,6 +1,7 @@
-//! How the values of keys are read from TOML, with messages that speak of numbers and words, not of Rust types.
+//! How the values of keys are read from TOML, with messages that speak of numbers and words, not of Rust.
 //!
-//! Memory and walltime are read by `units`; whether a value makes sense beside the others is decided in `resolve`.
+//! Memory and walltime are read by `units`; whether a value makes sense beside the others is decided in
+//! `resolve`. Tests are in `tests.rs` and `refusals.rs`.
 
 use std::fmt;
 
