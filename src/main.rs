@@ -1,3 +1,7 @@
 //! The `squall` program: everything is in the library, so that users' programs can be workers too.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    squall::cli::main()
+}

@@ -1,1 +1,79 @@
-//! (room `cli`)
+//! The command line: one file a command, and the one place where failures become exit codes.
+
+mod config;
+mod exit;
+mod flags;
+mod queue;
+mod reap;
+mod run;
+mod script;
+mod signals;
+mod submit;
+mod worker;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Chunked-array computing on Slurm: exact results, the same bits on any number of workers, no job left behind.
+#[derive(Debug, Parser)]
+#[command(name = "squall", version, after_long_help = exit::HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compute what a run file describes, or one expression
+    Run(run::RunArguments),
+    /// Print the exact job script and sbatch command; submit nothing
+    Script(script::ScriptArguments),
+    /// Print every resolved setting, as a file that could be given back
+    Config(config::ConfigArguments),
+    /// Submit the driver itself as a small Slurm job
+    Submit(submit::SubmitArguments),
+    /// Show this user's squall jobs
+    Queue(queue::QueueArguments),
+    /// Cancel what dead drivers of this directory left behind
+    Reap(reap::ReapArguments),
+    /// Work for a run; job scripts call this
+    #[command(hide = true)]
+    Worker {
+        /// The run directory.
+        directory: PathBuf,
+    },
+}
+
+/// The `squall` program.
+pub fn main() -> ExitCode {
+    let started = Instant::now();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(exit::of_arguments(&error)),
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, started),
+        Command::Script(arguments) => script::script(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
+        Command::Submit(arguments) => submit::submit(&arguments),
+        Command::Queue(arguments) => queue::queue(&arguments),
+        Command::Reap(arguments) => reap::reap(&arguments),
+        Command::Worker { directory } => return ExitCode::from(worker::worker(&directory, started)),
+    };
+    ExitCode::from(result.map_or_else(|error| exit::failed(&error), |()| 0))
+}
+
+/// Turns this process into a worker if it was started as one, and then never returns. To be called first in
+/// `main` of a program whose clusters have workers outside of its own process.
+pub fn init() {
+    let started = Instant::now();
+    let mut arguments = std::env::args_os().skip(1);
+    if let (Some(command), Some(directory), None) = (arguments.next(), arguments.next(), arguments.next()) {
+        let directory = PathBuf::from(directory);
+        if command == "worker" && crate::run::RunDirectory::open(&directory).is_ok() {
+            std::process::exit(i32::from(worker::worker(&directory, started)));
+        }
+    }
+}

@@ -1,1 +1,109 @@
-//! (room `cluster`)
+//! What a user holds: a cluster that computes, of threads, processes or Slurm jobs.
+//!
+//! Here all parts are put together, and nowhere else. A cluster is opened from settings, has plans computed,
+//! and is closed; dropping it closes it too.
+
+mod builder;
+mod computation;
+mod open;
+mod threads;
+
+pub use builder::{Builder, ProcessCluster, SlurmCluster, ThreadsCluster};
+pub use computation::Computation;
+pub use open::{MakeMonitor, job_specification, open, template};
+pub use threads::{Threads, available};
+
+use crate::array::{Array, Value};
+use crate::driver::Driver;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Plan, plan};
+use crate::run::{RunDirectory, RunId};
+use crate::units::Memory;
+use std::sync::Arc;
+
+/// A cluster. Results have the same bits on every kind of cluster, with any number of workers.
+pub struct Cluster {
+    driver: Driver,
+    id: RunId,
+    run: Option<RunDirectory>,
+    seed: u128,
+    limits: Limits,
+}
+
+/// What a worker is allowed, where that is limited.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Compute threads of a worker.
+    pub cores: u32,
+    /// Memory of a worker; none where it is the process's own.
+    pub memory: Option<Memory>,
+}
+
+impl Cluster {
+    /// Computes one number, such as `x.mean()`: a future for any executor, or `.wait()` for none.
+    ///
+    /// ```no_run
+    /// # fn main() -> squall::Result<()> {
+    /// let x = squall::random::normal(0.0, 0.1).size([800_000_000]).stream("x");
+    /// let cluster = squall::ThreadsCluster::builder().start()?;
+    /// println!("{}", cluster.compute(&x.mean())?.wait()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compute(&self, array: &Array) -> Result<Computation<Value>> {
+        let results = [("result".to_owned(), array.expr()?)];
+        let plan = plan(&results, self.seed)?;
+        let one = |mut results: Vec<(String, Value)>| results.remove(0).1;
+        Ok(self.compute_plan(Arc::new(plan))?.map(one))
+    }
+
+    /// Computes all results of a plan together; refuses one that needs more memory than workers have.
+    pub fn compute_plan(&self, plan: Arc<Plan>) -> Result<Computation<Vec<(String, Value)>>> {
+        self.limits.fit(&plan)?;
+        if let Some(run) = &self.run {
+            run.write_plan(&plan.describe())?;
+        }
+        let partials = self.driver.compute(plan.clone());
+        Ok(Computation::new(partials, move |partials| plan.finish(&partials)))
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// The seed of random arrays without a generator of their own.
+    pub fn seed(&self) -> u128 {
+        self.seed
+    }
+
+    /// A way to end the cluster from a signal handler's task: in order the first time, at once the second.
+    pub fn stopper(&self) -> impl Fn(Error) + Send + Sync + 'static {
+        self.driver.stopper()
+    }
+
+    /// Ends the workers in order and waits until it is done, some ten seconds at the most.
+    ///
+    /// # Errors
+    /// Where Slurm cannot be reached: the hint is the exact `scancel` line to type.
+    pub async fn close(self) -> Result<()> {
+        match self.driver.close().await? {
+            None => self.run.as_ref().map_or(Ok(()), RunDirectory::mark_ended),
+            Some(line) => Err(Error::new(ErrorKind::Slurm, "jobs of this run may be left behind")
+                .cause("Slurm did not take the request to cancel them in time")
+                .hint(format!("type `{line}`"))),
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses a plan whose workers need more memory than they have.
+    pub fn fit(&self, plan: &Plan) -> Result<()> {
+        let needed = plan.worker_memory(self.cores);
+        let Some(memory) = self.memory.filter(|memory| memory.bytes() < needed) else { return Ok(()) };
+        let enough = Memory::from_bytes(needed);
+        Err(Error::refused(format!("a worker needs {enough}, more than its memory of {memory}"))
+            .cause(format!("the plan's bound for a worker of {} cores is {needed} bytes", self.cores))
+            .hint(format!("set cluster.memory to {enough} or more, or cluster.cores to less")))
+    }
+}

@@ -193,7 +193,9 @@ impl Core {
                 self.answered(now, worker, lease, finished, &partial);
             }
             FromWorker::Drain { cause } => {
-                self.tell(RunEvent::Notice { text: format!("worker {} was asked to end: {cause}", worker.0) });
+                self.tell(RunEvent::Notice {
+                    text: format!("worker {} was asked to end: {cause}", worker.0),
+                });
                 self.schedule(now, scheduler::Event::Drain { worker });
             }
             FromWorker::Failed { cause } => {
@@ -250,7 +252,9 @@ impl Core {
             state: state.word.clone(),
             reason: state.reason.clone(),
         };
-        self.tell(RunEvent::Jobs { jobs: states.iter().map(job).collect() });
+        if self.closing.is_none() {
+            self.tell(RunEvent::Jobs { jobs: states.iter().map(job).collect() });
+        }
         let mut runs = false;
         for state in states {
             runs |= self.roster.state(state);

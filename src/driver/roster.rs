@@ -102,7 +102,8 @@ impl Roster {
     /// Why the work can never be done, if so: too few workers are there or can still come.
     pub(super) fn hopeless(&self) -> Option<Error> {
         let not_yet_started = (self.expected as usize).saturating_sub(self.launched.len());
-        let ended = self.launched.values().filter(|launched| launched.worker.is_none() && launched.has_ended());
+        let ended =
+            self.launched.values().filter(|launched| launched.worker.is_none() && launched.has_ended());
         let possible = not_yet_started + self.launched.len() - ended.clone().count();
         let needed = if self.begun { 1 } else { self.minimum as usize };
         if possible >= needed {

@@ -62,7 +62,11 @@ impl ProcessLauncher {
 }
 
 impl Launcher for ProcessLauncher {
-    fn run(self: Box<Self>, mut orders: Orders, reports: Reports) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn run(
+        self: Box<Self>,
+        mut orders: Orders,
+        reports: Reports,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let children = match self.spawn_all() {
                 Ok(children) => children,

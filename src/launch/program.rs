@@ -57,11 +57,8 @@ pub fn work(directory: &Path, started: Instant) -> Result<Ending> {
 /// Requests to end: the signals that Slurm and people send.
 fn terminations() -> Result<mpsc::Receiver<String>> {
     let (terminate, terminations) = mpsc::channel(4);
-    let kinds = [
-        (SignalKind::terminate(), "TERM"),
-        (SignalKind::interrupt(), "INT"),
-        (SignalKind::hangup(), "HUP"),
-    ];
+    let kinds =
+        [(SignalKind::terminate(), "TERM"), (SignalKind::interrupt(), "INT"), (SignalKind::hangup(), "HUP")];
     for (kind, name) in kinds {
         let mut signals = signal(kind).map_err(|error| Error::system("cannot listen to signals", &error))?;
         let terminate = terminate.clone();

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Commands, JobId, JobIdentity, JobRecord, JobSpecification, JobState, SubmitError, SubmitStyle, Submitted, render,
-    sbatch_arguments, scancel_line,
+    Commands, JobId, JobIdentity, JobRecord, JobSpecification, JobState, SubmitError, SubmitStyle, Submitted,
+    render, sbatch_arguments, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -125,7 +125,8 @@ impl SlurmLauncher {
         let identities = identities(&self.specification, workers, submitted);
         let keys = identities.iter().map(key).collect();
         self.jobs.extend(identities.into_iter().map(|identity| (identity, Seen::default())));
-        let _ = reports.send(Report::Started { job: submitted.job_id.to_string(), keys });
+        let job = format!("job {}", submitted.job_id);
+        let _ = reports.send(Report::Started { job, keys });
     }
 
     fn looked(&mut self, records: Result<Vec<JobRecord>>, reports: &Reports) {
@@ -175,7 +176,8 @@ impl SlurmLauncher {
             (!seen.ended && !left.contains(&key(identity))).then_some(*identity)
         };
         let remaining: Vec<JobIdentity> = self.jobs.iter().filter_map(here).collect();
-        if remaining.is_empty() && !submitting && self.run.submissions().iter().all(|done| done.job.is_some()) {
+        if remaining.is_empty() && !submitting && self.run.submissions().iter().all(|done| done.job.is_some())
+        {
             return None;
         }
         let name = &self.specification.name;
@@ -262,7 +264,9 @@ impl SubmissionTask {
     async fn find(&self, error: Error) -> Result<Submitted> {
         let known: BTreeSet<u64> = self.run.submissions().iter().filter_map(|done| done.job).collect();
         let unknown = |record: &&JobRecord| {
-            record.name == self.specification.name && !record.state.is_final() && !known.contains(&record.array_job_id.0)
+            record.name == self.specification.name
+                && !record.state.is_final()
+                && !known.contains(&record.array_job_id.0)
         };
         let Ok(records) = self.commands.jobs().await else { return Err(error) };
         let record = records.iter().find(unknown).ok_or(error)?;

@@ -37,7 +37,11 @@ impl ThreadsLauncher {
 }
 
 impl Launcher for ThreadsLauncher {
-    fn run(self: Box<Self>, mut orders: Orders, reports: Reports) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn run(
+        self: Box<Self>,
+        mut orders: Orders,
+        reports: Reports,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let (here, there) = tokio::io::duplex(PIPE);
             let (done, ended) = oneshot::channel();

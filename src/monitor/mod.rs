@@ -1,1 +1,8 @@
-//! (room `monitor`)
+//! Receivers of what happens to a run: lines for people, and a log in the run directory.
+
+mod log;
+mod terminal;
+mod words;
+
+pub use log::Log;
+pub use terminal::{Style, Terminal};

@@ -34,6 +34,11 @@ impl RunId {
     pub fn job_name(&self, submission: u32) -> String {
         format!("sq-{}-{submission}", self.0)
     }
+
+    /// The run whose job is named so, if it is one of squall's.
+    pub fn of_job_name(name: &str) -> Option<RunId> {
+        RunId::parse(name.strip_prefix("sq-")?.split_once('-')?.0).ok()
+    }
 }
 
 impl fmt::Display for RunId {
@@ -49,7 +54,9 @@ mod tests {
     #[test]
     fn a_generated_id_is_read_back() {
         let id = RunId::generate();
-        assert_eq!(RunId::parse(id.as_str()), Ok(id));
+        assert_eq!(RunId::parse(id.as_str()), Ok(id.clone()));
+        assert_eq!(RunId::of_job_name(&id.job_name(3)), Some(id));
+        assert_eq!(RunId::of_job_name("dask-worker"), None);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::slurm::specification::{JobSpecification, MemoryOption};
 use crate::slurm::JobIdentity;
+use crate::slurm::specification::{JobSpecification, MemoryOption};
 
 /// The arguments of `sbatch` for one submission: an array with those indices, or a plain job.
 pub fn sbatch_arguments(

@@ -22,7 +22,8 @@ pub(crate) fn parse_time_left(answer: &str, job: JobId) -> Option<u64> {
     let of_job = |line: &&str| line.split('|').next().and_then(|id| id.trim().parse().ok()) == Some(job);
     let (_, left) = answer.lines().find(of_job)?.split_once('|')?;
     let (days, clock) = left.trim().split_once('-').unwrap_or(("0", left.trim()));
-    let seconds = clock.split(':').try_fold(0, |sum: u64, part| Some(sum * 60 + part.parse::<u64>().ok()?))?;
+    let seconds =
+        clock.split(':').try_fold(0, |sum: u64, part| Some(sum * 60 + part.parse::<u64>().ok()?))?;
     Some(days.parse::<u64>().ok()? * 86_400 + seconds)
 }
 

@@ -41,10 +41,8 @@ pub(super) async fn first(
         match attempt {
             Ok((candidate, Ok(stream))) => return Ok((candidate, stream)),
             Ok((candidate, Err(error))) => {
-                refused &= matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData
-                );
+                refused &=
+                    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData);
                 causes.push(format!("{candidate}: {error}"));
             }
             Err(error) => causes.push(error.to_string()),

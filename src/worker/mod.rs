@@ -62,7 +62,11 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the compute threads. `terminations` carries requests to end from outside, such as signals.
-    pub fn new(configuration: Configuration, executor: Executor, terminations: mpsc::Receiver<String>) -> Worker {
+    pub fn new(
+        configuration: Configuration,
+        executor: Executor,
+        terminations: mpsc::Receiver<String>,
+    ) -> Worker {
         let kernel = executor.kernel().to_owned();
         Worker { configuration, queue: LeaseQueue::start(executor), kernel, terminations }
     }
@@ -121,10 +125,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Tries until one proves to be the driver, all refuse for [`REFUSED`], or the deadline comes.
-    async fn driver(
-        &self,
-        connector: &TlsConnector,
-    ) -> Result<(Candidate, Box<dyn Stream>), String> {
+    async fn driver(&self, connector: &TlsConnector) -> Result<(Candidate, Box<dyn Stream>), String> {
         let mut refused_since: Option<Instant> = None;
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());

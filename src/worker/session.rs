@@ -120,7 +120,8 @@ impl<'a> Session<'a> {
                 Err(error) => return Some(Ending::Failed(error.to_string())),
             },
             ToWorker::Lease { lease, first, end } => {
-                let Some(stage) = self.stage.clone().filter(|stage| first <= end && end <= stage.tasks()) else {
+                let Some(stage) = self.stage.clone().filter(|stage| first <= end && end <= stage.tasks())
+                else {
                     return Some(Ending::Failed(format!("lease {lease} is of no known stage")));
                 };
                 self.queue.push(Lease { id: lease, stage, tasks: first..end, answers: self.answers.clone() });

@@ -1,0 +1,84 @@
+//! `squall reap`: cancels what dead drivers of this directory left behind, and nothing else.
+
+use crate::cli::exit::print;
+use crate::cli::flags::SettingsFlags;
+use crate::error::{Error, Result};
+use crate::run::{Owner, RunDirectory};
+use crate::slurm::{Commands, JobIdentity, JobRecord};
+use clap::Args;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long `scancel` may take.
+const CANCEL: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct ReapArguments {
+    /// Only this run
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+}
+
+pub(super) fn reap(arguments: &ReapArguments) -> Result<()> {
+    let settings = SettingsFlags::default().resolve()?;
+    let runs: Vec<RunDirectory> = RunDirectory::list(&settings.run.directory)
+        .into_iter()
+        .filter(|run| !run.is_ended())
+        .filter(|run| arguments.run.as_deref().is_none_or(|wanted| wanted == run.id().as_str()))
+        .collect();
+    if let (Some(wanted), true) = (&arguments.run, runs.is_empty()) {
+        return Err(Error::refused(format!("no run `{wanted}` here that has not ended"))
+            .hint(format!("runs are the directories in {}", settings.run.directory.display())));
+    }
+    if runs.is_empty() {
+        return print("nothing to reap: every run of this directory has ended\n");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+    runtime.block_on(async {
+        let commands = Commands::new();
+        // A run without Slurm can be reaped on a machine without Slurm.
+        let on_slurm = runs.iter().any(|run| !run.submissions().is_empty());
+        let records = if on_slurm { commands.jobs().await? } else { Vec::new() };
+        for run in &runs {
+            print(&format!("{}: {}\n", run.id(), reap_run(run, &commands, &records).await?))?;
+        }
+        Ok(())
+    })
+}
+
+/// Reaps one run; returns what was done in words.
+async fn reap_run(run: &RunDirectory, commands: &Commands, records: &[JobRecord]) -> Result<String> {
+    match run.owner().ok().and_then(|owner| lives(&owner, records)) {
+        Some(true) => return Ok("its driver lives".to_owned()),
+        None => return Ok("its driver is on another host; reap it there".to_owned()),
+        Some(false) => {}
+    }
+    let submissions = run.submissions();
+    let names: BTreeSet<&str> = submissions.iter().map(|submission| submission.name.as_str()).collect();
+    let left: Vec<JobIdentity> = records
+        .iter()
+        .filter(|record| names.contains(record.name.as_str()) && !record.state.is_final())
+        .map(JobRecord::identity)
+        .collect();
+    if !left.is_empty() {
+        for name in names {
+            commands.cancel(&left, Some(name), CANCEL).await?;
+        }
+    }
+    run.mark_ended()?;
+    Ok(match left.len() {
+        0 => "its driver is dead; nothing was left".to_owned(),
+        1 => format!("its driver is dead; cancelled job {}", left[0]),
+        jobs => format!("its driver is dead; cancelled {jobs} jobs, {} and on", left[0]),
+    })
+}
+
+/// Whether a driver lives: its process where it can be seen, else the job that it ran in.
+fn lives(owner: &Owner, records: &[JobRecord]) -> Option<bool> {
+    owner.process.is_alive().or_else(|| {
+        let job = owner.job?;
+        let runs = |record: &JobRecord| record.job_id.0 == job && !record.state.is_final();
+        Some(records.iter().any(runs))
+    })
+}

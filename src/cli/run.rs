@@ -1,0 +1,143 @@
+//! `squall run`: parse, plan, open a cluster, compute, print, close.
+
+use crate::array::{Definitions, Value, parse};
+use crate::cli::exit::print;
+use crate::cli::flags::SettingsFlags;
+use crate::cli::signals;
+use crate::cluster::{Cluster, open};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Monitor;
+use crate::monitor::{Log, Style, Terminal};
+use crate::plan::{Plan, plan};
+use crate::run::{RunDirectory, RunId};
+use crate::settings::Settings;
+use crate::slurm::Allocation;
+use clap::{Args, ValueEnum};
+use rand::RngExt;
+use serde_json::json;
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    settings: SettingsFlags,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Print nothing but results and failures
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// One line for each result
+    Text,
+    /// One object for all
+    Json,
+}
+
+pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
+    let allocation = Allocation::from_environment();
+    refuse_several_drivers(allocation.as_ref())?;
+    let mut settings = arguments.settings.resolve()?;
+    let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
+    let plan = Arc::new(plan_of(&settings, seed)?);
+    let program = program(&settings)?;
+    let terminal = Terminal::new(stderr(), if stderr().is_terminal() { Style::Live } else { Style::Lines });
+    let terminal = std::cell::Cell::new((!arguments.quiet).then_some(terminal));
+    let make_monitor = |run: Option<&RunDirectory>| -> Result<Box<dyn Monitor>> {
+        let mut monitors: Vec<Box<dyn Monitor>> = Vec::new();
+        monitors.extend(terminal.take().map(|terminal| Box::new(terminal) as Box<dyn Monitor>));
+        if let Some(run) = run {
+            monitors.push(Box::new(Log::new(run.create_events()?)));
+        }
+        Ok(Box::new(monitors))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+    runtime.block_on(async {
+        let signals = signals::listen()?;
+        if !arguments.quiet {
+            advise(allocation.as_ref(), seed);
+        }
+        let cluster = open(&settings, &program, started, &make_monitor)?;
+        compute(cluster, plan, arguments.output, signals).await
+    })
+}
+
+/// The plan of what the settings ask for.
+pub(super) fn plan_of(settings: &Settings, seed: u128) -> Result<Plan> {
+    if settings.results.is_empty() {
+        return Err(Error::refused("there is nothing to compute")
+            .hint("name a run file, or give an expression: squall run -e 'random.random(size=1e9).mean()'"));
+    }
+    let definitions = Definitions { arrays: settings.arrays.clone(), results: settings.results.clone() };
+    plan(&parse(&definitions)?, seed)
+}
+
+/// The program that workers run.
+pub(super) fn program(settings: &Settings) -> Result<PathBuf> {
+    match &settings.cluster.program {
+        Some(program) => Ok(program.clone()),
+        None => std::env::current_exe().map_err(|error| Error::system("cannot find this program", &error)),
+    }
+}
+
+async fn compute(
+    cluster: Cluster,
+    plan: Arc<Plan>,
+    output: Output,
+    mut signals: tokio::sync::mpsc::Receiver<Error>,
+) -> Result<()> {
+    let stop = cluster.stopper();
+    // The first signal ends in order, the second at once.
+    tokio::spawn(async move {
+        while let Some(error) = signals.recv().await {
+            stop(error);
+        }
+    });
+    let id = cluster.id().clone();
+    let computed = async { cluster.compute_plan(plan)?.await }.await;
+    let printed = computed.and_then(|results| print(&text(&id, &results, output)));
+    // Whatever happened, the cluster is closed; what happened first is what is told.
+    let closed = cluster.close().await;
+    match (printed, closed) {
+        (Err(error), Err(left)) => Err(error.hint(left.to_string())),
+        (printed, closed) => printed.and(closed),
+    }
+}
+
+fn text(id: &RunId, results: &[(String, Value)], output: Output) -> String {
+    match output {
+        Output::Text => results.iter().map(|(name, value)| format!("{name} = {value}\n")).collect(),
+        Output::Json => {
+            let results: serde_json::Map<_, _> =
+                results.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
+            format!("{}\n", json!({"run": id.as_str(), "results": results}))
+        }
+    }
+}
+
+/// `srun -n 4 squall run` starts four drivers, each of which would compute and submit everything.
+fn refuse_several_drivers(allocation: Option<&Allocation>) -> Result<()> {
+    let Some(allocation) = allocation.filter(|allocation| allocation.is_one_of_several()) else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Refused, "srun started more than one driver")
+        .cause(format!("each of the {} tasks of this step would compute everything", allocation.step_tasks))
+        .hint("start one driver, and ask for workers in its settings: srun -n 1 squall run --workers 4 ..."))
+}
+
+/// What should be known before a run starts.
+#[expect(clippy::print_stderr, reason = "said before there is a run to tell of")]
+fn advise(allocation: Option<&Allocation>, seed: u128) {
+    eprintln!("seed {seed:#x}");
+    if let Some(allocation) = allocation.filter(|allocation| allocation.step) {
+        let job = allocation.job_id;
+        eprintln!("under srun, Ctrl-C twice kills at once; `scancel {job}` ends in order");
+    }
+}

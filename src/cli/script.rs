@@ -1,0 +1,41 @@
+//! `squall script`: what would be submitted, exactly, and how. Nothing is written or submitted.
+
+use crate::cli::exit::print;
+use crate::cli::flags::SettingsFlags;
+use crate::cli::run::program;
+use crate::cluster::{job_specification, template};
+use crate::error::{Error, Result};
+use crate::run::RunId;
+use crate::slurm::{render, sbatch_arguments};
+use clap::Args;
+use std::ffi::OsString;
+
+#[derive(Debug, Args)]
+pub(super) struct ScriptArguments {
+    #[command(flatten)]
+    settings: SettingsFlags,
+}
+
+pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
+    let settings = arguments.settings.resolve()?;
+    // A run's id is drawn when it starts; the one here only shows where it will stand.
+    let id = RunId::generate();
+    let base = std::path::absolute(&settings.run.directory)
+        .map_err(|error| Error::system("cannot find the run directory", &error))?;
+    let directory = base.join(id.as_str());
+    program(&settings)?;
+    let specification = job_specification(&settings, &id, &directory, &directory.join("squall"))?;
+    let script = render(&template(&settings)?, &specification)?;
+    let array = specification.is_array().then_some(0..specification.workers);
+    let command = sbatch_arguments(&specification, array, &directory.join("job-0.sh"));
+    print(&format!("{script}\n# submitted with:\n# {}\n", command_line("sbatch", &command)))
+}
+
+/// A command line as one would type it.
+pub(super) fn command_line(program: &str, arguments: &[OsString]) -> String {
+    let quoted = arguments.iter().map(|argument| {
+        let text = argument.to_string_lossy();
+        shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
+    });
+    std::iter::once(program.to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+}

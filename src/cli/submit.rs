@@ -1,0 +1,95 @@
+//! `squall submit`: the driver itself as a small Slurm job, the right way for long runs and from login nodes.
+
+use crate::cli::exit::print;
+use crate::cli::flags::SettingsFlags;
+use crate::cli::run::{plan_of, program};
+use crate::cluster::{job_specification, template};
+use crate::error::{Error, Result};
+use crate::run::{Owner, RunDirectory, RunId, Submission};
+use crate::settings::Settings;
+use crate::slurm::{
+    Commands, JobCommand, JobIdentity, JobSpecification, MemoryOption, render, sbatch_arguments,
+};
+use crate::units::{Memory, Walltime};
+use clap::Args;
+use std::path::Path;
+
+/// What a driver needs, with room for Slurm's own processes in the job.
+const DRIVER_MEMORY: Memory = Memory::from_bytes(256 << 20);
+/// How much longer than its workers a driver may live, in minutes: it waits for them in the queue.
+const QUEUE_MINUTES: u64 = 60;
+
+#[derive(Debug, Args)]
+pub(super) struct SubmitArguments {
+    #[command(flatten)]
+    settings: SettingsFlags,
+    /// Time limit of the driver's own job; without it, an hour more than the workers'
+    #[arg(long, value_name = "TIME")]
+    driver_walltime: Option<Walltime>,
+}
+
+pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
+    let settings = arguments.settings.resolve()?;
+    // A mistake is told here, and not by a job that starts tomorrow.
+    plan_of(&settings, settings.seed.unwrap_or(0))?;
+    let run = RunDirectory::create(&settings.run.directory, RunId::generate())?;
+    run.write_owner(&Owner::this(None))?;
+    let kept = run.keep_program(&program(&settings)?)?;
+    let specification = specification(arguments, &settings, &run, &kept)?;
+    let script = run.write_script(0, &render(&template(&settings)?, &specification)?)?;
+    let command = sbatch_arguments(&specification, None, &script);
+    let mut record = Submission::planned(0, specification.name.clone(), 0);
+    record.arguments = command.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    run.write_submission(&record)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+    let submitted = runtime.block_on(Commands::new().submit(&command, notice)).map_err(Error::from)?;
+    record.job = Some(submitted.job_id.0);
+    run.write_submission(&record)?;
+    let log = specification.log_file(JobIdentity::from(submitted.job_id));
+    print(&format!(
+        "submitted the driver as job {}: {DRIVER_MEMORY}, {}\nits log, with the results: {}\n",
+        submitted.job_id,
+        specification.walltime,
+        log.display()
+    ))
+}
+
+#[expect(clippy::print_stderr, reason = "sbatch's words while it waits")]
+fn notice(line: &str) {
+    eprintln!("sbatch: {line}");
+}
+
+fn specification(
+    arguments: &SubmitArguments,
+    settings: &Settings,
+    run: &RunDirectory,
+    program: &Path,
+) -> Result<JobSpecification> {
+    let workers = job_specification(settings, run.id(), run.path(), program)?;
+    let mut words = vec!["run".to_owned()];
+    match (&arguments.settings.file, &arguments.settings.expression) {
+        (Some(file), _) => words.push(file.to_string_lossy().into_owned()),
+        (None, Some(expression)) => words.extend(["-e".to_owned(), expression.clone()]),
+        (None, None) => {}
+    }
+    words.extend(arguments.settings.words());
+    let longer = workers
+        .walltime
+        .seconds()
+        .map_or(Ok(Walltime::UNLIMITED), |seconds| (seconds / 60 + QUEUE_MINUTES).to_string().parse());
+    Ok(JobSpecification {
+        name: run.id().job_name(0),
+        workers: 1,
+        cores: 1,
+        memory: DRIVER_MEMORY,
+        memory_option: if workers.memory_option == MemoryOption::None {
+            MemoryOption::None
+        } else {
+            MemoryOption::Mem
+        },
+        walltime: arguments.driver_walltime.map_or(longer, Ok)?,
+        command: JobCommand::Driver { arguments: words },
+        ..workers
+    })
+}

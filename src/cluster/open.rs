@@ -1,0 +1,233 @@
+//! Opening a cluster from settings: the parts are made and put together, cheap checks first.
+
+use crate::cluster::{Cluster, Limits, available};
+use crate::driver::{Configuration, Driver, Listen};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Monitor, RunEvent, Timestamp};
+use crate::launch::{Launcher, ProcessLauncher, Program, SlurmLauncher, ThreadsLauncher};
+use crate::protocol::tls::Keys;
+use crate::run::{Owner, RunDirectory, RunId, WorkerFacts};
+use crate::settings::{ClusterKind, MemoryOption, Settings, Submit};
+use crate::slurm::{
+    Allocation, JobCommand, JobSpecification, MemoryOption as SlurmMemoryOption, SubmitStyle,
+    WORKER_TEMPLATE, in_path,
+};
+use rand::RngExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Receivers of the events of a run, made once its directory is known.
+pub type MakeMonitor<'a> = dyn Fn(Option<&RunDirectory>) -> Result<Box<dyn Monitor>> + 'a;
+
+/// Opens the cluster that the settings describe. `program` is what workers run.
+pub fn open(
+    settings: &Settings,
+    program: &Path,
+    started: Instant,
+    make_monitor: &MakeMonitor<'_>,
+) -> Result<Cluster> {
+    let id = RunId::generate();
+    let seed = settings.seed.unwrap_or_else(|| rand::rng().random());
+    let opening = Opening { settings, program, started, id, seed };
+    match settings.cluster.kind {
+        ClusterKind::Threads => opening.threads(make_monitor),
+        ClusterKind::Processes => opening.processes(make_monitor),
+        ClusterKind::Slurm => opening.slurm(make_monitor),
+    }
+}
+
+struct Opening<'a> {
+    settings: &'a Settings,
+    program: &'a Path,
+    started: Instant,
+    id: RunId,
+    seed: u128,
+}
+
+impl Opening<'_> {
+    fn threads(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
+        let mut monitor = make_monitor(None)?;
+        let cluster = &self.settings.cluster;
+        let threads = match cluster.cores {
+            // The same request on this machine: as many threads as the workers would have had.
+            Some(cores) => cores.saturating_mul(cluster.workers),
+            None => {
+                let threads = available();
+                if let Some(text) = threads.notice {
+                    monitor.receive(self.now(), &RunEvent::Notice { text });
+                }
+                threads.count
+            }
+        };
+        let limits = Limits { cores: threads, memory: None };
+        self.start(limits, 1, None, Box::new(ThreadsLauncher::new(threads)), monitor)
+    }
+
+    fn processes(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
+        let run = self.run_directory()?;
+        let monitor = make_monitor(Some(&run))?;
+        let workers = self.settings.cluster.workers;
+        let launcher = ProcessLauncher::new(run.clone(), Program(self.program.to_owned()), workers);
+        let networked = Some((self.listen(&run, true)?, run));
+        let limits = self.limits();
+        self.start(limits, workers, networked, Box::new(launcher), monitor)
+    }
+
+    fn slurm(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
+        let allocation = Allocation::from_environment();
+        for command in ["sbatch", "squeue", "scancel"] {
+            if in_path(command).is_none() {
+                return Err(Error::new(ErrorKind::Slurm, format!("no `{command}` on this machine"))
+                    .cause("cluster.kind is \"slurm\", and PATH has no such command")
+                    .hint("start squall where Slurm's commands are, or use --cluster threads"));
+            }
+        }
+        let template = template(self.settings)?;
+        let run = self.run_directory()?;
+        let monitor = make_monitor(Some(&run))?;
+        let program = run.keep_program(self.program)?;
+        let specification = job_specification(self.settings, &self.id, run.path(), &program)?;
+        std::fs::create_dir_all(&specification.log_directory).map_err(|error| {
+            let directory = specification.log_directory.display();
+            Error::system(format!("cannot make the log directory `{directory}`"), &error)
+                .hint("set slurm.log_directory to a place that can be written")
+        })?;
+        let job = allocation.map(|allocation| allocation.job_id);
+        let launcher = SlurmLauncher::new(run.clone(), specification, template, job)?;
+        let networked = Some((self.listen(&run, false)?, run));
+        let (limits, workers) = (self.limits(), self.settings.cluster.workers);
+        self.start(limits, workers, networked, Box::new(launcher), monitor)
+    }
+
+    /// Makes the run directory, with everything in it that workers and later readers need.
+    fn run_directory(&self) -> Result<RunDirectory> {
+        let base = &self.settings.run.directory;
+        RunDirectory::prune(base);
+        let run = RunDirectory::create(base, self.id.clone())?;
+        let allocation = Allocation::from_environment();
+        run.write_owner(&Owner::this(allocation.map(|allocation| allocation.job_id.0)))?;
+        run.write_worker(&WorkerFacts {
+            cores: self.limits().cores,
+            death_timeout_seconds: self.settings.cluster.death_timeout.as_secs(),
+            job_name: self.id.job_name(0),
+        })?;
+        let mut settings = self.settings.clone();
+        settings.seed = Some(self.seed);
+        run.write_settings(&settings.to_toml())?;
+        Ok(run)
+    }
+
+    fn listen(&self, run: &RunDirectory, loopback: bool) -> Result<Listen> {
+        let failed =
+            |error| Error::new(ErrorKind::Internal, "cannot make the run's keys").cause(format!("{error}"));
+        let keys = Keys::generate().map_err(failed)?;
+        run.write_key(&keys.worker)?;
+        let cluster = &self.settings.cluster;
+        Ok(Listen { port: cluster.port, host: cluster.host.clone(), loopback, acceptor: keys.driver })
+    }
+
+    fn limits(&self) -> Limits {
+        let cluster = &self.settings.cluster;
+        Limits { cores: cluster.cores.unwrap_or(1), memory: Some(cluster.memory) }
+    }
+
+    fn start(
+        self,
+        limits: Limits,
+        workers: u32,
+        networked: Option<(Listen, RunDirectory)>,
+        launcher: Box<dyn Launcher>,
+        mut monitor: Box<dyn Monitor>,
+    ) -> Result<Cluster> {
+        let cluster = &self.settings.cluster;
+        let run = networked.as_ref().map(|(_, run)| run.clone());
+        let kind = match cluster.kind {
+            ClusterKind::Threads => "threads",
+            ClusterKind::Processes => "processes",
+            ClusterKind::Slurm => "slurm",
+        };
+        let opened = RunEvent::Opened {
+            run: self.id.to_string(),
+            cluster: kind.to_owned(),
+            workers,
+            cores: limits.cores,
+            limits: match cluster.kind {
+                ClusterKind::Slurm => format!("{} and {}", cluster.memory, cluster.walltime),
+                _ => String::new(),
+            },
+            directory: run.as_ref().map(|run| run.path().display().to_string()),
+        };
+        monitor.receive(self.now(), &opened);
+        let driver = Driver::start(Configuration {
+            started: self.started,
+            workers,
+            minimum_workers: cluster.minimum_workers.min(workers),
+            death_timeout: cluster.death_timeout,
+            listen: networked,
+            launcher,
+            monitor,
+        })?;
+        Ok(Cluster { driver, id: self.id, run, seed: self.seed, limits })
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.started.elapsed())
+    }
+}
+
+/// The template of job scripts: the user's, or the built-in one.
+pub fn template(settings: &Settings) -> Result<String> {
+    let Some(path) = &settings.slurm.template else { return Ok(WORKER_TEMPLATE.to_owned()) };
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::system(format!("cannot read the template `{}`", path.display()), &error)
+            .hint("set slurm.template to a file, or leave it out for the built-in one")
+    })
+}
+
+/// The jobs of the workers that the settings describe.
+pub fn job_specification(
+    settings: &Settings,
+    id: &RunId,
+    run_directory: &Path,
+    program: &Path,
+) -> Result<JobSpecification> {
+    let (cluster, slurm) = (&settings.cluster, &settings.slurm);
+    let log_directory = match &slurm.log_directory {
+        Some(directory) => absolute(directory)?,
+        None => run_directory.join("logs"),
+    };
+    Ok(JobSpecification {
+        name: id.job_name(0),
+        workers: cluster.workers,
+        cores: cluster.cores.unwrap_or(1),
+        memory: cluster.memory,
+        memory_option: match slurm.memory_option {
+            MemoryOption::Mem => SlurmMemoryOption::Mem,
+            MemoryOption::MemPerCpu => SlurmMemoryOption::MemPerCpu,
+            MemoryOption::None => SlurmMemoryOption::None,
+        },
+        walltime: cluster.walltime,
+        partition: slurm.partition.clone(),
+        account: slurm.account.clone(),
+        qos: slurm.qos.clone(),
+        constraint: slurm.constraint.clone(),
+        reservation: slurm.reservation.clone(),
+        directives: slurm.directives.clone(),
+        prologue: slurm.prologue.clone(),
+        epilogue: slurm.epilogue.clone(),
+        log_directory,
+        deadline_seconds: None,
+        program: program.to_owned(),
+        run_directory: run_directory.to_owned(),
+        submit: match slurm.submit {
+            Submit::Array => SubmitStyle::Array,
+            Submit::Jobs => SubmitStyle::Jobs,
+        },
+        command: JobCommand::Worker,
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .map_err(|error| Error::system(format!("cannot find `{}`", path.display()), &error))
+}

@@ -1,0 +1,198 @@
+//! What a person sees: one line for each change, on standard error.
+//!
+//! Under `srun` and in log files there is no terminal, so the lines come first and are sparse. Where there is a
+//! terminal, a live line below them shows the progress.
+
+use crate::event::{JobNews, Monitor, Receipt, RunEvent, Timestamp};
+use crate::monitor::words::{bytes, count, seconds, workers};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+/// How often the live line is drawn anew.
+const LIVE_INTERVAL: Duration = Duration::from_millis(200);
+/// Parts of a stage after which a line is due.
+const PARTS: u64 = 4;
+
+/// How to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// One line a change.
+    Lines,
+    /// And a live line below.
+    Live,
+}
+
+/// Writes for people.
+pub struct Terminal<W> {
+    out: W,
+    style: Style,
+    /// Whether workers come from outside this process.
+    launches: bool,
+    /// Of workers, as asked for.
+    expected: u64,
+    registered: u64,
+    jobs: BTreeMap<String, JobNews>,
+    /// What was last said of the jobs.
+    said: String,
+    stage: Stage,
+    live_at: Option<Timestamp>,
+    elements: u64,
+}
+
+/// The stage that is computed.
+#[derive(Default)]
+struct Stage {
+    began: Timestamp,
+    elements: u64,
+    /// How many parts of it have been told.
+    parts: u64,
+}
+
+impl<W: Write> Terminal<W> {
+    /// Writes to `out`.
+    pub fn new(out: W, style: Style) -> Terminal<W> {
+        Terminal {
+            out,
+            style,
+            launches: false,
+            expected: 0,
+            registered: 0,
+            jobs: BTreeMap::new(),
+            said: String::new(),
+            stage: Stage::default(),
+            live_at: None,
+            elements: 0,
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        let clear = if self.live_at.take().is_some() { "\r\x1b[K" } else { "" };
+        // Where standard error is closed nobody reads it, and the run goes on.
+        let _ = writeln!(self.out, "{clear}{}", text.replace('\n', "\n  "));
+    }
+
+    fn live(&mut self, at: Timestamp, text: &str) {
+        let due = self.live_at.is_none_or(|last| at - last >= LIVE_INTERVAL);
+        if self.style == Style::Live && due {
+            self.live_at = Some(at);
+            let _ = write!(self.out, "\r\x1b[K{text}");
+            let _ = self.out.flush();
+        }
+    }
+
+    fn opened(&mut self, event: &RunEvent) {
+        let RunEvent::Opened { run, cluster, workers: asked, cores, limits, directory } = event else {
+            return;
+        };
+        self.expected = u64::from(*asked);
+        self.launches = cluster != "threads";
+        let threads = format!("{cores} thread{}", if *cores == 1 { "" } else { "s" });
+        let limits = if limits.is_empty() { String::new() } else { format!(", {limits} each") };
+        let place = directory.as_ref().map_or(String::new(), |directory| format!(" in {directory}"));
+        self.line(&format!("run {run} on {cluster}: {} of {threads}{limits}{place}", workers(self.expected)));
+    }
+
+    /// One line for all jobs, when their numbers in each state have changed.
+    fn jobs(&mut self, news: &[JobNews]) {
+        self.jobs.extend(news.iter().map(|job| (job.job.clone(), job.clone())));
+        let mut groups: BTreeMap<String, u64> = BTreeMap::new();
+        for job in self.jobs.values() {
+            let reason = if job.reason.is_empty() { String::new() } else { format!(" ({})", job.reason) };
+            *groups.entry(format!("{}{reason}", job.state)).or_default() += 1;
+        }
+        let parts: Vec<String> = groups.iter().map(|(state, jobs)| format!("{jobs} {state}")).collect();
+        let text = format!("jobs: {}", parts.join(", "));
+        if text != self.said {
+            self.line(&text);
+            self.said = text;
+        }
+    }
+
+    fn registered(&mut self, event: &RunEvent) {
+        let RunEvent::Registered { worker, job, host, kernel, start_seconds, .. } = event else { return };
+        self.registered += 1;
+        // Of many workers, not every one is worth a line.
+        let told =
+            self.registered <= 8 || self.registered.is_power_of_two() || self.registered == self.expected;
+        if told {
+            let (registered, expected) = (self.registered, self.expected.max(self.registered));
+            let start = seconds(*start_seconds);
+            self.line(&format!(
+                "{registered} of {} registered: worker {worker} is job {job} on {host} ({kernel}, up in {start})",
+                workers(expected)
+            ));
+        }
+    }
+
+    fn progress(&mut self, at: Timestamp, done: u64, tasks: u64, elements: u64) {
+        let elapsed = (at - self.stage.began).as_secs_f64();
+        let share = done as f64 / tasks.max(1) as f64;
+        let rate = if elapsed > 0.0 { elements as f64 / elapsed } else { 0.0 };
+        let left = if share > 0.0 { elapsed * (1.0 - share) / share } else { 0.0 };
+        let text =
+            format!("{:3.0} % done, {} numbers a second, {} left", share * 100.0, count(rate), seconds(left));
+        let parts = done * PARTS / tasks.max(1);
+        if parts > self.stage.parts && parts < PARTS {
+            self.stage.parts = parts;
+            self.line(&text);
+        } else {
+            self.live(at, &text);
+        }
+    }
+
+    fn closed(&mut self, receipt: &Receipt) {
+        let times = [
+            ("submit", receipt.submit_seconds),
+            ("queue", receipt.queue_seconds),
+            ("start", receipt.start_seconds),
+            ("compute", receipt.compute_seconds),
+            ("close", receipt.close_seconds),
+            ("wall", receipt.wall_seconds),
+        ];
+        let times: Vec<String> =
+            times.iter().map(|(name, value)| format!("{name} {}", seconds(*value))).collect();
+        self.line(&format!("time: {}", times.join(", ")));
+        if receipt.compute_seconds > 0.0 {
+            let rate = count(self.elements as f64 / receipt.compute_seconds);
+            let lost = if receipt.lost > 0 { format!(", {} lost", receipt.lost) } else { String::new() };
+            self.line(&format!(
+                "work: {} numbers, {rate} a second, by {}{lost}; a worker's peak memory {}",
+                count(self.elements as f64),
+                workers(receipt.workers),
+                bytes(receipt.worker_peak_bytes)
+            ));
+        }
+    }
+}
+
+impl<W: Write + Send> Monitor for Terminal<W> {
+    fn receive(&mut self, at: Timestamp, event: &RunEvent) {
+        match event {
+            RunEvent::Opened { .. } => self.opened(event),
+            RunEvent::Submitted { job, workers: started } if self.launches => {
+                self.line(&format!("submitted {}: {job}", workers(u64::from(*started))));
+            }
+            RunEvent::Jobs { jobs } => self.jobs(jobs),
+            RunEvent::Registered { .. } if self.launches => self.registered(event),
+            RunEvent::Lost { worker, cause, leases } => {
+                let again = if *leases > 0 { ", and what it held waits again" } else { "" };
+                self.line(&format!("worker {worker} is lost: {cause}{again}"));
+            }
+            RunEvent::Stage { elements, .. } => {
+                self.elements += elements;
+                self.stage = Stage { began: at, elements: *elements, parts: 0 };
+            }
+            RunEvent::Leased { .. } if self.stage.elements > 0 && self.stage.parts == 0 => {
+                // The clock of a stage starts with its first lease, not while workers are awaited.
+                self.stage.elements = 0;
+                self.stage.began = at;
+            }
+            RunEvent::Progress { done, tasks, elements, .. } => self.progress(at, *done, *tasks, *elements),
+            RunEvent::Closing { cause } if cause != "done" => self.line(&format!("ending: {cause}")),
+            RunEvent::Notice { text } => self.line(text),
+            RunEvent::Closed(receipt) => self.closed(receipt),
+            _ => {}
+        }
+    }
+}
