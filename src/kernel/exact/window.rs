@@ -1,187 +1,172 @@
-//! Adding blocks of values to exact sums, a vector at a time.
+//! Adding values to exact sums a block at a time, wherever they lie in a window of binary exponents.
 //!
-//! All values of a block that lie in a window of 35 binary exponents, 2^(top-35) <= |x| < 2^top, are added
-//! exactly in two doubles a lane: x = q + r with q = x rounded to a multiple of 2^(top-43) by adding and
-//! subtracting a constant, so |r| <= 2^(top-44), and r is a multiple of 2^(top-87) as x is. The sums of at
-//! most 1024 such q, and r, need no more than 53 bits, so every partial sum is exact in any order. A block
-//! is added without a look at its exponents; if its range then turns out not to fit, it is done again with
-//! the window moved and the values outside it picked out.
+//! A kernel adds a block of values without a look at their exponents, in a few doubles whose sum is exact if
+//! all of them lay in the window it was given, and tells the range they had. If that fits, its parts go to the
+//! limbs. If not, the window is moved to the block's greatest value, the values outside it are picked out and
+//! added one by one, and the kernel adds the rest. Where the window lies has no influence on the sum.
 
 use crate::kernel::exact::limbs::Limbs;
-use crate::kernel::exact::special::Special;
 use crate::kernel::isa::forms;
 use crate::kernel::{BLOCK, Isa};
 
-const LANES: usize = 16;
-/// Binary exponents in a window.
-const WIDTH: i32 = 35;
-/// Windows for which all constants are normal doubles.
-const LOWEST_TOP: i32 = -900;
-const HIGHEST_TOP: i32 = 1000;
+/// Values that are added side by side.
+pub(super) const LANES: usize = 16;
 /// Fewer values than this are added one by one.
 const FEW: usize = 2 * LANES;
+/// Windows for which all constants and parts of kernels are normal doubles.
+const TOPS: std::ops::RangeInclusive<i32> = -440..=490;
 
-/// Where the next values are expected: below 2^top, and not below 2^(top - WIDTH).
+/// Where the next values are expected: 2^(top - WIDTH) <= |x| < 2^top.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(super) struct Window<const WIDTH: i32> {
     top: i32,
 }
 
-impl Default for Window {
-    fn default() -> Window {
+/// What a kernel makes of a block.
+pub(super) struct Parts<const N: usize> {
+    /// Doubles that are the block's exact sum together, if its range fits the window.
+    pub(super) parts: [f64; N],
+    /// The least and the greatest magnitude. NaN is left out here, and is NaN in the last part.
+    pub(super) least: f64,
+    pub(super) greatest: f64,
+}
+
+/// Adds at most `BLOCK` values, for a window with this top.
+pub(super) type Kernel<const N: usize> = fn(Isa, &[f64], i32) -> Parts<N>;
+
+impl<const WIDTH: i32> Window<WIDTH> {
+    /// Adds values to `limbs` by `kernel`, and those that it cannot add by `add_one`.
+    pub(super) fn add<const N: usize>(
+        &mut self,
+        isa: Isa,
+        values: &[f64],
+        limbs: &mut Limbs,
+        kernel: Kernel<N>,
+        mut add_one: impl FnMut(&mut Limbs, f64),
+    ) {
+        for block in values.chunks(BLOCK) {
+            if block.len() < FEW {
+                block.iter().for_each(|value| add_one(limbs, *value));
+                continue;
+            }
+            let Parts { parts, least, greatest } = kernel(isa, block, self.top);
+            if least >= self.bottom() && greatest < self.limit() && !parts[N - 1].is_nan() {
+                parts.iter().for_each(|part| limbs.add(*part));
+            } else {
+                self.move_to(greatest);
+                self.add_inside(isa, block, limbs, kernel, &mut add_one);
+            }
+        }
+    }
+
+    /// Adds a block, part of which may lie outside the window.
+    #[cold]
+    fn add_inside<const N: usize>(
+        &self,
+        isa: Isa,
+        block: &[f64],
+        limbs: &mut Limbs,
+        kernel: Kernel<N>,
+        add_one: &mut impl FnMut(&mut Limbs, f64),
+    ) {
+        let (bottom, limit) = (self.bottom(), self.limit());
+        let mut inside = [0.0; BLOCK];
+        let inside = &mut inside[..block.len()];
+        if pick(isa, block, bottom, limit, inside) {
+            let is_outside = |value: &&f64| !(value.abs() >= bottom && value.abs() < limit);
+            block.iter().filter(is_outside).for_each(|value| add_one(limbs, *value));
+        }
+        kernel(isa, inside, self.top).parts.iter().for_each(|part| limbs.add(*part));
+    }
+
+    /// Moves the window so that it ends somewhat above this magnitude.
+    fn move_to(&mut self, greatest: f64) {
+        let exponent = (greatest.to_bits() >> 52) as i32 - 1023;
+        self.top = (exponent + 2).clamp(*TOPS.start(), *TOPS.end());
+    }
+
+    fn bottom(&self) -> f64 {
+        power_of_two(self.top - WIDTH)
+    }
+
+    fn limit(&self) -> f64 {
+        power_of_two(self.top)
+    }
+}
+
+impl<const WIDTH: i32> Default for Window<WIDTH> {
+    fn default() -> Self {
         Window { top: 4 }
     }
 }
 
-impl Window {
-    /// Adds values to `limbs`, those that are not finite to `special`.
-    pub(super) fn add(&mut self, isa: Isa, values: &[f64], limbs: &mut Limbs, special: &mut Special) {
-        for block in values.chunks(BLOCK) {
-            if block.len() < FEW {
-                block.iter().for_each(|value| add_one(*value, limbs, special));
-                continue;
-            }
-            let sums = optimistic(isa, block, self.top);
-            if sums.fit(self.top) {
-                limbs.add(sums.high);
-                limbs.add(sums.low);
-            } else {
-                self.add_irregular(isa, block, sums.greatest, limbs, special);
-            }
+forms! {
+    /// Copies the values with `bottom <= |x| < limit`, zero for the others, and tells whether a value other
+    /// than zero was not copied.
+    fn pick(block: &[f64], bottom: f64, limit: f64, inside: &mut [f64]) -> bool = pick_body;
+}
+
+#[inline(always)]
+fn pick_body(block: &[f64], bottom: f64, limit: f64, inside: &mut [f64]) -> bool {
+    let mut outside = 0;
+    for (inside, value) in inside.iter_mut().zip(block) {
+        let size = value.abs();
+        let fits = (size >= bottom) & (size < limit);
+        *inside = if fits { *value } else { 0.0 };
+        outside |= if fits { 0 } else { size.to_bits() };
+    }
+    outside != 0
+}
+
+/// Hands each value of a block to `add` with the lane that it belongs to.
+#[inline(always)]
+pub(super) fn by_lane(block: &[f64], mut add: impl FnMut(usize, f64)) {
+    let (groups, rest) = block.as_chunks::<LANES>();
+    for group in groups {
+        for lane in 0..LANES {
+            add(lane, group[lane]);
         }
     }
-
-    /// Adds a block that does not fit the window: moves it to the block's greatest value, and adds those
-    /// below it one by one.
-    #[cold]
-    fn add_irregular(
-        &mut self,
-        isa: Isa,
-        block: &[f64],
-        greatest: f64,
-        limbs: &mut Limbs,
-        special: &mut Special,
-    ) {
-        self.top = (exponent(greatest) + 2).clamp(LOWEST_TOP, HIGHEST_TOP);
-        let sums = masked(isa, block, self.top);
-        limbs.add(sums.high);
-        limbs.add(sums.low);
-        if sums.outside {
-            let (least, limit) = (power_of_two(self.top - WIDTH), power_of_two(self.top));
-            let outside = |value: &&f64| !(value.abs() >= least && value.abs() < limit);
-            block.iter().filter(outside).for_each(|value| add_one(*value, limbs, special));
-        }
+    for (lane, value) in rest.iter().enumerate() {
+        add(lane, *value);
     }
 }
 
-fn add_one(value: f64, limbs: &mut Limbs, special: &mut Special) {
-    if value.is_finite() { limbs.add(value) } else { special.add(value) }
+/// Least and greatest magnitude, lane by lane.
+pub(super) struct Range {
+    least: [f64; LANES],
+    greatest: [f64; LANES],
 }
 
-/// The exact sum of a block as `high + low`, if its range fits.
-struct Sums {
-    high: f64,
-    low: f64,
-    least: f64,
-    greatest: f64,
-}
-
-impl Sums {
-    /// Whether the sums are exact. NaN among the values is NaN in the sums, and infinity in the range.
+impl Range {
     #[inline(always)]
-    fn fit(&self, top: i32) -> bool {
-        self.least >= power_of_two(top - WIDTH) && self.greatest < power_of_two(top) && !self.low.is_nan()
+    pub(super) fn new() -> Range {
+        Range { least: [f64::INFINITY; LANES], greatest: [0.0; LANES] }
     }
-}
 
-/// The exact sum of the values of a block that lie in the window, as `high + low`.
-struct MaskedSums {
-    high: f64,
-    low: f64,
-    outside: bool,
-}
-
-forms! {
-    /// The sums of at most `BLOCK` values, which hold if they [fit](Sums::fit).
-    fn optimistic(block: &[f64], top: i32) -> Sums = optimistic_body;
-}
-
-forms! {
-    /// The sums of those of at most `BLOCK` values that lie in the window.
-    fn masked(block: &[f64], top: i32) -> MaskedSums = masked_body;
-}
-
-#[inline(always)]
-fn optimistic_body(block: &[f64], top: i32) -> Sums {
-    let splitter = splitter(top);
-    let (mut high, mut low) = ([0.0; LANES], [0.0; LANES]);
-    let (mut least, mut greatest) = ([f64::INFINITY; LANES], [0.0; LANES]);
-    let mut add = |lane: usize, value: f64| {
+    /// Widens a lane by a value; NaN leaves it as it is.
+    #[inline(always)]
+    pub(super) fn add(&mut self, lane: usize, value: f64) {
         let size = value.abs();
-        least[lane] = if size < least[lane] { size } else { least[lane] };
-        greatest[lane] = if size > greatest[lane] { size } else { greatest[lane] };
-        let rounded = (value + splitter) - splitter;
-        high[lane] += rounded;
-        low[lane] += value - rounded;
-    };
-    let (groups, rest) = block.as_chunks::<LANES>();
-    for group in groups {
-        for lane in 0..LANES {
-            add(lane, group[lane]);
+        self.least[lane] = if size < self.least[lane] { size } else { self.least[lane] };
+        self.greatest[lane] = if size > self.greatest[lane] { size } else { self.greatest[lane] };
+    }
+
+    /// The parts of a block, whose lanes are summed; with those of a fitting block that is exact.
+    #[inline(always)]
+    pub(super) fn with<const N: usize>(self, parts: [[f64; LANES]; N]) -> Parts<N> {
+        Parts {
+            parts: parts.map(|lanes| lanes.into_iter().fold(0.0, |sum, lane| sum + lane)),
+            least: self.least.into_iter().fold(f64::INFINITY, f64::min),
+            greatest: self.greatest.into_iter().fold(0.0, f64::max),
         }
     }
-    for (lane, value) in rest.iter().enumerate() {
-        add(lane, *value);
-    }
-    Sums {
-        high: total(high),
-        low: total(low),
-        least: least.into_iter().fold(f64::INFINITY, f64::min),
-        greatest: greatest.into_iter().fold(0.0, f64::max),
-    }
 }
 
+/// Adding and subtracting it rounds what is below 2^top to a multiple of 2^(top - 43).
 #[inline(always)]
-fn masked_body(block: &[f64], top: i32) -> MaskedSums {
-    let splitter = splitter(top);
-    let (least, limit) = (power_of_two(top - WIDTH), power_of_two(top));
-    let (mut high, mut low, mut outside) = ([0.0; LANES], [0.0; LANES], [0; LANES]);
-    let mut add = |lane: usize, value: f64| {
-        let size = value.abs();
-        let inside = (size >= least) & (size < limit);
-        let kept = if inside { value } else { 0.0 };
-        outside[lane] |= if inside { 0 } else { size.to_bits() };
-        let rounded = (kept + splitter) - splitter;
-        high[lane] += rounded;
-        low[lane] += kept - rounded;
-    };
-    let (groups, rest) = block.as_chunks::<LANES>();
-    for group in groups {
-        for lane in 0..LANES {
-            add(lane, group[lane]);
-        }
-    }
-    for (lane, value) in rest.iter().enumerate() {
-        add(lane, *value);
-    }
-    MaskedSums { high: total(high), low: total(low), outside: outside.into_iter().any(|bits| bits != 0) }
-}
-
-/// Adding and subtracting it rounds what is below 2^top to a multiple of 2^(top-43).
-#[inline(always)]
-fn splitter(top: i32) -> f64 {
+pub(super) fn splitter(top: i32) -> f64 {
     1.5 * power_of_two(top + 9)
-}
-
-/// The sum of the lanes; exact like every partial sum of a block.
-#[inline(always)]
-fn total(lanes: [f64; LANES]) -> f64 {
-    lanes.into_iter().fold(0.0, |sum, lane| sum + lane)
-}
-
-/// The binary exponent of a double.
-fn exponent(value: f64) -> i32 {
-    (value.to_bits() >> 52 & 0x7FF) as i32 - 1023
 }
 
 /// 2^exponent, for exponents of normal doubles.
