@@ -15,6 +15,8 @@ const NORMAL: Distribution = Distribution::Normal { loc: 0.0, scale: 0.1 };
 /// Numbers per measurement, and measurements.
 const COUNT: usize = 1 << 22;
 const ROUNDS: usize = 15;
+/// Numbers that reductions are measured on: half a megabyte, in the second cache.
+const CACHED: usize = 1 << 16;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -61,35 +63,31 @@ fn print_table() {
     print_row("fill normal and exact sum", |isa| {
         black_box(normal_sum(isa, COUNT));
     });
-    for (name, distribution) in data() {
-        let mut data = [0.0; BLOCK];
+    let offset = Distribution::Normal { loc: 10.0, scale: 0.1 };
+    for (name, distribution) in [("normal(0, 0.1)", NORMAL), ("normal(10, 0.1)", offset)] {
+        let mut data = vec![0.0; CACHED];
         fill(Isa::detect(), &key, distribution, 0, &mut data);
-        print_row(&format!("exact sum of {name}"), |isa| {
-            let mut sum = ExactSum::default();
-            blocks(|_, _| sum.add(isa, black_box(&data)));
-            black_box(sum);
-        });
+        print_rows_on(name, &data);
     }
-    let mut data = [0.0; BLOCK];
-    fill(Isa::detect(), &key, NORMAL, 0, &mut data);
-    print_row("exact moments of normal", |isa| {
-        let mut moments = ExactMoments::default();
-        blocks(|_, _| moments.add(isa, black_box(&data)));
-        black_box(moments);
-    });
-    print_row("extrema of normal", |isa| {
-        let mut extrema = Extrema::default();
-        blocks(|_, _| extrema.add(isa, black_box(&data)));
-        black_box(extrema);
-    });
 }
 
-fn data() -> [(&'static str, Distribution); 3] {
-    [
-        ("normal(0, 0.1)", NORMAL),
-        ("normal(10, 0.1)", Distribution::Normal { loc: 10.0, scale: 0.1 }),
-        ("random", Distribution::Random),
-    ]
+fn print_rows_on(name: &str, data: &[f64]) {
+    let passes = COUNT / data.len();
+    print_row(&format!("exact sum of {name}"), |isa| {
+        let mut sum = ExactSum::default();
+        (0..passes).for_each(|_| sum.add(isa, black_box(data)));
+        black_box(sum);
+    });
+    print_row(&format!("exact moments of {name}"), |isa| {
+        let mut moments = ExactMoments::default();
+        (0..passes).for_each(|_| moments.add(isa, black_box(data)));
+        black_box(moments);
+    });
+    print_row(&format!("extrema of {name}"), |isa| {
+        let mut extrema = Extrema::default();
+        (0..passes).for_each(|_| extrema.add(isa, black_box(data)));
+        black_box(extrema);
+    });
 }
 
 /// Hands out a block for every `BLOCK` of `COUNT` numbers.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::kernel::BLOCK;
 use crate::kernel::isa::forms;
-use crate::kernel::random::normal::standard_normals;
+use crate::kernel::random::normal::normals;
 use crate::kernel::random::words::Words;
 
 /// Elements generated at a time: few enough to stay in the nearest cache with the tables.
@@ -97,24 +97,20 @@ fn fill_from_block_start(key: &Key, distribution: Distribution, start: u64, out:
     for (number, out) in out.as_chunks_mut::<STEP>().0.iter_mut().enumerate() {
         generators.fill(&mut words);
         match distribution {
-            Distribution::Random => units(&words, out),
-            Distribution::Uniform { low, high } => {
-                units(&words, out);
-                out.iter_mut().for_each(|value| *value = low + (high - low) * *value);
-            }
+            Distribution::Random => units(&words, out, |u| u),
+            Distribution::Uniform { low, high } => units(&words, out, |u| low + (high - low) * u),
             Distribution::Normal { loc, scale } => {
-                standard_normals(key, start + (number * STEP) as u64, &words, out);
-                out.iter_mut().for_each(|value| *value = loc + scale * *value);
+                normals(key, start + (number * STEP) as u64, &words, out, |z| loc + scale * z);
             }
         }
     }
 }
 
-/// The upper 53 bits of each word, times 2^-53.
+/// `finish(u)` for each word, with `u` its upper 53 bits times 2^-53.
 #[inline(always)]
-fn units(words: &[u64; STEP], out: &mut [f64; STEP]) {
+fn units(words: &[u64; STEP], out: &mut [f64; STEP], finish: impl Fn(f64) -> f64) {
     for (value, word) in out.iter_mut().zip(words) {
-        *value = to_f64((word >> 11) as i64) * (f64::EPSILON / 2.0);
+        *value = finish(to_f64((word >> 11) as i64) * (f64::EPSILON / 2.0));
     }
 }
 

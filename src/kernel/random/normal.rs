@@ -39,16 +39,23 @@ static WIDTHS: [f64; SLOTS as usize] = {
     widths
 };
 
-/// The standard normals of elements `first`, `first + 1`, .. with these words.
+/// `finish(z)` for elements `first`, `first + 1`, .. with these words.
 #[inline(always)]
-pub(super) fn standard_normals(key: &Key, first: u64, words: &[u64; STEP], out: &mut [f64; STEP]) {
+pub(super) fn normals(
+    key: &Key,
+    first: u64,
+    words: &[u64; STEP],
+    out: &mut [f64; STEP],
+    finish: impl Fn(f64) -> f64,
+) {
     let mut slow_places = [0; STEP];
     let slow_places = look_up(words, out, &mut slow_places);
     for (value, word) in out.iter_mut().zip(words) {
-        *value *= to_f64(*word as i64);
+        *value = finish(to_f64(*word as i64) * *value);
     }
     for place in slow_places {
-        out[usize::from(*place)] = slow(&mut Spill::of_element(key, first + u64::from(*place)));
+        let z = slow(&mut Spill::of_element(key, first + u64::from(*place)));
+        out[usize::from(*place)] = finish(z);
     }
 }
 
