@@ -1,0 +1,59 @@
+//! NaN and infinities: the values that an exact sum can only remember having seen.
+
+use serde::{Deserialize, Serialize};
+
+/// Which values that are not finite have been added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub(super) struct Special(u8);
+
+const NAN: u8 = 1;
+const POSITIVE: u8 = 2;
+const NEGATIVE: u8 = 4;
+
+impl Special {
+    /// Remembers a value that is not finite.
+    pub(super) fn add(&mut self, value: f64) {
+        debug_assert!(!value.is_finite());
+        self.0 |= if value.is_nan() {
+            NAN
+        } else if value > 0.0 {
+            POSITIVE
+        } else {
+            NEGATIVE
+        };
+    }
+
+    /// Remembers what another has seen.
+    pub(super) fn merge(&mut self, other: Special) {
+        self.0 |= other.0;
+    }
+
+    /// What the sum is because of them, if there were any.
+    pub(super) fn value(self) -> Option<f64> {
+        match self.0 {
+            0 => None,
+            POSITIVE => Some(f64::INFINITY),
+            NEGATIVE => Some(f64::NEG_INFINITY),
+            _ => Some(f64::NAN),
+        }
+    }
+}
+
+impl From<Special> for u8 {
+    fn from(special: Special) -> u8 {
+        special.0
+    }
+}
+
+impl TryFrom<u8> for Special {
+    type Error = &'static str;
+
+    fn try_from(flags: u8) -> Result<Special, &'static str> {
+        if flags <= (NAN | POSITIVE | NEGATIVE) {
+            Ok(Special(flags))
+        } else {
+            Err("unknown flags in an exact sum")
+        }
+    }
+}
