@@ -230,27 +230,31 @@ impl Distribution {
         }
     }
 
+    /// The parameters in NumPy's order.
+    pub fn parameters(self) -> Vec<f64> {
+        match self {
+            Distribution::Random => Vec::new(),
+            Distribution::Uniform { low, high } => vec![low, high],
+            Distribution::Normal { loc, scale } => vec![loc, scale],
+        }
+    }
+
     /// Whether the parameters are finite and in range.
     pub fn check(self) -> Result<()> {
-        let (parameters, ordered, rule) = match self {
+        let (ordered, rule) = match self {
             Distribution::Random => return Ok(()),
             Distribution::Uniform { low, high } => {
-                ([low, high], low <= high && (high - low).is_finite(), "low is at most high")
+                (low <= high && (high - low).is_finite(), "low is at most high")
             }
-            Distribution::Normal { loc, scale } => {
-                ([loc, scale], !scale.is_sign_negative(), "scale is not negative")
-            }
+            Distribution::Normal { scale, .. } => (!scale.is_sign_negative(), "scale is not negative"),
         };
-        if parameters.iter().all(|parameter| parameter.is_finite()) && ordered {
+        let parameters = self.parameters();
+        if ordered && parameters.iter().all(|parameter| parameter.is_finite()) {
             return Ok(());
         }
-        Err(Error::refused(format!(
-            "`{}` with parameters {} and {}",
-            self.name(),
-            repr(parameters[0]),
-            repr(parameters[1])
-        ))
-        .hint(format!("the parameters are finite, and {rule}")))
+        let shown: Vec<String> = parameters.into_iter().map(repr).collect();
+        Err(Error::refused(format!("`{}` with parameters {}", self.name(), shown.join(" and ")))
+            .hint(format!("the parameters are finite, and {rule}")))
     }
 }
 

@@ -8,7 +8,7 @@ pub(super) fn repr(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf".into() } else { "-inf".into() };
     }
-    let scientific = format!("{:e}", value.abs());
+    let scientific = shortest(value.abs());
     let (mantissa, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
     let exponent: i32 = exponent.parse().expect("`{:e}` writes a decimal exponent");
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
@@ -20,6 +20,15 @@ pub(super) fn repr(value: f64) -> String {
         format!("{mantissa}e{direction}{:02}", exponent.abs())
     };
     format!("{sign}{magnitude}")
+}
+
+/// The shortest digits that read back as the number. Where two such lie equally near, the even one: Rust's
+/// own choice there is the upper one.
+fn shortest(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let digits = shortest.chars().take_while(|&c| c != 'e').filter(char::is_ascii_digit).count();
+    let nearest = format!("{value:.places$e}", places = digits - 1);
+    if nearest.parse() == Ok(value) { nearest } else { shortest }
 }
 
 /// Places the point after the digit that `exponent` counts from the first.
@@ -56,6 +65,7 @@ mod tests {
         let mut values: Vec<f64> = (0..100_000).map(|_| f64::from_bits(generator.random())).collect();
         values.extend((0..50_000).map(|_| generator.random_range(-1_000_000_i64..1_000_000) as f64 / 1000.0));
         values.extend((0..50_000).map(|_| generator.random_range(0_u64..1 << 60) as f64));
+        values.extend((0..50_000).map(|_| generator.random_range(1_u64 << 52..1 << 55) as f64 / 8.0));
         values.extend((0..2047_u64).map(|exponent| f64::from_bits(exponent << 52)));
         values.extend((0..52).map(|bit| f64::from_bits(1 << bit)));
         values.extend((-320..309).map(|exponent| format!("1e{exponent}").parse::<f64>().unwrap()));

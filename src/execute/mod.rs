@@ -146,7 +146,7 @@ impl Thread {
                 let _ = rustix::process::nice(NICENESS);
                 let mut buffers = Buffers::default();
                 for Work { run, answer } in received {
-                    let partial = run.caught(&mut buffers);
+                    let partial = caught(&run.failed, || run.share(&mut buffers));
                     // All that the run shares is given back before it can be seen to have ended.
                     drop(run);
                     let _ = answer.send(partial);
@@ -162,14 +162,6 @@ impl Thread {
 }
 
 impl Run {
-    /// The thread's share of the tasks; a panic is an error.
-    fn caught(&self, buffers: &mut Buffers) -> Result<Partial> {
-        catch_unwind(AssertUnwindSafe(|| self.share(buffers))).map_err(|panic| {
-            self.failed.store(true, Ordering::Relaxed);
-            Error::new(ErrorKind::Internal, "a task panicked").cause(words(panic.as_ref()))
-        })
-    }
-
     fn share(&self, buffers: &mut Buffers) -> Partial {
         let mut partial = self.stage.empty_partial();
         while !self.stop.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed) {
@@ -182,6 +174,14 @@ impl Run {
         }
         partial
     }
+}
+
+/// What a thread computes; a panic becomes an error, and the other threads are told.
+fn caught(failed: &AtomicBool, share: impl FnOnce() -> Partial) -> Result<Partial> {
+    catch_unwind(AssertUnwindSafe(share)).map_err(|panic| {
+        failed.store(true, Ordering::Relaxed);
+        Error::new(ErrorKind::Internal, "a task panicked").cause(words(panic.as_ref()))
+    })
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

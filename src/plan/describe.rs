@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::array::Reduction;
+use crate::array::{Reduction, Value};
 use crate::plan::Plan;
 use crate::plan::graph::{Id, Node};
 
@@ -44,14 +44,16 @@ impl Plan {
     fn formula(&self, id: Id, depth: u32) -> String {
         let Some(depth) = depth.checked_sub(1) else { return "..".into() };
         match &self.graph[id].node {
-            Node::Number(value) => crate::array::Value::Number(*value).to_string(),
+            Node::Number(value) => Value::Number(*value).to_string(),
             Node::Random(source) => {
-                format!(
-                    "{}[{}, stream {:?}]",
-                    source.distribution.name(),
-                    self.graph[id].shape,
-                    source.stream
-                )
+                let distribution = source.distribution;
+                let parameters: String = distribution
+                    .parameters()
+                    .iter()
+                    .map(|&value| format!("{}, ", Value::Number(value)))
+                    .collect();
+                let (name, shape, stream) = (distribution.name(), &self.graph[id].shape, &source.stream);
+                format!("{name}({parameters}size={shape}, stream={stream:?})")
             }
             Node::Negate(operand) => format!("-{}", self.formula(*operand, depth)),
             Node::Binary(operation, left, right) => {

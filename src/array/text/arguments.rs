@@ -87,7 +87,7 @@ impl Arguments<'_> {
                 && !matches!(item, Item::Bool(false))
             {
                 let error = self.source.error(span, format!("`{parameter}` is not supported yet"));
-                return Err(if hint.is_empty() { error } else { error.hint(hint) });
+                return Err(error.hint(hint));
             }
         }
         Ok(())
@@ -96,7 +96,7 @@ impl Arguments<'_> {
     /// A number known now.
     pub(super) fn float(&self, parameter: &'static str, default: f64) -> Result<f64> {
         let Some((item, span)) = self.get(parameter) else { return Ok(default) };
-        item.float().ok_or_else(|| self.mismatch(parameter, "a number", item, span))
+        item.float().ok_or_else(|| self.mismatch(parameter, "a plain number", item, span))
     }
 
     /// A whole number that is not negative.

@@ -142,7 +142,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn operand(&self, item: &Item, span: Span) -> Result<Expr> {
-        item.expr().ok_or_else(|| self.source.error(span, format!("{} in arithmetic", item.what())))
+        item.expr().ok_or_else(|| self.source.error(span, format!("arithmetic with {}", item.what())))
     }
 }
 

@@ -9,8 +9,9 @@ use crate::array::text::place::Span;
 use crate::array::text::syntax::Argument;
 use crate::error::{Error, Result};
 
-/// Parameters of NumPy that are known, and refused with a word of their own.
-const LATER: &str = "leave it out: arrays are f64, and reductions go over all axes";
+/// Parameters of NumPy that are known, but built for their defaults only.
+const ALL_AXES: &str = "leave it out: a reduction goes over all axes as yet";
+const PLAIN: &str = "leave it out: arrays are f64, and results are new";
 
 impl Evaluation<'_> {
     pub(super) fn call(
@@ -39,7 +40,7 @@ impl Evaluation<'_> {
         let number = self.random_calls;
         self.random_calls += 1;
         let arguments = signature(name).bind(self, arguments, call)?;
-        arguments.refuse(&["dtype", "out"], LATER)?;
+        arguments.refuse(&["dtype", "out"], PLAIN)?;
         let distribution = distribution(name, &arguments)?;
         distribution.check().map_err(|error| self.source.locate(call, error))?;
         let shape = shape(&arguments)?;
@@ -83,7 +84,8 @@ impl Evaluation<'_> {
         let positional = if of.is_some() { &positional[1..] } else { positional };
         let signature = Signature { function: name.name(), positional, keyword: &["split_every"] };
         let arguments = signature.bind(self, arguments, call)?;
-        arguments.refuse(&["axis", "dtype", "out", "keepdims", "split_every"], LATER)?;
+        arguments.refuse(&["axis", "keepdims", "split_every"], ALL_AXES)?;
+        arguments.refuse(&["dtype", "out"], PLAIN)?;
         let operand = match (of, arguments.get("a")) {
             (Some(expr), _) => expr.clone(),
             (None, Some((item, span))) => {
@@ -137,8 +139,8 @@ fn shape(arguments: &Arguments<'_>) -> Result<Shape> {
     let one = |item: &Item| {
         let whole = item.whole().ok_or_else(|| arguments.mismatch("size", "a whole number", item, span))?;
         u64::try_from(whole).map_err(|_| {
-            let fault = if whole < 0 { "negative" } else { "too large" };
-            arguments.locate("size", Error::refused(format!("a size of {whole} is {fault}")))
+            let what = if whole < 0 { "a negative size" } else { "a size of more than 2^63 elements" };
+            arguments.locate("size", Error::refused(what))
         })
     };
     let extents = match item {

@@ -184,8 +184,8 @@ impl Item {
     pub(super) fn whole(&self) -> Option<i128> {
         match self {
             Item::Integer(value) => Some(*value),
-            // Every f64 in this range is exact as an i128.
-            Item::Float(value) if value.trunc() == *value && value.abs() < 1e38 => Some(*value as i128),
+            // Exact, or the nearest end of the range: too large for everything that takes whole numbers.
+            Item::Float(value) if value.trunc() == *value && value.is_finite() => Some(*value as i128),
             _ => None,
         }
     }
@@ -194,7 +194,7 @@ impl Item {
     pub(super) fn what(&self) -> &'static str {
         match self {
             Item::Integer(_) | Item::Seed(_) | Item::Float(_) => "a number",
-            Item::Lazy(expr) if expr.is_number() => "a number that is computed later",
+            Item::Lazy(expr) if expr.is_number() => "a computed number",
             Item::Lazy(_) => "an array",
             Item::Text(_) => "a text",
             Item::Tuple(_) => "a tuple",

@@ -77,7 +77,7 @@ fn check_name(name: &str, array: bool) -> Result<()> {
     }
     if item::builtin(name).is_some() {
         return Err(Error::refused(format!("`{name}` cannot be a name"))
-            .cause(format!("expressions use `{name}` for the functions of NumPy and dask.array"))
+            .cause(format!("`{name}` means something of its own in every expression"))
             .hint("rename the line"));
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The known name nearest to a mistyped one.
 
-/// The candidate within a third of the word's length in typing mistakes, if there is one.
+/// The candidate within a quarter of the word's length in typing mistakes, if there is one.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    let allowed = (word.chars().count() / 4).max(1);
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -14,7 +14,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 /// Insertions, deletions, replacements and swaps of neighbours between two words.
 fn distance(left: &str, right: &str) -> usize {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    if left.len().abs_diff(right.len()) > left.len() / 3 + 1 {
+    if left.len().abs_diff(right.len()) > left.len() / 4 + 1 {
         return usize::MAX;
     }
     let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
