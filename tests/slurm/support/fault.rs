@@ -37,18 +37,18 @@ impl Testbed {
 
     /// The controller is gone. What it learnt in the last seconds may be lost with it.
     pub(crate) fn kill_controller(&self) {
-        self.signal_daemon("slurmctld", Signal::SIGKILL);
+        self.kill_daemon("slurmctld");
     }
 
     /// Starts the controller again and waits until it answers.
     pub(crate) fn start_controller(&self) {
         script("start", &["controller"]).expect("the controller starts");
-        self.wait_until("the controller answers", PATIENCE, || self.all_nodes_up());
+        self.wait_until("the controller answers", PATIENCE, || self.node_states().is_some());
     }
 
     /// The node's daemon is gone; its jobs live on and keep their connections.
     pub(crate) fn kill_node(&self, node: &str) {
-        self.signal_daemon(node, Signal::SIGKILL);
+        self.kill_daemon(node);
     }
 
     /// Starts the node's daemon again.
@@ -101,11 +101,20 @@ impl Testbed {
     }
 
     fn all_nodes_up(&self) -> bool {
+        let up = |state: &&str| matches!(*state, "idle" | "mixed" | "allocated" | "completing");
+        self.node_states().is_some_and(|states| states.lines().filter(up).count() == self.nodes.len())
+    }
+
+    /// A line each, if the controller answers.
+    fn node_states(&self) -> Option<String> {
         let arguments = ["--noheader", "--Node", "--partition=main", "--format=%T"];
         let output = self.admin_command("sinfo").args(arguments).output().expect("sinfo starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let up = |state: &&str| matches!(*state, "idle" | "mixed" | "allocated" | "completing");
-        text.lines().filter(up).count() == self.nodes.len()
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn kill_daemon(&self, name: &str) {
+        self.signal_daemon(name, Signal::SIGKILL);
+        self.wait_until("the daemon is dead", PATIENCE, || self.daemon(name).is_none());
     }
 
     fn signal_daemon(&self, name: &str, signal: Signal) {
