@@ -288,7 +288,6 @@ is_up() {
 # Nodes that say they are idle need not be able to run a job, nor to confine it.
 probe() {
     local mode=$1 groups
-    # shellcheck disable=SC2016  # the job's shell is to expand it
     groups=$(cd / && as_user timeout "$deadline" srun --quiet --mem=100M cat /proc/self/cgroup) || {
         say "a first job fails"
         return 1
@@ -297,8 +296,23 @@ probe() {
         say "a job is not in the cgroup of its node"
         return 1
     }
+    forget_jobs
+}
+
+# The controller begins anew. It would know the first job for a while, and if it were killed before it saves its
+# state, it would believe that the job still runs.
+forget_jobs() {
+    local pid
+    pid=$(<"$dir/run/slurmctld.pid")
+    kill -KILL "$pid"
+    wait_for "the end of slurmctld" is_gone "$pid" || return 1
+    rm -rf -- "$dir"/state/*
+    start controller || return 1
     wait_for "idle nodes" all_idle
 }
+
+# Not `kill -0`: a zombie may stay for some seconds where nobody hurries to bury it.
+is_gone() { ! grep -qs . "/proc/$1/cmdline"; }
 
 wait_for() {
     local what=$1 end=$((SECONDS + deadline))
