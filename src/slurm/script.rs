@@ -167,3 +167,222 @@ fn refusal(error: minijinja::Error) -> Error {
         .cause(format!("{place}{detail}"))
         .hint("correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slurm::sbatch_arguments;
+    use crate::slurm::specification::tests::example;
+    use crate::slurm::specification::{JobCommand, SubmitStyle};
+
+    fn rendered(specification: &JobSpecification) -> String {
+        render(WORKER_TEMPLATE, specification).unwrap()
+    }
+
+    #[test]
+    fn script_of_four_workers() {
+        insta::assert_snapshot!(rendered(&example()), @"
+        #!/bin/bash
+        #SBATCH --job-name=squall-a
+        #SBATCH --array=0-3
+        #SBATCH --nodes=1
+        #SBATCH --ntasks=1
+        #SBATCH --cpus-per-task=1
+        #SBATCH --mem=2G
+        #SBATCH --time=00:05:00
+        #SBATCH --output=/home/a/.squall/r1/logs/%x-%A_%a.out
+        #SBATCH --open-mode=append
+        #SBATCH --no-requeue
+        #SBATCH --propagate=NONE
+
+        # The program replaces this shell, so that Slurm's signals reach it.
+        exec /home/a/.squall/r1/squall worker /home/a/.squall/r1
+        ");
+    }
+
+    #[test]
+    fn script_of_one_worker_is_a_plain_job() {
+        let one = JobSpecification { workers: 1, ..example() };
+        insta::assert_snapshot!(rendered(&one), @"
+        #!/bin/bash
+        #SBATCH --job-name=squall-a
+        #SBATCH --nodes=1
+        #SBATCH --ntasks=1
+        #SBATCH --cpus-per-task=1
+        #SBATCH --mem=2G
+        #SBATCH --time=00:05:00
+        #SBATCH --output=/home/a/.squall/r1/logs/%x-%j.out
+        #SBATCH --open-mode=append
+        #SBATCH --no-requeue
+        #SBATCH --propagate=NONE
+
+        # The program replaces this shell, so that Slurm's signals reach it.
+        exec /home/a/.squall/r1/squall worker /home/a/.squall/r1
+        ");
+        let separate = JobSpecification { submit: SubmitStyle::Jobs, ..example() };
+        assert_eq!(rendered(&separate), rendered(&one));
+    }
+
+    #[test]
+    fn script_with_prologue_epilogue_and_every_option() {
+        let specification = JobSpecification {
+            cores: 3,
+            memory_option: MemoryOption::MemPerCpu,
+            partition: Some("short".into()),
+            account: Some("def-a".into()),
+            qos: Some("high".into()),
+            constraint: Some("[rack1|rack2]".into()),
+            reservation: Some("course #1".into()),
+            directives: vec!["--gres=gpu:1".into(), "--comment=\"two words\"".into()],
+            prologue: vec!["module load gcc".into(), "array=(a b); echo \"${#array[@]}\"".into()],
+            epilogue: vec!["echo \"ended with $status\"".into()],
+            run_directory: "/home/a b/.squall/r1".into(),
+            ..example()
+        };
+        insta::assert_snapshot!(rendered(&specification), @r#"
+        #!/bin/bash
+        #SBATCH --job-name=squall-a
+        #SBATCH --array=0-3
+        #SBATCH --nodes=1
+        #SBATCH --ntasks=1
+        #SBATCH --cpus-per-task=3
+        #SBATCH --mem-per-cpu=683M
+        #SBATCH --time=00:05:00
+        #SBATCH --partition=short
+        #SBATCH --account=def-a
+        #SBATCH --qos=high
+        #SBATCH --constraint=[rack1|rack2]
+        #SBATCH --reservation="course #1"
+        #SBATCH --output=/home/a/.squall/r1/logs/%x-%A_%a.out
+        #SBATCH --open-mode=append
+        #SBATCH --no-requeue
+        #SBATCH --propagate=NONE
+        #SBATCH --gres=gpu:1
+        #SBATCH --comment="two words"
+
+        module load gcc
+        array=(a b); echo "${#array[@]}"
+        # A shell that waits for a foreground program passes no signal on, so the program runs beside it.
+        /home/a/.squall/r1/squall worker '/home/a b/.squall/r1' &
+        program=$!
+        again=
+        for signal in TERM INT HUP USR1 USR2; do
+            trap "again=yes; kill -s $signal $program 2>/dev/null" "$signal"
+        done
+        # A signal ends `wait` early; the program's own exit status is then still to come.
+        wait "$program" && status=0 || status=$?
+        while [ -n "$again" ]; do
+            again=
+            wait "$program" && status=0 || status=$?
+        done
+        trap - TERM INT HUP USR1 USR2
+
+        echo "ended with $status"
+        exit "$status"
+        "#);
+    }
+
+    #[test]
+    fn script_that_leaves_memory_to_the_site() {
+        let specification = JobSpecification { memory_option: MemoryOption::None, ..example() };
+        assert!(!rendered(&specification).contains("--mem"));
+    }
+
+    #[test]
+    fn drivers_own_job_runs_the_given_command() {
+        let arguments = ["run", "my file.toml", "--cluster", "slurm"].map(String::from).to_vec();
+        let command = JobCommand::Driver { arguments };
+        let script = rendered(&JobSpecification { workers: 1, command, ..example() });
+        let last = script.lines().last().unwrap();
+        assert_eq!(last, "exec /home/a/.squall/r1/squall run 'my file.toml' --cluster slurm");
+    }
+
+    #[test]
+    fn script_and_command_line_ask_for_the_same() {
+        for memory_option in [MemoryOption::Mem, MemoryOption::MemPerCpu, MemoryOption::None] {
+            let job = JobSpecification { memory_option, partition: Some("short".into()), ..example() };
+            let mut arguments: Vec<String> = sbatch_arguments(&job, Some(0..4), Path::new("job.sh"))
+                .into_iter()
+                .map(|argument| argument.into_string().unwrap())
+                .filter(|argument| argument != "--parsable" && argument != "job.sh")
+                .collect();
+            let script = rendered(&job);
+            let mut directives: Vec<&str> =
+                script.lines().filter_map(|line| line.strip_prefix("#SBATCH ")).collect();
+            arguments.sort_unstable();
+            directives.sort_unstable();
+            assert_eq!(directives, arguments);
+        }
+    }
+
+    fn refusal(body: &str) -> String {
+        render(&format!("#!/bin/bash\n{body}\nexec {{{{ command }}}}\n"), &example()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn templates_with_faults_are_refused() {
+        let refusals = [
+            refusal("#SBATCH --partition={{ partitoin }}"),
+            refusal("{% if never %}{{ nothing_of_the_kind }}{% endif %}"),
+            refusal("#SBATCH --partition={{ partition }}"),
+            refusal("#SBATCH --partition={{ partition | directive }}"),
+            refusal("#SBATCH --comment={{ 'a\\nb' | directive }}"),
+            refusal("{{ cores | quote }}"),
+            refusal("{% if cores %}"),
+            refusal(
+                "{% for i in range(100000) %}{% for j in range(100000) %}{{ j }}{% endfor %}{% endfor %}",
+            ),
+            refusal("module load x\n#SBATCH --mem=2G"),
+        ];
+        insta::assert_snapshot!(refusals.join("\n\n"), @"
+        error: unknown placeholder `partitoin` in the job script template
+        hint: correct the file of slurm.template
+        hint: did you mean `partition`?
+
+        error: unknown placeholder `never` in the job script template
+        hint: correct the file of slurm.template
+        hint: did you mean `name`?
+
+        error: the job script template cannot be rendered
+        cause: line 2: it is not set: write the line between {% if ... %} and {% endif %}
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: it is not set: write the line between {% if ... %} and {% endif %}
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: a line break would end the directive
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: filter quote is unknown
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 3: unexpected end of input, expected end of block
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: engine ran out of fuel
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: line 3 of the job script is ignored: `#SBATCH --mem=2G`
+        cause: it comes after the first command, `module load x`
+        hint: move the directive up in the file of slurm.template, or from slurm.prologue to slurm.directives
+        ");
+    }
+
+    #[test]
+    fn template_of_a_users_own_may_use_bash_in_full_and_name_the_parts_itself() {
+        let template = "#!/bin/bash\n{## gone ##}\n#SBATCH --mem={{ memory }}\narray=(a b)\necho ${#array[@]}\n\
+                        exec {{ program | sh }} worker {{ run_directory | sh }}\n";
+        insta::assert_snapshot!(render(template, &example()).unwrap(), @"
+        #!/bin/bash
+        #SBATCH --mem=2G
+        array=(a b)
+        echo ${#array[@]}
+        exec /home/a/.squall/r1/squall worker /home/a/.squall/r1
+        ");
+    }
+}
