@@ -452,14 +452,6 @@ mod tests {
         insta::assert_snapshot!(error.message(), @r#"invalid type: map, expected a walltime in quotes, such as "00:05:00", or a whole number of minutes"#);
     }
 
-    #[test]
-    fn binary_encodings_hold_the_numbers() {
-        let both: Both = toml::from_str("memory = '3K'\nwalltime = 'UNLIMITED'").unwrap();
-        let bytes = bincode::serialize(&both).unwrap();
-        assert_eq!(bytes.len(), 9);
-        assert_eq!(bincode::deserialize::<Both>(&bytes).unwrap(), both);
-    }
-
     proptest! {
         #[test]
         fn what_is_shown_reads_back_as_the_same(kibibytes in 1u64..1 << 54, minutes in 1u32..=0xffff_fffd) {

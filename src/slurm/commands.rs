@@ -454,7 +454,7 @@ mod tests {
         insta::assert_snapshot!(error, @"
         error: scancel did not end within 0.1 s
         cause: it printed nothing
-        hint: type `scancel --me '--name=squall-a'`
+        hint: type `scancel --me --name squall-a`
         ");
     }
 

@@ -77,9 +77,9 @@ fn check_start(script: &str, command: &str) -> Result<()> {
     for (word, purpose) in
         [("wait", "the script ends before the worker"), ("trap", "Slurm's signals end the shell alone")]
     {
-        if !lines[start + 1..].iter().any(|line| line.split([' ', ';', '&', '|']).any(|part| part == word)) {
+        if !lines.iter().any(|line| line.split([' ', ';', '&', '|']).any(|part| part == word)) {
             return Err(Error::refused(format!(
-                "the job script starts the worker with `&` and has no `{word}` after it"
+                "the job script starts the worker with `&` and has no `{word}`"
             ))
             .cause(purpose)
             .hint(format!(
@@ -157,11 +157,11 @@ mod tests {
         cause: Slurm's signals end the shell and never reach `/run/squall worker /run && echo done`
         hint: write `exec {{ command }}` in the file of slurm.template; to run something afterwards, use slurm.epilogue
 
-        error: the job script starts the worker with `&` and has no `wait` after it
+        error: the job script starts the worker with `&` and has no `wait`
         cause: the script ends before the worker
         hint: take lines from the built-in template (`squall script`) into the file of slurm.template
 
-        error: the job script starts the worker with `&` and has no `trap` after it
+        error: the job script starts the worker with `&` and has no `trap`
         cause: Slurm's signals end the shell alone
         hint: take lines from the built-in template (`squall script`) into the file of slurm.template
         ");

@@ -208,6 +208,25 @@ pub(crate) fn unfit_for_directive(value: &str) -> Option<&'static str> {
     value.chars().find_map(cause)
 }
 
+/// Options that have keys of their own; as directives they would change nothing, or make N jobs of one worker.
+const OWNED: &[(&str, &str, &str)] = &[
+    ("--job-name", "-J", "squall finds its jobs by their names"),
+    ("--array", "-a", "cluster.workers says how many"),
+    ("--nodes", "-N", "a worker is one process on one node"),
+    ("--ntasks", "-n", "a worker is one process, and cluster.workers says how many"),
+    ("--cpus-per-task", "-c", "set cluster.cores"),
+    ("--mem", "", "set cluster.memory, and slurm.memory_option to the form that the site wants"),
+    ("--mem-per-cpu", "", "set cluster.memory, and slurm.memory_option to the form that the site wants"),
+    ("--time", "-t", "set cluster.walltime"),
+    ("--partition", "-p", "set slurm.partition"),
+    ("--account", "-A", "set slurm.account"),
+    ("--qos", "-q", "set slurm.qos"),
+    ("--constraint", "-C", "set slurm.constraint"),
+    ("--reservation", "", "set slurm.reservation"),
+    ("--output", "-o", "set slurm.log_directory"),
+    ("--requeue", "", "a lost worker is replaced, never started again"),
+];
+
 fn check_directive(directive: &str) -> Result<()> {
     let refuse = |cause: &str, hint: &str| {
         let shown = directive.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
@@ -223,6 +242,13 @@ fn check_directive(directive: &str) -> Result<()> {
         return refuse(
             "it is not an option of sbatch",
             "write entries of slurm.directives as they stand after #SBATCH: \"--gres=gpu:1\"",
+        );
+    }
+    let option = directive.split(['=', ' ']).next().unwrap_or(directive);
+    if let Some((_, _, instead)) = OWNED.iter().find(|(long, short, _)| option == *long || option == *short) {
+        return refuse(
+            "sbatch's command line sets this option, and wins",
+            &format!("take it out of slurm.directives: {instead}"),
         );
     }
     if shlex::split(directive).is_none() {
@@ -283,6 +309,8 @@ pub(crate) mod tests {
             refusal(|job| job.reservation = Some("a\0".into())),
             refusal(|job| job.directives = vec!["--gres=gpu:1\nrm -rf".into()]),
             refusal(|job| job.directives = vec!["#SBATCH --gres=gpu:1".into()]),
+            refusal(|job| job.directives = vec!["--mem-per-cpu=1G".into()]),
+            refusal(|job| job.directives = vec!["-t 5".into()]),
             refusal(|job| job.directives = vec!["--comment=\"open".into()]),
             refusal(|job| job.prologue = vec!["a\0".into()]),
             refusal(|job| job.log_directory = "/home/a\nb".into()),
@@ -326,6 +354,14 @@ pub(crate) mod tests {
         error: invalid directive `#SBATCH --gres=gpu:1`
         cause: it is not an option of sbatch
         hint: write entries of slurm.directives as they stand after #SBATCH: "--gres=gpu:1"
+
+        error: invalid directive `--mem-per-cpu=1G`
+        cause: sbatch's command line sets this option, and wins
+        hint: take it out of slurm.directives: set cluster.memory, and slurm.memory_option to the form that the site wants
+
+        error: invalid directive `-t 5`
+        cause: sbatch's command line sets this option, and wins
+        hint: take it out of slurm.directives: set cluster.walltime
 
         error: invalid directive `--comment="open`
         cause: a quote is not closed

@@ -81,7 +81,6 @@ const REFUSALS: &[(&str, &str)] = &[
     ),
     ("group not permitted", "set slurm.partition to one that is open to you (`scontrol show partition`)"),
     ("partition not available", "the partition is closed: set slurm.partition to another (`sinfo`)"),
-    ("account", "set slurm.account to one of yours (`sacctmgr show associations user=$USER`)"),
     ("nvalid qos", "set slurm.qos to one that your account may use"),
     ("SubmitJob", "you have as many jobs as you may: lower cluster.workers, or wait for jobs to end"),
     (
@@ -92,6 +91,8 @@ const REFUSALS: &[(&str, &str)] = &[
         "accounting/QOS policy",
         "the request is above a limit of your account: lower cluster.workers, cluster.cores, cluster.memory or cluster.walltime",
     ),
+    ("account", "set slurm.account to one of yours (`sacctmgr show associations user=$USER`)"),
+    ("allocations", "set slurm.account to one of those that Slurm names"),
     ("MaxJobCount", "Slurm's queue is full: wait"),
     ("temporarily unable to accept", "Slurm's queue is full: wait"),
     (
@@ -249,7 +250,7 @@ mod tests {
         error: Slurm refused the job
         cause: sbatch: error: QOSMaxSubmitJobPerUserLimit
                sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)
-        hint: set slurm.account to one of yours (`sacctmgr show associations user=$USER`)
+        hint: you have as many jobs as you may: lower cluster.workers, or wait for jobs to end
         ");
         insta::assert_snapshot!(judge(Some(255), "", "sbatch: error: Invalid --mem specification\n").unwrap_err().error(), @r#"
         error: Slurm refused the job
@@ -331,11 +332,11 @@ mod tests {
         Invalid account or account/partition combination specified
             set slurm.account to one of yours (`sacctmgr show associations user=$USER`)
         You are associated with multiple _cpu allocations...
-            `squall script` prints the job script and the sbatch command to try by hand
+            set slurm.account to one of those that Slurm names
         Invalid qos specification
             set slurm.qos to one that your account may use
         Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)
-            set slurm.account to one of yours (`sacctmgr show associations user=$USER`)
+            the request is above a limit of your account: lower cluster.workers, cluster.cores, cluster.memory or cluster.walltime
         AssocMaxSubmitJobLimit
             you have as many jobs as you may: lower cluster.workers, or wait for jobs to end
         MaxJobCount limit reached
