@@ -126,3 +126,6 @@ fn to_f64(integer: i64) -> f64 {
     let high = f64::from_bits(TWO_84 | (integer >> 32 ^ 0x8000_0000));
     (high - OFFSET) + low
 }
+
+#[cfg(test)]
+mod tests;
