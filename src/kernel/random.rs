@@ -6,7 +6,6 @@
 
 mod normal;
 mod philox;
-#[expect(clippy::approx_constant, reason = "table entries may lie close to famous constants")]
 mod tables;
 mod words;
 
