@@ -1,8 +1,9 @@
 //! exp and log from + - * / and integer operations alone, so that every machine computes the same bits.
 //!
 //! One branch-free source each, in a fixed order of operations, never fused. Largest errors found against
-//! 110-bit values in 2.8 million points: exp 0.81 ulp where the result is normal, log 0.85 ulp; `tests/numbers.rs`
-//! repeats it on a sample. The bits are frozen by golden values: samplers draw through these functions.
+//! 110-bit values: exp 0.81 ulp in 1.2 million points of -9 to 0.36, log 0.85 ulp in 1.6 million of 0 to 2.2;
+//! `tests/numbers.rs` takes fresh samples of the whole range. The bits are frozen by golden values: samplers
+//! draw through these functions.
 
 /// Adding and subtracting 1.5 * 2^52 rounds to an integer, and leaves that integer in the low bits.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
