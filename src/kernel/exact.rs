@@ -1,9 +1,11 @@
 //! Exact reductions: sums that no order, split or instruction set can change, rounded once at the end.
 //!
 //! An [`ExactSum`] holds the exact sum of the values added to it, [`ExactMoments`] the exact sum of their
-//! squares as well. `window` adds blocks quickly, `limbs` keeps the result, `rounding` finishes it.
+//! squares as well. `window` adds blocks by the loops in
+//! `kernels`, `limbs` keeps the result, `rounding` finishes it.
 //! NaN, or infinities of both signs, make NaN; one infinity makes itself; an exact zero is +0.0.
 
+mod kernels;
 mod limbs;
 mod moments;
 mod rounding;
@@ -16,6 +18,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Isa;
+use crate::kernel::exact::kernels::SUM_WIDTH;
 use crate::kernel::exact::limbs::{Canonical, Limbs};
 use crate::kernel::exact::special::Special;
 use crate::kernel::exact::window::Window;
@@ -29,13 +32,16 @@ pub struct ExactSum {
     limbs: Limbs,
     special: Special,
     /// Where the next values are expected; of no influence on the sum.
-    window: Window,
+    window: Window<SUM_WIDTH>,
 }
 
 impl ExactSum {
     /// Adds values, in any number.
     pub fn add(&mut self, isa: Isa, values: &[f64]) {
-        self.window.add(isa, values, &mut self.limbs, &mut self.special);
+        let special = &mut self.special;
+        self.window.add(isa, values, &mut self.limbs, kernels::sum, |limbs, value| {
+            if value.is_finite() { limbs.add(value) } else { special.add(value) }
+        });
     }
 
     /// Adds what another has gathered.

@@ -125,7 +125,7 @@ def main():
                 "//! the generator writes.",
                 "",
                 "/// Rectangles; as many of the 2048 values of the low eleven bits take the fast path.",
-                f"pub(super) const RECTANGLES: usize = {count};",
+                f"pub(super) const RECTANGLES: u64 = {count};",
                 "",
                 array("Right edges of the rectangles, outermost first, then 0.", "EDGES", "f64", (repr(float(x)) for x in edges)),
                 "",

@@ -4,24 +4,36 @@ use num_bigint::{BigInt, BigUint, Sign};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Isa;
+use crate::kernel::exact::kernels::SQUARES_WIDTH;
 use crate::kernel::exact::limbs::{Canonical, Limbs};
-use crate::kernel::exact::{ExactSum, rounding};
+use crate::kernel::exact::window::Window;
+use crate::kernel::exact::{ExactSum, kernels, rounding};
 
 /// The exact sum of doubles and the exact sum of their squares.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct ExactMoments {
     sum: ExactSum,
     squares: Limbs,
+    /// Where the next values are expected; of no influence on the sum of squares.
+    window: Window<SQUARES_WIDTH>,
+}
+
+impl PartialEq for ExactMoments {
+    fn eq(&self, other: &ExactMoments) -> bool {
+        self.sum == other.sum && self.squares == other.squares
+    }
 }
 
 impl ExactMoments {
     /// Adds values, in any number.
     pub fn add(&mut self, isa: Isa, values: &[f64]) {
         self.sum.add(isa, values);
-        for value in values.iter().filter(|value| value.is_finite()) {
-            self.squares.add_square(*value);
-        }
+        self.window.add(isa, values, &mut self.squares, kernels::sum_of_squares, |squares, value| {
+            if value.is_finite() {
+                squares.add_square(value);
+            }
+        });
     }
 
     /// Adds what another has gathered.
@@ -92,6 +104,6 @@ impl TryFrom<Wire> for ExactMoments {
         if wire.squares.negative {
             return Err("a sum of squares is negative");
         }
-        Ok(ExactMoments { sum: wire.sum, squares: wire.squares.into_limbs()? })
+        Ok(ExactMoments { sum: wire.sum, squares: wire.squares.into_limbs()?, window: Window::default() })
     }
 }

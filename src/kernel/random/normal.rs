@@ -23,29 +23,61 @@ use crate::kernel::elementary::{exp, log};
 use crate::kernel::random::Key;
 use crate::kernel::random::tables::{EDGES, HEIGHTS, KEPT, OTHER, RECTANGLES};
 use crate::kernel::random::words::Spill;
+use crate::kernel::random::{STEP, to_f64};
 
-const SLOTS: usize = 2048;
+const SLOTS: u64 = 2048;
+const _: () = assert!(STEP <= 256, "places in a step are told in a byte");
 
 /// X[j] * 2^-63, exactly; 0 where the slow path is taken.
-static WIDTHS: [f64; SLOTS] = {
-    let mut widths = [0.0; SLOTS];
+static WIDTHS: [f64; SLOTS as usize] = {
+    let mut widths = [0.0; SLOTS as usize];
     let mut layer = 0;
-    while layer < RECTANGLES {
+    while layer < RECTANGLES as usize {
         widths[layer] = EDGES[layer] / 9_223_372_036_854_775_808.0;
         layer += 1;
     }
     widths
 };
 
-/// The standard normal of the element with this word.
-#[inline]
-pub(super) fn standard_normal(key: &Key, index: u64, word: u64) -> f64 {
-    let layer = word as usize % SLOTS;
-    if layer < RECTANGLES {
-        word as i64 as f64 * WIDTHS[layer]
-    } else {
-        slow(&mut Spill::of_element(key, index))
+/// `finish(z)` for elements `first`, `first + 1`, .. with these words.
+#[inline(always)]
+pub(super) fn normals(
+    key: &Key,
+    first: u64,
+    words: &[u64; STEP],
+    out: &mut [f64; STEP],
+    finish: impl Fn(f64) -> f64,
+) {
+    let mut slow_places = [0; STEP];
+    let slow_places = look_up(words, out, &mut slow_places);
+    for (value, word) in out.iter_mut().zip(words) {
+        *value = finish(to_f64(*word as i64) * *value);
     }
+    for place in slow_places {
+        let z = slow(&mut Spill::of_element(key, first + u64::from(*place)));
+        out[usize::from(*place)] = finish(z);
+    }
+}
+
+/// Writes the width that each word's fast path multiplies by, and returns the places that take the slow one.
+/// Compiled for the least CPU on purpose: from more instructions the compiler makes gathers, which are slower
+/// than the loads they replace.
+#[inline(never)]
+fn look_up<'a>(words: &[u64; STEP], widths: &mut [f64; STEP], slow_places: &'a mut [u8; STEP]) -> &'a [u8] {
+    let mut count = 0;
+    let (groups, widths) = (words.as_chunks::<8>().0, widths.as_chunks_mut::<8>().0);
+    for (group, (words, widths)) in groups.iter().zip(widths).enumerate() {
+        for lane in 0..8 {
+            let layer = words[lane] % SLOTS;
+            widths[lane] = WIDTHS[layer as usize];
+            if layer >= RECTANGLES {
+                std::hint::cold_path();
+                slow_places[count % STEP] = (8 * group + lane) as u8;
+                count += 1;
+            }
+        }
+    }
+    &slow_places[..count]
 }
 
 #[cold]

@@ -4,7 +4,7 @@
 //! the generator writes.
 
 /// Rectangles; as many of the 2048 values of the low eleven bits take the fast path.
-pub(super) const RECTANGLES: usize = 2045;
+pub(super) const RECTANGLES: u64 = 2045;
 
 /// Right edges of the rectangles, outermost first, then 0.
 #[rustfmt::skip]
