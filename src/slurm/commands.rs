@@ -123,7 +123,7 @@ impl Commands {
             fixed.iter().chain(filters).map(OsString::from).collect()
         };
         match self.query("squeue", &arguments("--me"), QUERY_LIMIT).await {
-            // Releases before 20.02 do not know --me.
+            // Old releases do not know --me.
             Err(error) if error.to_string().contains("--me") => {
                 self.query("squeue", &arguments(&format!("--user={}", user())), QUERY_LIMIT).await
             }
