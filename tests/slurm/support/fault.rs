@@ -1,5 +1,5 @@
-//! Faults for real: a controller that hangs or dies, a node's daemon that dies, a third party that cancels or kills.
-//! The harness repairs the daemons after each case.
+//! Faults for real: a controller that hangs or dies, a node's daemon that dies, a third party that cancels or
+//! kills. The harness repairs the daemons after each case.
 
 use std::fs;
 use std::time::Duration;
@@ -57,7 +57,8 @@ impl Testbed {
         self.wait_until("the node runs", PATIENCE, || self.daemon(node).is_some());
     }
 
-    /// Everything as it was after `up`: daemons run, nodes are up, nothing of the user's is left. Returns what was.
+    /// Everything as it was after `up`: daemons run, nodes are up, nothing of the user's is left. Returns
+    /// what was.
     pub(super) fn repair(&self) -> Vec<String> {
         self.continue_controller();
         if self.daemon("slurmctld").is_none() {

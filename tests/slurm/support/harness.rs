@@ -1,5 +1,6 @@
 //! Runs the cases one after the other on one testbed, which the first brings up. Between them everything is
-//! repaired, and what a case left behind fails it. However the process ends, SIGKILL aside, the testbed goes too.
+//! repaired, and what a case left behind fails it. However the process ends, SIGKILL aside, the testbed goes
+//! too.
 #![expect(clippy::print_stderr, reason = "a test harness talks to whoever runs it")]
 
 use std::any::Any;

@@ -1,5 +1,5 @@
-//! A real Slurm for the cases: the testbed itself here, looking at it in `observe`, breaking it in `fault`, and
-//! running the cases in `harness`. All knowledge of how a cluster is brought up is in `testbed.sh`.
+//! A real Slurm for the cases: the testbed itself here, looking at it in `observe`, breaking it in `fault`,
+//! and running the cases in `harness`. All knowledge of how a cluster is brought up is in `testbed.sh`.
 
 pub(crate) mod fault;
 pub(crate) mod harness;
@@ -37,7 +37,8 @@ pub(crate) struct Testbed {
 }
 
 impl Testbed {
-    /// Brings it up afresh, whatever a crash may have left; waits for another process that tests this checkout.
+    /// Brings it up afresh, whatever a crash may have left; waits for another process that tests this
+    /// checkout.
     pub(crate) fn up() -> Result<Testbed, String> {
         let lock = File::open(CRATE).map_err(|error| error.to_string())?;
         lock.lock().map_err(|error| error.to_string())?;

@@ -1,4 +1,5 @@
-//! What goes on in the testbed: jobs as Slurm sees them, processes as the machine sees them, and waiting for either.
+//! What goes on in the testbed: jobs as Slurm sees them, processes as the machine sees them, and waiting for
+//! either.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -55,8 +56,8 @@ impl Testbed {
         self.jobs().iter().all(Job::has_ended)
     }
 
-    /// The processes of the ordinary user: of jobs, and of drivers started by `command`. Where whoever runs the
-    /// tests is that user, the processes of the jobs alone.
+    /// The processes of the ordinary user: of jobs, and of drivers started by `command`. Where whoever runs
+    /// the tests is that user, the processes of the jobs alone.
     pub(crate) fn processes_of_user(&self) -> Vec<Process> {
         let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
