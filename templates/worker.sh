@@ -49,19 +49,18 @@
 exec {{ command }}
 {% else %}
 # A shell that waits for a foreground program passes no signal on, so the program runs beside it.
-{{ command }} &
-program=$!
 again=
 for signal in TERM INT HUP USR1 USR2; do
-    trap "again=yes; kill -s $signal $program 2>/dev/null" "$signal"
+    trap "again=yes; kill -s $signal \$! 2>/dev/null" "$signal"
 done
+{{ command }} &
+program=$!
 # A signal ends `wait` early; the program's own exit status is then still to come.
 wait "$program" && status=0 || status=$?
 while [ -n "$again" ]; do
     again=
     wait "$program" && status=0 || status=$?
 done
-trap - TERM INT HUP USR1 USR2
 
 {% for line in epilogue %}
 {{ line }}

@@ -1,8 +1,9 @@
 //! exp and log from + - * / and integer operations alone, so that every machine computes the same bits.
 //!
-//! One branch-free source each, in a fixed order of operations, never fused. Largest error measured against
-//! 45-digit values (`tests/numbers.rs` repeats it on a sample): exp 0.77 ulp where the result is normal,
-//! log 0.58 ulp. The bits are frozen by golden values: samplers draw through these functions.
+//! One branch-free source each, in a fixed order of operations, never fused. Largest errors found against
+//! 110-bit values: exp 0.81 ulp in 1.2 million points of -9 to 0.36, log 0.85 ulp in 1.6 million of 0 to 2.2;
+//! `tests/numbers.rs` takes fresh samples of the whole range. The bits are frozen by golden values: samplers
+//! draw through these functions.
 
 /// Adding and subtracting 1.5 * 2^52 rounds to an integer, and leaves that integer in the low bits.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
@@ -104,5 +105,29 @@ mod tests {
         assert_eq!(log(-0.0), f64::NEG_INFINITY);
         assert_eq!(log(f64::INFINITY), f64::INFINITY);
         assert!(log(-1.0).is_nan() && log(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn values_are_frozen() {
+        for (x, bits) in [
+            (-0.1, 0x3fec_f46d_99d5_2b3a),
+            (-3.7, 0x3f99_511f_c687_1044),
+            (-8.9, 0x3f21_e073_f522_3b27),
+            (1.5, 0x4011_ed3f_e64f_c541),
+            (700.0, 0x7f0d_945d_f4f8_ec8e),
+            (-744.0, 2),
+        ] {
+            assert_eq!(exp(x).to_bits(), bits, "exp({x})");
+        }
+        for (x, bits) in [
+            (0.1, 0xc002_6bb1_bbb5_5515),
+            (0.7059, 0xbfd6_4a3f_4e01_4155),
+            (0.999, 0xbf50_6467_0d97_9b73),
+            (1.4, 0x3fd5_88c2_d913_348e),
+            (1e-320, 0xc087_069e_3078_e52d),
+            (1e300, 0x4085_9634_47f8_7fb5),
+        ] {
+            assert_eq!(log(x).to_bits(), bits, "log({x})");
+        }
     }
 }

@@ -6,7 +6,6 @@
 
 mod normal;
 mod philox;
-#[expect(clippy::approx_constant, reason = "table entries may lie close to famous constants")]
 mod tables;
 mod words;
 
@@ -126,3 +125,6 @@ fn to_f64(integer: i64) -> f64 {
     let high = f64::from_bits(TWO_84 | (integer >> 32 ^ 0x8000_0000));
     (high - OFFSET) + low
 }
+
+#[cfg(test)]
+mod tests;

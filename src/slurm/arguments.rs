@@ -83,7 +83,7 @@ pub(crate) fn scancel_pending(name: &str, user: &str) -> Vec<OsString> {
 pub fn scancel_line(identities: &[JobIdentity], name: Option<&str>) -> String {
     let mut words = vec!["scancel".to_owned()];
     match name {
-        Some(name) => words.extend(["--me".to_owned(), format!("--name={name}")]),
+        Some(name) => words.extend(["--me", "--name", name].map(String::from)),
         None => words.extend(identities.iter().map(JobIdentity::to_string)),
     }
     words
@@ -91,4 +91,96 @@ pub fn scancel_line(identities: &[JobIdentity], name: Option<&str>) -> String {
         .map(|word| shlex::try_quote(word).map_or_else(|_| word.clone(), |quoted| quoted.into_owned()))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slurm::JobId;
+    use crate::slurm::specification::tests::example;
+
+    fn shown(specification: &JobSpecification, array: Option<Range<u32>>) -> String {
+        let arguments = sbatch_arguments(specification, array, Path::new("/home/a/.squall/r1/job.sh"));
+        arguments.iter().map(|argument| argument.to_str().unwrap()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn array_is_asked_for_with_all_its_resources() {
+        insta::assert_snapshot!(shown(&example(), Some(0..4)), @"
+        --parsable
+        --no-requeue
+        --propagate=NONE
+        --open-mode=append
+        --nodes=1
+        --ntasks=1
+        --job-name=squall-a
+        --array=0-3
+        --cpus-per-task=1
+        --mem=2G
+        --time=00:05:00
+        --output=/home/a/.squall/r1/logs/%x-%A_%a.out
+        /home/a/.squall/r1/job.sh
+        ");
+    }
+
+    #[test]
+    fn plain_job_names_everything_that_was_set() {
+        let specification = JobSpecification {
+            cores: 3,
+            memory_option: MemoryOption::MemPerCpu,
+            partition: Some("short".into()),
+            account: Some("def-a".into()),
+            qos: Some("high".into()),
+            constraint: Some("[rack1|rack2]".into()),
+            reservation: Some("course".into()),
+            deadline_seconds: Some(75),
+            ..example()
+        };
+        insta::assert_snapshot!(shown(&specification, None), @"
+        --parsable
+        --no-requeue
+        --propagate=NONE
+        --open-mode=append
+        --nodes=1
+        --ntasks=1
+        --job-name=squall-a
+        --cpus-per-task=3
+        --mem-per-cpu=683M
+        --time=00:05:00
+        --partition=short
+        --account=def-a
+        --qos=high
+        --constraint=[rack1|rack2]
+        --reservation=course
+        --deadline=now+75seconds
+        --output=/home/a/.squall/r1/logs/%x-%j.out
+        /home/a/.squall/r1/job.sh
+        ");
+    }
+
+    #[test]
+    fn memory_may_be_left_to_the_site() {
+        let specification = JobSpecification { memory_option: MemoryOption::None, ..example() };
+        assert!(!shown(&specification, None).contains("mem"));
+    }
+
+    #[test]
+    fn memory_per_cpu_is_never_less_in_total() {
+        let specification = JobSpecification { cores: 3, memory: "1000M".parse().unwrap(), ..example() };
+        assert_eq!(specification.memory_per_cpu(), "334M");
+    }
+
+    #[test]
+    fn indices_of_a_part_of_the_workers_are_a_range_or_one_number() {
+        assert_eq!(array_indices(&(0..50)), "0-49");
+        assert_eq!(array_indices(&(7..8)), "7");
+    }
+
+    #[test]
+    fn cancelling_is_typed_by_name_or_by_ids() {
+        let element = JobIdentity { job_id: JobId(57), array_index: Some(3) };
+        assert_eq!(scancel_line(&[element, JobId(60).into()], None), "scancel 57_3 60");
+        assert_eq!(scancel_line(&[element], Some("squall-a")), "scancel --me --name squall-a");
+        assert_eq!(scancel_line(&[], Some("a b")), "scancel --me --name 'a b'");
+    }
 }

@@ -77,9 +77,9 @@ fn check_start(script: &str, command: &str) -> Result<()> {
     for (word, purpose) in
         [("wait", "the script ends before the worker"), ("trap", "Slurm's signals end the shell alone")]
     {
-        if !lines[start + 1..].iter().any(|line| line.split([' ', ';', '&', '|']).any(|part| part == word)) {
+        if !lines.iter().any(|line| line.split([' ', ';', '&', '|']).any(|part| part == word)) {
             return Err(Error::refused(format!(
-                "the job script starts the worker with `&` and has no `{word}` after it"
+                "the job script starts the worker with `&` and has no `{word}`"
             ))
             .cause(purpose)
             .hint(format!(
@@ -88,4 +88,82 @@ fn check_start(script: &str, command: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMAND: &str = "/run/squall worker /run";
+
+    fn refusal(script: &str) -> String {
+        lint(script, COMMAND).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn scripts_that_end_in_order_pass() {
+        for body in [
+            "exec /run/squall worker /run",
+            "if [ -e x ]; then\n  exec /run/squall worker /run\nfi",
+            "exec apptainer exec image.sif \\\n    /run/squall worker /run",
+            "srun --ntasks=1 /run/squall worker /run\necho done",
+            "/run/squall worker /run &\ntrap 'kill $!' TERM\nwait $!; echo done",
+            "# runs /run/squall worker /run\nexec /run/squall worker /run",
+        ] {
+            let script = format!("#!/bin/bash\n\n# a remark\n#SBATCH --mem=2G\n{body}\n");
+            assert_eq!(lint(&script, COMMAND), Ok(()), "{body}");
+        }
+    }
+
+    #[test]
+    fn scripts_that_would_not_do_what_they_say_are_refused() {
+        let refusals = [
+            refusal("#!/bin/bash\r\nexec /run/squall worker /run\r\n"),
+            refusal("exec /run/squall worker /run\n"),
+            refusal("#!/bin/bash\nmodule load x\n#SBATCH --mem=2G\nexec /run/squall worker /run\n"),
+            refusal("#!/bin/bash\nexec /run/squall worker /elsewhere\n"),
+            refusal("#!/bin/bash\n# exec /run/squall worker /run\n"),
+            refusal("#!/bin/bash\n/run/squall worker /run\necho done\n"),
+            refusal("#!/bin/bash\n/run/squall worker /run && echo done\n"),
+            refusal("#!/bin/bash\n/run/squall worker /run &\ntrap 'kill $!' TERM\n"),
+            refusal("#!/bin/bash\n/run/squall worker /run &\nwait\n"),
+        ];
+        insta::assert_snapshot!(refusals.join("\n\n"), @"
+        error: the job script has DOS line ends
+        cause: sbatch refuses them
+        hint: convert the file of slurm.template, and the lines of slurm.prologue: `dos2unix FILE`
+
+        error: the job script does not begin with `#!`
+        cause: sbatch refuses a script without an interpreter
+        hint: begin the file of slurm.template with #!/bin/bash
+
+        error: line 3 of the job script is ignored: `#SBATCH --mem=2G`
+        cause: it comes after the first command, `module load x`
+        hint: move the directive up in the file of slurm.template, or from slurm.prologue to slurm.directives
+
+        error: the job script never starts the worker
+        cause: no line runs `/run/squall worker /run`
+        hint: write `exec {{ command }}` in the file of slurm.template
+
+        error: the job script never starts the worker
+        cause: no line runs `/run/squall worker /run`
+        hint: write `exec {{ command }}` in the file of slurm.template
+
+        error: the job script runs the worker as a plain foreground line
+        cause: Slurm's signals end the shell and never reach `/run/squall worker /run`
+        hint: write `exec {{ command }}` in the file of slurm.template; to run something afterwards, use slurm.epilogue
+
+        error: the job script runs the worker as a plain foreground line
+        cause: Slurm's signals end the shell and never reach `/run/squall worker /run && echo done`
+        hint: write `exec {{ command }}` in the file of slurm.template; to run something afterwards, use slurm.epilogue
+
+        error: the job script starts the worker with `&` and has no `wait`
+        cause: the script ends before the worker
+        hint: take lines from the built-in template (`squall script`) into the file of slurm.template
+
+        error: the job script starts the worker with `&` and has no `trap`
+        cause: Slurm's signals end the shell alone
+        hint: take lines from the built-in template (`squall script`) into the file of slurm.template
+        ");
+    }
 }

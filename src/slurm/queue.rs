@@ -112,9 +112,68 @@ fn parse_row(line: &str) -> Option<[&str; 10]> {
 }
 
 #[cfg(test)]
-mod time_left_tests {
+mod tests {
     use super::*;
 
+    #[test]
+    fn records_of_every_kind_are_read() {
+        let answer = "\
+124|124|N/A|CANCELLED||2024-01-01T10:00:00|None|squall-a
+130|124|3|RUNNING|node-[1-2]|2024-01-01T10:00:00|None|squall-a
+124|124|4|PENDING||N/A|Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions|squall-a
+131|131|N/A|OUT_OF_MEMORY|node-1|2024-01-01T10:00:00|OutOfMemory|squall-b
+132|132|4294967294|SOMETHING_NEW|node-1|Unknown|None|other|job|name
+";
+        let records = parse_records(answer).unwrap();
+        let shown: Vec<String> = records
+            .iter()
+            .map(|record| {
+                let reason = if record.reason.is_empty() { "-" } else { &record.reason };
+                format!("{} {} {} {reason} {}", record.identity(), record.job_id, record.state, record.name)
+            })
+            .collect();
+        insta::assert_snapshot!(shown.join("\n"), @"
+        124 124 CANCELLED - squall-a
+        124_3 130 RUNNING - squall-a
+        124_4 124 PENDING Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions squall-a
+        131 131 OUT_OF_MEMORY OutOfMemory squall-b
+        132 132 SOMETHING_NEW - other|job|name
+        ");
+        assert_eq!((records[2].nodes.as_str(), &records[2].start_time), ("", &None));
+        assert_eq!(records[1].start_time.as_deref(), Some("2024-01-01T10:00:00"));
+    }
+
+    #[test]
+    fn lines_that_are_no_records_are_passed_over() {
+        let answer = "CLUSTER: one\n\n57|57|N/A|RUNNING|n|N/A|None|a\nwelcome to the cluster\n";
+        assert_eq!(parse_records(answer).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn answer_without_any_record_is_an_error_and_no_answer_is_an_empty_queue() {
+        insta::assert_snapshot!(parse_records("JOBID NAME\n57 a\n").unwrap_err(), @"
+        error: squeue's answer cannot be read
+        cause: JOBID NAME
+               57 a
+        hint: a wrapper of the site may change squeue's output: put the real squeue first on PATH
+        ");
+        assert_eq!(parse_records("\n").unwrap(), []);
+    }
+
+    #[test]
+    fn table_has_the_taught_columns_and_cuts_nothing_off() {
+        let answer = "\
+1748_12|cpubase_bycore_b1|alice|R|0:05|1|1|2G|node-1|squall-a
+1748_13|cpubase_bycore_b1|alice|PD|0:00|1|1|2G||squall-a
+1749|cpubase_bycore_b1|alice|R|0:09|1|1|256M|node-2|python
+";
+        insta::assert_snapshot!(lay_out_table(answer, |name| name.starts_with("squall")), @"
+          JOBID         PARTITION     NAME    USER ST  TIME NODES CPUS MIN_M NODELIST
+        1748_12 cpubase_bycore_b1 squall-a   alice  R  0:05     1    1    2G node-1
+        1748_13 cpubase_bycore_b1 squall-a   alice PD  0:00     1    1    2G
+        ");
+        insta::assert_snapshot!(lay_out_table("", |_| true), @"  JOBID PARTITION     NAME    USER ST  TIME NODES CPUS MIN_M NODELIST");
+    }
     #[test]
     fn time_left_is_read_in_all_of_squeues_forms() {
         let answer = "7|0:42\n8|59:30\n9|1:00:05\n10|2-01:00:00\n11|UNLIMITED\n12|INVALID\n";

@@ -3,7 +3,7 @@
 //! A template is minijinja. What stands on a directive's line goes through the filter `directive`, since it is
 //! read by `sbatch`; what stands elsewhere goes through `sh`, since it is read by the shell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
@@ -29,7 +29,9 @@ pub fn render(template: &str, specification: &JobSpecification) -> Result<String
     let placeholders = placeholders(specification, &command);
     let environment = environment(template)?;
     let compiled = environment.get_template(TEMPLATE_NAME).map_err(refusal)?;
-    check_placeholders(compiled.undeclared_variables(false), &placeholders)?;
+    let named = compiled.undeclared_variables(false);
+    check_placeholders(&named, &placeholders)?;
+    check_use(&named, specification)?;
     let script = compiled.render(&placeholders).map_err(refusal)?;
     lint(&script, &command)?;
     Ok(script)
@@ -99,18 +101,35 @@ fn placeholders(specification: &JobSpecification, command: &str) -> Placeholders
 const FUNCTIONS: &[&str] = &["range", "dict", "namespace", "debug"];
 
 /// Refuses a name that no placeholder has, before rendering: also one in a branch that is not taken today.
-fn check_placeholders(named: impl IntoIterator<Item = String>, known: &Placeholders) -> Result<()> {
-    let unknown = named.into_iter().filter(|name| !known.contains_key(name.as_str()));
-    let Some(unknown) = unknown.filter(|name| !FUNCTIONS.contains(&name.as_str())).min() else {
+fn check_placeholders(named: &HashSet<String>, known: &Placeholders) -> Result<()> {
+    let unknown = named.iter().map(String::as_str).filter(|name| !known.contains_key(name));
+    let Some(unknown) = unknown.filter(|name| !FUNCTIONS.contains(name)).min() else {
         return Ok(());
     };
-    let error = Error::refused(format!("unknown placeholder `{unknown}` in the job script template"))
-        .hint("correct the file of slurm.template");
-    let nearest = known.keys().min_by_key(|name| edit_distance(name, &unknown));
-    Err(match nearest.filter(|name| edit_distance(name, &unknown) <= 3) {
+    let error = Error::refused(format!("unknown placeholder `{unknown}` in the job script template"));
+    let near = |name: &&&str| edit_distance(name, unknown) <= (unknown.len() / 3).max(1);
+    let nearest = known.keys().filter(near).min_by_key(|name| edit_distance(name, unknown));
+    let error = match nearest {
         Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
         None => error.hint(format!("known are {}", known.keys().copied().collect::<Vec<_>>().join(", "))),
-    })
+    };
+    Err(error.hint("correct the file of slurm.template"))
+}
+
+/// Refuses a template that passes over lines the user has set, since nothing else would carry them.
+fn check_use(named: &HashSet<String>, specification: &JobSpecification) -> Result<()> {
+    let lists = [
+        ("directives", &specification.directives),
+        ("prologue", &specification.prologue),
+        ("epilogue", &specification.epilogue),
+    ];
+    match lists.iter().find(|(name, lines)| !lines.is_empty() && !named.contains(*name)) {
+        Some((name, _)) => Err(Error::refused(format!(
+            "slurm.{name} is set, and the job script template has no place for it"
+        ))
+        .hint(format!("use `{name}` in the file of slurm.template, or write the lines into it"))),
+        None => Ok(()),
+    }
 }
 
 /// How many single-character changes make one word of the other.
@@ -166,4 +185,286 @@ fn refusal(error: minijinja::Error) -> Error {
     Error::refused("the job script template cannot be rendered")
         .cause(format!("{place}{detail}"))
         .hint("correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slurm::sbatch_arguments;
+    use crate::slurm::specification::tests::example;
+    use crate::slurm::specification::{JobCommand, SubmitStyle};
+
+    fn rendered(specification: &JobSpecification) -> String {
+        render(WORKER_TEMPLATE, specification).unwrap()
+    }
+
+    #[test]
+    fn script_of_four_workers() {
+        insta::assert_snapshot!(rendered(&example()), @"
+        #!/bin/bash
+        #SBATCH --job-name=squall-a
+        #SBATCH --array=0-3
+        #SBATCH --nodes=1
+        #SBATCH --ntasks=1
+        #SBATCH --cpus-per-task=1
+        #SBATCH --mem=2G
+        #SBATCH --time=00:05:00
+        #SBATCH --output=/home/a/.squall/r1/logs/%x-%A_%a.out
+        #SBATCH --open-mode=append
+        #SBATCH --no-requeue
+        #SBATCH --propagate=NONE
+
+        # The program replaces this shell, so that Slurm's signals reach it.
+        exec /home/a/.squall/r1/squall worker /home/a/.squall/r1
+        ");
+    }
+
+    #[test]
+    fn script_of_one_worker_is_a_plain_job() {
+        let one = JobSpecification { workers: 1, ..example() };
+        insta::assert_snapshot!(rendered(&one), @"
+        #!/bin/bash
+        #SBATCH --job-name=squall-a
+        #SBATCH --nodes=1
+        #SBATCH --ntasks=1
+        #SBATCH --cpus-per-task=1
+        #SBATCH --mem=2G
+        #SBATCH --time=00:05:00
+        #SBATCH --output=/home/a/.squall/r1/logs/%x-%j.out
+        #SBATCH --open-mode=append
+        #SBATCH --no-requeue
+        #SBATCH --propagate=NONE
+
+        # The program replaces this shell, so that Slurm's signals reach it.
+        exec /home/a/.squall/r1/squall worker /home/a/.squall/r1
+        ");
+        let separate = JobSpecification { submit: SubmitStyle::Jobs, ..example() };
+        assert_eq!(rendered(&separate), rendered(&one));
+    }
+
+    #[test]
+    fn script_with_prologue_epilogue_and_every_option() {
+        let specification = JobSpecification {
+            cores: 3,
+            memory_option: MemoryOption::MemPerCpu,
+            partition: Some("short".into()),
+            account: Some("def-a".into()),
+            qos: Some("high".into()),
+            constraint: Some("[rack1|rack2]".into()),
+            reservation: Some("course #1".into()),
+            directives: vec!["--gres=gpu:1".into(), "--comment=\"two words\"".into()],
+            prologue: vec!["module load gcc".into(), "array=(a b); echo \"${#array[@]}\"".into()],
+            epilogue: vec!["echo \"ended with $status\"".into()],
+            run_directory: "/home/a b/.squall/r1".into(),
+            ..example()
+        };
+        insta::assert_snapshot!(rendered(&specification), @r#"
+        #!/bin/bash
+        #SBATCH --job-name=squall-a
+        #SBATCH --array=0-3
+        #SBATCH --nodes=1
+        #SBATCH --ntasks=1
+        #SBATCH --cpus-per-task=3
+        #SBATCH --mem-per-cpu=683M
+        #SBATCH --time=00:05:00
+        #SBATCH --partition=short
+        #SBATCH --account=def-a
+        #SBATCH --qos=high
+        #SBATCH --constraint=[rack1|rack2]
+        #SBATCH --reservation="course #1"
+        #SBATCH --output=/home/a/.squall/r1/logs/%x-%A_%a.out
+        #SBATCH --open-mode=append
+        #SBATCH --no-requeue
+        #SBATCH --propagate=NONE
+        #SBATCH --gres=gpu:1
+        #SBATCH --comment="two words"
+
+        module load gcc
+        array=(a b); echo "${#array[@]}"
+        # A shell that waits for a foreground program passes no signal on, so the program runs beside it.
+        again=
+        for signal in TERM INT HUP USR1 USR2; do
+            trap "again=yes; kill -s $signal \$! 2>/dev/null" "$signal"
+        done
+        /home/a/.squall/r1/squall worker '/home/a b/.squall/r1' &
+        program=$!
+        # A signal ends `wait` early; the program's own exit status is then still to come.
+        wait "$program" && status=0 || status=$?
+        while [ -n "$again" ]; do
+            again=
+            wait "$program" && status=0 || status=$?
+        done
+
+        echo "ended with $status"
+        exit "$status"
+        "#);
+    }
+
+    #[test]
+    fn script_that_leaves_memory_to_the_site() {
+        let specification = JobSpecification { memory_option: MemoryOption::None, ..example() };
+        assert!(!rendered(&specification).contains("--mem"));
+    }
+
+    #[test]
+    fn drivers_own_job_runs_the_given_command() {
+        let arguments = ["run", "my file.toml", "--cluster", "slurm"].map(String::from).to_vec();
+        let command = JobCommand::Driver { arguments };
+        let script = rendered(&JobSpecification { workers: 1, command, ..example() });
+        let last = script.lines().last().unwrap();
+        assert_eq!(last, "exec /home/a/.squall/r1/squall run 'my file.toml' --cluster slurm");
+    }
+
+    #[test]
+    fn script_and_command_line_ask_for_the_same() {
+        for memory_option in [MemoryOption::Mem, MemoryOption::MemPerCpu, MemoryOption::None] {
+            let job = JobSpecification { memory_option, partition: Some("short".into()), ..example() };
+            let mut arguments: Vec<String> = sbatch_arguments(&job, Some(0..4), Path::new("job.sh"))
+                .into_iter()
+                .map(|argument| argument.into_string().unwrap())
+                .filter(|argument| argument != "--parsable" && argument != "job.sh")
+                .collect();
+            let script = rendered(&job);
+            let mut directives: Vec<&str> =
+                script.lines().filter_map(|line| line.strip_prefix("#SBATCH ")).collect();
+            arguments.sort_unstable();
+            directives.sort_unstable();
+            assert_eq!(directives, arguments);
+        }
+    }
+
+    fn refusal(body: &str) -> String {
+        render(&format!("#!/bin/bash\n{body}\nexec {{{{ command }}}}\n"), &example()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn templates_with_faults_are_refused() {
+        let refusals = [
+            refusal("#SBATCH --partition={{ partitoin }}"),
+            refusal("{% if never %}{{ nothing_of_the_kind }}{% endif %}"),
+            refusal("#SBATCH --partition={{ partition }}"),
+            refusal("#SBATCH --partition={{ partition | directive }}"),
+            refusal("#SBATCH --comment={{ 'a\\nb' | directive }}"),
+            refusal("{{ cores | quote }}"),
+            refusal("{% if cores %}"),
+            refusal(
+                "{% for i in range(100000) %}{% for j in range(100000) %}{{ j }}{% endfor %}{% endfor %}",
+            ),
+            refusal("module load x\n#SBATCH --mem=2G"),
+            render(
+                "#!/bin/bash\nexec {{ command }}\n",
+                &JobSpecification { prologue: vec!["x".into()], ..example() },
+            )
+            .unwrap_err()
+            .to_string(),
+        ];
+        insta::assert_snapshot!(refusals.join("\n\n"), @"
+        error: unknown placeholder `partitoin` in the job script template
+        hint: did you mean `partition`?
+        hint: correct the file of slurm.template
+
+        error: unknown placeholder `never` in the job script template
+        hint: known are account, array, command, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, reservation, run_directory, walltime, workers
+        hint: correct the file of slurm.template
+
+        error: the job script template cannot be rendered
+        cause: line 2: it is not set: write the line between {% if ... %} and {% endif %}
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: it is not set: write the line between {% if ... %} and {% endif %}
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: a line break would end the directive
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: filter quote is unknown
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 3: unexpected end of input, expected end of block
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: the job script template cannot be rendered
+        cause: line 2: engine ran out of fuel
+        hint: correct the file of slurm.template; its language is minijinja, its comments are {## ... ##}
+
+        error: line 3 of the job script is ignored: `#SBATCH --mem=2G`
+        cause: it comes after the first command, `module load x`
+        hint: move the directive up in the file of slurm.template, or from slurm.prologue to slurm.directives
+
+        error: slurm.prologue is set, and the job script template has no place for it
+        hint: use `prologue` in the file of slurm.template, or write the lines into it
+        ");
+    }
+
+    #[test]
+    fn template_of_a_users_own_may_use_bash_in_full_and_name_the_parts_itself() {
+        let template = "#!/bin/bash\n{## gone ##}\n#SBATCH --mem={{ memory }}\narray=(a b)\necho ${#array[@]}\n\
+                        exec {{ program | sh }} worker {{ run_directory | sh }}\n";
+        insta::assert_snapshot!(render(template, &example()).unwrap(), @"
+        #!/bin/bash
+        #SBATCH --mem=2G
+        array=(a b)
+        echo ${#array[@]}
+        exec /home/a/.squall/r1/squall worker /home/a/.squall/r1
+        ");
+    }
+
+    /// Runs the script of a job with an epilogue, whose program is a shell that reads `body`.
+    fn run(directory: &Path, body: &str) -> std::process::Child {
+        let program = directory.join("program");
+        std::fs::write(&program, body).unwrap();
+        let script = render(
+            WORKER_TEMPLATE,
+            &JobSpecification {
+                prologue: vec!["set -eu".into()],
+                epilogue: vec!["echo \"epilogue after $status\"".into()],
+                program: "/bin/sh".into(),
+                command: JobCommand::Driver { arguments: vec![program.to_str().unwrap().into()] },
+                ..example()
+            },
+        );
+        std::fs::write(directory.join("job.sh"), script.unwrap()).unwrap();
+        std::process::Command::new("/bin/bash")
+            .arg(directory.join("job.sh"))
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn end(job: std::process::Child) -> (Option<i32>, String) {
+        let output = job.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    #[test]
+    fn epilogue_runs_and_the_programs_exit_status_is_the_jobs() {
+        let directory = tempfile::tempdir().unwrap();
+        for status in [0, 3] {
+            let job = run(directory.path(), &format!("exit {status}"));
+            assert_eq!(end(job), (Some(status), format!("epilogue after {status}\n")));
+        }
+    }
+
+    #[test]
+    fn every_signal_reaches_the_program_and_its_status_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let up = directory.path().join("up");
+        nix::unistd::mkfifo(&up, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        // The program answers USR1, goes on, and ends on TERM with a status of its own.
+        let body = format!(
+            "trap 'echo again >{0}' USR1\ntrap 'exit 7' TERM\necho up >{0}\nwhile :; do sleep 0.05; done",
+            up.display()
+        );
+        let job = run(directory.path(), &body);
+        let id = nix::unistd::Pid::from_raw(i32::try_from(job.id()).unwrap());
+        assert_eq!(std::fs::read_to_string(&up).unwrap(), "up\n");
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGUSR1).unwrap();
+        assert_eq!(std::fs::read_to_string(&up).unwrap(), "again\n");
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        assert_eq!(end(job), (Some(7), "epilogue after 7\n".to_owned()));
+    }
 }

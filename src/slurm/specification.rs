@@ -208,6 +208,25 @@ pub(crate) fn unfit_for_directive(value: &str) -> Option<&'static str> {
     value.chars().find_map(cause)
 }
 
+/// Options that have keys of their own; as directives they would change nothing, or make N jobs of one worker.
+const OWNED: &[(&str, &str, &str)] = &[
+    ("--job-name", "-J", "squall finds its jobs by their names"),
+    ("--array", "-a", "cluster.workers says how many"),
+    ("--nodes", "-N", "a worker is one process on one node"),
+    ("--ntasks", "-n", "a worker is one process, and cluster.workers says how many"),
+    ("--cpus-per-task", "-c", "set cluster.cores"),
+    ("--mem", "", "set cluster.memory, and slurm.memory_option to the form that the site wants"),
+    ("--mem-per-cpu", "", "set cluster.memory, and slurm.memory_option to the form that the site wants"),
+    ("--time", "-t", "set cluster.walltime"),
+    ("--partition", "-p", "set slurm.partition"),
+    ("--account", "-A", "set slurm.account"),
+    ("--qos", "-q", "set slurm.qos"),
+    ("--constraint", "-C", "set slurm.constraint"),
+    ("--reservation", "", "set slurm.reservation"),
+    ("--output", "-o", "set slurm.log_directory"),
+    ("--requeue", "", "a lost worker is replaced, never started again"),
+];
+
 fn check_directive(directive: &str) -> Result<()> {
     let refuse = |cause: &str, hint: &str| {
         let shown = directive.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
@@ -225,8 +244,160 @@ fn check_directive(directive: &str) -> Result<()> {
             "write entries of slurm.directives as they stand after #SBATCH: \"--gres=gpu:1\"",
         );
     }
+    let option = directive.split(['=', ' ']).next().unwrap_or(directive);
+    if let Some((_, _, instead)) = OWNED.iter().find(|(long, short, _)| option == *long || option == *short) {
+        return refuse(
+            "sbatch's command line sets this option, and wins",
+            &format!("take it out of slurm.directives: {instead}"),
+        );
+    }
     if shlex::split(directive).is_none() {
         return refuse("a quote is not closed", "close it in slurm.directives");
     }
     Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    /// The job of Slurm courses: four workers of one core and 2G for five minutes.
+    pub(crate) fn example() -> JobSpecification {
+        JobSpecification {
+            name: "squall-a".into(),
+            workers: 4,
+            cores: 1,
+            memory: "2G".parse().unwrap(),
+            memory_option: MemoryOption::Mem,
+            walltime: "00:05:00".parse().unwrap(),
+            partition: None,
+            account: None,
+            qos: None,
+            constraint: None,
+            reservation: None,
+            directives: Vec::new(),
+            prologue: Vec::new(),
+            epilogue: Vec::new(),
+            log_directory: "/home/a/.squall/r1/logs".into(),
+            deadline_seconds: None,
+            program: "/home/a/.squall/r1/squall".into(),
+            run_directory: "/home/a/.squall/r1".into(),
+            submit: SubmitStyle::Array,
+            command: JobCommand::Worker,
+        }
+    }
+
+    fn refusal(change: impl FnOnce(&mut JobSpecification)) -> String {
+        let mut specification = example();
+        change(&mut specification);
+        specification.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_no_script_may_carry_is_refused_by_name() {
+        let refusals = [
+            refusal(|job| job.workers = 0),
+            refusal(|job| job.cores = 0),
+            refusal(|job| job.name = "a b".into()),
+            refusal(|job| job.name = String::new()),
+            refusal(|job| job.partition = Some("a\n#SBATCH --mem=0".into())),
+            refusal(|job| job.account = Some("def-\"a\"".into())),
+            refusal(|job| job.qos = Some(" ".into())),
+            refusal(|job| job.reservation = Some("a\0".into())),
+            refusal(|job| job.directives = vec!["--gres=gpu:1\nrm -rf".into()]),
+            refusal(|job| job.directives = vec!["#SBATCH --gres=gpu:1".into()]),
+            refusal(|job| job.directives = vec!["--mem-per-cpu=1G".into()]),
+            refusal(|job| job.directives = vec!["-t 5".into()]),
+            refusal(|job| job.directives = vec!["--comment=\"open".into()]),
+            refusal(|job| job.prologue = vec!["a\0".into()]),
+            refusal(|job| job.log_directory = "/home/a\nb".into()),
+            refusal(|job| job.command = JobCommand::Driver { arguments: vec!["\0".into()] }),
+        ];
+        insta::assert_snapshot!(refusals.join("\n\n"), @r#"
+        error: no workers are asked for
+        hint: set cluster.workers to 1 or more
+
+        error: workers without cores are asked for
+        hint: set cluster.cores to 1 or more
+
+        error: invalid job name `a b`
+        cause: log files are named after it
+        hint: use letters, digits, `-`, `_` and `.`
+
+        error: invalid job name ``
+        cause: log files are named after it
+        hint: use letters, digits, `-`, `_` and `.`
+
+        error: invalid slurm.partition `a\n#SBATCH --mem=0`
+        cause: a line break would end the directive
+        hint: correct slurm.partition; further options go into slurm.directives, one each
+
+        error: invalid slurm.account `def-\"a\"`
+        cause: quotes and backslashes have a meaning of their own in a directive
+        hint: correct slurm.account; further options go into slurm.directives, one each
+
+        error: invalid slurm.qos ` `
+        cause: it is empty
+        hint: correct slurm.qos; further options go into slurm.directives, one each
+
+        error: invalid slurm.reservation `a\0`
+        cause: a NUL character would end the directive
+        hint: correct slurm.reservation; further options go into slurm.directives, one each
+
+        error: invalid directive `--gres=gpu:1\nrm -rf`
+        cause: a directive is one line
+        hint: give each directive as an entry of its own in slurm.directives
+
+        error: invalid directive `#SBATCH --gres=gpu:1`
+        cause: it is not an option of sbatch
+        hint: write entries of slurm.directives as they stand after #SBATCH: "--gres=gpu:1"
+
+        error: invalid directive `--mem-per-cpu=1G`
+        cause: sbatch's command line sets this option, and wins
+        hint: take it out of slurm.directives: set cluster.memory, and slurm.memory_option to the form that the site wants
+
+        error: invalid directive `-t 5`
+        cause: sbatch's command line sets this option, and wins
+        hint: take it out of slurm.directives: set cluster.walltime
+
+        error: invalid directive `--comment="open`
+        cause: a quote is not closed
+        hint: close it in slurm.directives
+
+        error: a line of slurm.prologue contains a NUL character
+
+        error: invalid log directory `/home/a\nb`
+        cause: a line break would end the directive
+        hint: set slurm.log_directory to one with a plain name
+
+        error: the job's command contains a NUL character
+        "#);
+    }
+
+    #[test]
+    fn paths_that_are_no_text_are_refused() {
+        let path = || PathBuf::from(OsString::from_vec(b"/home/\xff".to_vec()));
+        for refusal in [
+            refusal(|job| job.program = path()),
+            refusal(|job| job.run_directory = path()),
+            refusal(|job| job.log_directory = path()),
+        ] {
+            assert!(refusal.contains("not UTF-8"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn log_of_a_job_is_where_the_pattern_puts_it() {
+        let job = example();
+        let element = JobIdentity { job_id: crate::slurm::JobId(57), array_index: Some(3) };
+        assert_eq!(job.log_file(element), Path::new("/home/a/.squall/r1/logs/squall-a-57_3.out"));
+        assert_eq!(job.log_pattern(true), "/home/a/.squall/r1/logs/%x-%A_%a.out");
+        assert_eq!(job.log_file(element.job_id.into()), Path::new("/home/a/.squall/r1/logs/squall-a-57.out"));
+        assert_eq!(job.log_pattern(false), "/home/a/.squall/r1/logs/%x-%j.out");
+        let percent = JobSpecification { log_directory: "/50%j".into(), ..job };
+        assert_eq!(percent.log_pattern(false), "/50%%j/%x-%j.out");
+    }
 }

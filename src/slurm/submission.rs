@@ -81,7 +81,6 @@ const REFUSALS: &[(&str, &str)] = &[
     ),
     ("group not permitted", "set slurm.partition to one that is open to you (`scontrol show partition`)"),
     ("partition not available", "the partition is closed: set slurm.partition to another (`sinfo`)"),
-    ("account", "set slurm.account to one of yours (`sacctmgr show associations user=$USER`)"),
     ("nvalid qos", "set slurm.qos to one that your account may use"),
     ("SubmitJob", "you have as many jobs as you may: lower cluster.workers, or wait for jobs to end"),
     (
@@ -92,6 +91,8 @@ const REFUSALS: &[(&str, &str)] = &[
         "accounting/QOS policy",
         "the request is above a limit of your account: lower cluster.workers, cluster.cores, cluster.memory or cluster.walltime",
     ),
+    ("account", "set slurm.account to one of yours (`sacctmgr show associations user=$USER`)"),
+    ("allocations", "set slurm.account to one of those that Slurm names"),
     ("MaxJobCount", "Slurm's queue is full: wait"),
     ("temporarily unable to accept", "Slurm's queue is full: wait"),
     (
@@ -185,4 +186,199 @@ pub(crate) fn ambiguous(what: &str, stderr: &str) -> SubmitError {
 pub(crate) fn failure(what: &str, words: &str) -> Error {
     let error = Error::new(ErrorKind::Slurm, what);
     if words.trim().is_empty() { error.cause("it printed nothing") } else { error.cause(words.trim()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(code: Option<i32>, stdout: &str, stderr: &str) -> &'static str {
+        match judge(code, stdout, stderr) {
+            Ok(_) => "submitted",
+            Err(SubmitError::Refused(_)) => "refused",
+            Err(SubmitError::Ambiguous(_)) => "ambiguous",
+            Err(SubmitError::Unavailable(_)) => "unavailable",
+        }
+    }
+
+    #[test]
+    fn job_id_and_cluster_are_read_from_stdout_alone() {
+        let submitted = judge(Some(0), "57;graham\n", "sbatch: you are charged for 58\n").unwrap();
+        assert_eq!((submitted.job_id, submitted.cluster.as_deref()), (JobId(57), Some("graham")));
+        let submitted = judge(Some(0), "NOTE: 3 jobs left\n57\n", "").unwrap();
+        assert_eq!((submitted.job_id, submitted.cluster), (JobId(57), None));
+    }
+
+    #[test]
+    fn success_without_a_readable_id_may_be_a_job() {
+        for stdout in ["", "0", "Submitted batch job 57", "57;", "-5", "57; a b"] {
+            assert_eq!(kind(Some(0), stdout, ""), "ambiguous", "{stdout}");
+        }
+        assert_eq!(kind(None, "", ""), "ambiguous");
+        assert_eq!(kind(Some(1), "57\n", "sbatch: error: interrupted"), "ambiguous");
+    }
+
+    #[test]
+    fn late_answers_of_the_controller_are_ambiguous_and_missing_ones_are_not() {
+        for (text, expected) in [
+            ("Socket timed out on send/recv operation", "ambiguous"),
+            ("Unable to contact slurm controller (receive failure)", "ambiguous"),
+            ("Zero Bytes were transmitted or received", "ambiguous"),
+            ("Message receive failure", "ambiguous"),
+            ("Unable to contact slurm controller (connect failure)", "unavailable"),
+            ("Protocol authentication error", "unavailable"),
+            ("Invalid partition name specified", "refused"),
+            ("some words of the site", "refused"),
+        ] {
+            let stderr = format!("sbatch: error: Batch job submission failed: {text}\n");
+            assert_eq!(kind(Some(1), "", &stderr), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn timeout_followed_by_a_connect_failure_stays_ambiguous() {
+        let stderr = "sbatch: error: Socket timed out on send/recv operation\nsbatch: error: Batch job submission \
+                      failed: Unable to contact slurm controller (connect failure)";
+        assert_eq!(kind(Some(1), "", stderr), "ambiguous");
+    }
+
+    #[test]
+    fn refusal_is_slurms_words_and_a_hint() {
+        let stderr = "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job \
+                      violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n";
+        insta::assert_snapshot!(judge(Some(1), "", stderr).unwrap_err().error(), @"
+        error: Slurm refused the job
+        cause: sbatch: error: QOSMaxSubmitJobPerUserLimit
+               sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)
+        hint: you have as many jobs as you may: lower cluster.workers, or wait for jobs to end
+        ");
+        insta::assert_snapshot!(judge(Some(255), "", "sbatch: error: Invalid --mem specification\n").unwrap_err().error(), @r#"
+        error: Slurm refused the job
+        cause: sbatch: error: Invalid --mem specification
+        hint: set slurm.memory_option to the form that the site wants: "mem", "mem-per-cpu" or "none"
+        "#);
+        insta::assert_snapshot!(judge(Some(1), "", "").unwrap_err().error(), @"
+        error: Slurm refused the job
+        cause: it printed nothing
+        hint: `squall script` prints the job script and the sbatch command to try by hand
+        ");
+        insta::assert_snapshot!(judge(Some(0), "hello", "").unwrap_err().error(), @"
+        error: sbatch succeeded without a job id
+        cause: hello
+        hint: a wrapper of the site may hide sbatch's output: put the real sbatch first on PATH
+        ");
+        insta::assert_snapshot!(
+            judge(Some(1), "", "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation")
+                .unwrap_err()
+                .error(),
+            @"
+        error: Slurm's controller did not answer in time
+        cause: sbatch: error: Batch job submission failed: Socket timed out on send/recv operation
+        hint: the job may have been queued: look at `squeue --me`
+        "
+        );
+        insta::assert_snapshot!(
+            judge(Some(1), "", "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)")
+                .unwrap_err()
+                .error(),
+            @"
+        error: Slurm could not be asked
+        cause: sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)
+        hint: Slurm's controller does not answer: wait, and look at `scontrol ping`
+        "
+        );
+    }
+
+    #[test]
+    fn each_known_refusal_has_its_own_hint() {
+        let texts = [
+            "Invalid partition name specified",
+            "No partition specified or system default partition",
+            "User's group not permitted to use this partition",
+            "Required partition not available (inactive or drain)",
+            "Invalid account or account/partition combination specified",
+            "You are associated with multiple _cpu allocations...",
+            "Invalid qos specification",
+            "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            "AssocMaxSubmitJobLimit",
+            "MaxJobCount limit reached",
+            "Invalid job array specification",
+            "Memory specification can not be satisfied",
+            "Memory required by task is not available",
+            "You must request some amount of memory",
+            "Requested time limit is invalid (missing or exceeds some limit)",
+            "More processors requested than permitted",
+            "Requested node configuration is not available",
+            "Invalid feature specification",
+            "Requested reservation is invalid",
+            "Invalid generic resource (gres) specification",
+            "Invalid license specification",
+            "System submissions disabled",
+            "Access/permission denied",
+            "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.",
+            "unrecognized option '--frobnicate'",
+            "Invalid --time specification",
+        ];
+        let hints: Vec<String> = texts.iter().map(|text| hint_after(text)).collect();
+        insta::assert_snapshot!(hints.join("\n"), @r#"
+        Invalid partition name specified
+            set slurm.partition to one that `sinfo` lists
+        No partition specified or system default partition
+            the site has no default partition: set slurm.partition to one that `sinfo` lists
+        User's group not permitted to use this partition
+            set slurm.partition to one that is open to you (`scontrol show partition`)
+        Required partition not available (inactive or drain)
+            the partition is closed: set slurm.partition to another (`sinfo`)
+        Invalid account or account/partition combination specified
+            set slurm.account to one of yours (`sacctmgr show associations user=$USER`)
+        You are associated with multiple _cpu allocations...
+            set slurm.account to one of those that Slurm names
+        Invalid qos specification
+            set slurm.qos to one that your account may use
+        Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)
+            the request is above a limit of your account: lower cluster.workers, cluster.cores, cluster.memory or cluster.walltime
+        AssocMaxSubmitJobLimit
+            you have as many jobs as you may: lower cluster.workers, or wait for jobs to end
+        MaxJobCount limit reached
+            Slurm's queue is full: wait
+        Invalid job array specification
+            set slurm.submit = "jobs", or lower cluster.workers: the site limits arrays (MaxArraySize)
+        Memory specification can not be satisfied
+            lower cluster.memory, or name a partition with larger nodes in slurm.partition (`sinfo -o '%P %m'`); sites that want memory asked for in another form are served by slurm.memory_option
+        Memory required by task is not available
+            lower cluster.memory, or name a partition with larger nodes in slurm.partition (`sinfo -o '%P %m'`); sites that want memory asked for in another form are served by slurm.memory_option
+        You must request some amount of memory
+            lower cluster.memory, or name a partition with larger nodes in slurm.partition (`sinfo -o '%P %m'`); sites that want memory asked for in another form are served by slurm.memory_option
+        Requested time limit is invalid (missing or exceeds some limit)
+            lower cluster.walltime, or name a partition with longer jobs in slurm.partition (`sinfo -o '%P %l'`)
+        More processors requested than permitted
+            lower cluster.cores (`sinfo -o '%P %c'`)
+        Requested node configuration is not available
+            no node fits: lower cluster.cores or cluster.memory, or change slurm.constraint
+        Invalid feature specification
+            correct slurm.constraint (`sinfo -o '%f'` lists what nodes have)
+        Requested reservation is invalid
+            correct slurm.reservation (`scontrol show reservation`)
+        Invalid generic resource (gres) specification
+            correct the --gres in slurm.directives (`sinfo -o '%P %G'`)
+        Invalid license specification
+            correct the --licenses in slurm.directives (`scontrol show licenses`)
+        System submissions disabled
+            the site takes no jobs now: wait, and look at the site's notices
+        Access/permission denied
+            the site does not let you submit this from here: try a login node, or ask the site's support
+        --mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.
+            set slurm.memory_option to the form that the site wants: "mem", "mem-per-cpu" or "none"
+        unrecognized option '--frobnicate'
+            correct slurm.directives: this sbatch does not know the option
+        Invalid --time specification
+            correct cluster.walltime
+        "#);
+    }
+
+    fn hint_after(text: &str) -> String {
+        let shown = judge(Some(1), "", text).unwrap_err().error().to_string();
+        let hint = shown.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap().to_owned();
+        format!("{text}\n    {hint}")
+    }
 }

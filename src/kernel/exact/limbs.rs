@@ -47,6 +47,9 @@ impl Limbs {
     /// Adds `mantissa * 2^exponent`, negated if `negative`; `exponent` must not be below `ORIGIN`.
     #[inline]
     fn add_scaled(&mut self, negative: bool, mantissa: u64, exponent: i32) {
+        if mantissa == 0 {
+            return;
+        }
         let position = (exponent - ORIGIN) as u32;
         let place = (position / DIGIT_BITS) as usize;
         let wide = u128::from(mantissa) << (position % DIGIT_BITS);
@@ -101,15 +104,20 @@ impl Limbs {
         }
     }
 
-    /// Moves carries up, so that all digits but the last are in 0..2^32 and the last has the sign.
+    /// Moves carries up, so that all digits but the last are in 0..2^32, and the last, within 2^32 of zero,
+    /// has the sign.
     fn settle(&mut self) {
+        let Some((last, below)) = self.digits.split_last_mut() else { return };
         let mut carry = 0;
-        for digit in &mut self.digits {
+        for digit in below {
             let sum = *digit + carry;
             *digit = sum & DIGIT_MASK;
             carry = sum >> DIGIT_BITS;
         }
-        if carry != 0 {
+        *last += carry;
+        let carry = *last >> DIGIT_BITS;
+        if carry != 0 && carry != -1 {
+            *last &= DIGIT_MASK;
             self.digits.push(carry);
         }
         self.additions = 2;
@@ -212,4 +220,31 @@ fn parts(value: f64) -> (bool, u64, i32) {
     let fraction = bits & ((1 << 52) - 1);
     let mantissa = if exponent == 0 { fraction } else { fraction | 1 << 52 };
     (bits >> 63 == 1, mantissa, exponent.max(1) - 1075)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_negative_sums_again_and_again_stores_few_digits() {
+        let mut one = Limbs::default();
+        one.add(-0.1);
+        let mut sum = Limbs::default();
+        for _ in 0..1000 {
+            sum.merge(&one);
+        }
+        assert!(sum.digits.len() <= 5, "{} digits", sum.digits.len());
+        let mut expected = Limbs::default();
+        (0..1000).for_each(|_| expected.add(-0.1));
+        assert_eq!(sum, expected);
+    }
+
+    #[test]
+    fn zeros_store_no_digits() {
+        let mut sum = Limbs::default();
+        sum.add(0.0);
+        sum.add_square(-0.0);
+        assert!(sum.digits.is_empty());
+    }
 }

@@ -123,8 +123,8 @@ fn pick_body(block: &[f64], bottom: f64, limit: f64, inside: &mut [f64]) -> bool
 pub(super) fn by_lane(block: &[f64], mut add: impl FnMut(usize, f64)) {
     let (groups, rest) = block.as_chunks::<LANES>();
     for group in groups {
-        for lane in 0..LANES {
-            add(lane, group[lane]);
+        for (lane, value) in group.iter().enumerate() {
+            add(lane, *value);
         }
     }
     for (lane, value) in rest.iter().enumerate() {

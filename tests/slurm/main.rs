@@ -1,0 +1,11 @@
+//! Tests on a real Slurm, which they bring up and end themselves (`testbed.sh`).
+//!
+//! Each module lists its cases with `cases!`; they run one after the other on one testbed, and whatever job
+//! or process a case leaves behind fails it. Where Slurm is not installed they are reported as ignored.
+
+mod support;
+mod testbed;
+
+fn main() -> std::process::ExitCode {
+    support::harness::run(&[testbed::CASES])
+}
