@@ -198,8 +198,9 @@ impl Scan {
             }
             at += 1;
         }
-        if let Some(last) = tokens.last() {
-            self.imported(path, None, last, is_test);
+        // After a trailing comma only the prefix is left.
+        if path.len() > prefix.len() {
+            self.imported(path, None, &tokens[at - 1], is_test);
         }
         at
     }

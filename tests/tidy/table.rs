@@ -25,6 +25,10 @@ impl Table {
                 return Err(format!("a row of the room table without three cells: {row}"));
             };
             let names = quoted(imports);
+            // So the table has no circle, and a name that is misspelt is found.
+            if let Some(name) = names.iter().find(|name| !table.contains_key(*name)) {
+                return Err(format!("a row that names `{name}`, which has no row above it: {row}"));
+            }
             let imports = (imports != ANYTHING).then(|| names.into_iter().collect());
             for name in quoted(room) {
                 table.insert(name, imports.clone());
