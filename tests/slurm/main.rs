@@ -3,9 +3,13 @@
 //! Each module lists its cases with `cases!`; they run one after the other on one testbed, and whatever job
 //! or process a case leaves behind fails it. Where Slurm is not installed they are reported as ignored.
 
+mod drive;
+mod ends;
+mod faults;
+mod lesson;
 mod support;
 mod testbed;
 
 fn main() -> std::process::ExitCode {
-    support::harness::run(&[testbed::CASES])
+    support::harness::run(&[testbed::CASES, lesson::CASES, faults::CASES, ends::CASES])
 }

@@ -5,6 +5,8 @@ pub(crate) mod fault;
 pub(crate) mod harness;
 mod observe;
 
+pub(crate) use observe::Job;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};

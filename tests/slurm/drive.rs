@@ -1,0 +1,116 @@
+//! A driver under test: started as users start one, watched through its run's events.
+
+use crate::support::{Job, Testbed};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+/// How users start a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Starter {
+    /// From a shell on a machine that may submit.
+    Shell,
+    /// `srun --mem=256M squall run`.
+    Srun,
+    /// A batch script whose last line is `exec squall run`.
+    Sbatch,
+}
+
+/// A driver under test.
+pub(crate) struct Driver<'a> {
+    testbed: &'a Testbed,
+    pub(crate) directory: PathBuf,
+    /// The shell's or srun's process; for sbatch that of the submission.
+    pub(crate) child: Child,
+}
+
+impl<'a> Driver<'a> {
+    /// Starts `squall run FILE`, where FILE holds `text`.
+    pub(crate) fn start(testbed: &'a Testbed, starter: Starter, text: &str) -> Driver<'a> {
+        let directory = testbed.directory("drive");
+        fs::write(directory.join("run.toml"), text).expect("written");
+        let program = testbed.program().display().to_string();
+        let line = format!("#!/bin/bash\nexec {program} run run.toml > stdout 2> stderr\n");
+        fs::write(directory.join("driver.sh"), line).expect("written");
+        let words: &[&str] = match starter {
+            Starter::Shell => &["bash", "driver.sh"],
+            Starter::Srun => &["srun", "--mem=256M", "--job-name=driver", "bash", "driver.sh"],
+            Starter::Sbatch => &["sbatch", "--mem=256M", "--job-name=driver", "driver.sh"],
+        };
+        let log = File::create(directory.join("starter")).expect("created");
+        let child = testbed
+            .command(words[0])
+            .args(&words[1..])
+            .current_dir(&directory)
+            .stdout(log.try_clone().expect("a descriptor"))
+            .stderr(log)
+            .spawn()
+            .expect("started");
+        Driver { testbed, directory, child }
+    }
+
+    /// Waits for the end of a driver that a shell or srun started.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> ExitStatus {
+        let mut status = None;
+        let child = &mut self.child;
+        self.testbed.wait_until("the driver has ended", timeout, || {
+            status = child.try_wait().expect("a child");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        fs::read_to_string(self.directory.join("stdout")).unwrap_or_default()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.directory.join("stderr")).unwrap_or_default()
+    }
+
+    /// The run's events so far.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let Ok(runs) = fs::read_dir(self.directory.join(".squall")) else { return Vec::new() };
+        let logs = runs.flatten().filter_map(|run| fs::read_to_string(run.path().join("events.jsonl")).ok());
+        // A last line may be half-written.
+        logs.flat_map(|log| log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>())
+            .collect()
+    }
+
+    pub(crate) fn wait_until(&self, what: &str, timeout: Duration, condition: impl Fn(&[Value]) -> bool) {
+        self.testbed.wait_until(what, timeout, || condition(&self.events()));
+    }
+
+    /// The jobs of its workers that have not ended.
+    pub(crate) fn worker_jobs(&self) -> Vec<Job> {
+        let jobs = self.testbed.jobs().into_iter();
+        jobs.filter(|job| job.name.starts_with("sq-") && !job.has_ended()).collect()
+    }
+
+    /// The process of the driver itself.
+    pub(crate) fn process(&self) -> Pid {
+        let program = self.testbed.program().display().to_string();
+        let own = |command: &str| command.starts_with(&format!("{program} run "));
+        let processes = self.testbed.processes_of_user();
+        processes.iter().find(|process| own(&process.command)).expect("the driver runs").pid
+    }
+
+    /// The job that a driver under srun or sbatch runs in.
+    pub(crate) fn job(&self) -> Option<u64> {
+        self.testbed.jobs().iter().find(|job| job.name == "driver" && !job.has_ended()).map(|job| job.id)
+    }
+}
+
+/// Whether an event is of this kind.
+pub(crate) fn is(event: &Value, kind: &str) -> bool {
+    event["event"] == kind
+}
+
+/// The bits of the number that a result line holds.
+pub(crate) fn bits(stdout: &str, name: &str) -> u64 {
+    let line = stdout.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
+    line.unwrap_or_else(|| panic!("no `{name}` in {stdout:?}")).parse::<f64>().expect("a number").to_bits()
+}

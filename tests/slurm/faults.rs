@@ -1,0 +1,110 @@
+//! The same bits on a real Slurm, whatever happens to the workers on the way.
+
+use crate::drive::{Driver, Starter, bits, is};
+use crate::support::fault::signal;
+use crate::support::harness::cases;
+use crate::support::Testbed;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::fs;
+use std::time::Duration;
+
+cases![
+    bits_do_not_depend_on_cluster_workers_or_chunks,
+    worker_cancelled_half_way_changes_no_bit,
+    worker_killed_half_way_changes_no_bit,
+];
+
+const LONG: Duration = Duration::from_secs(180);
+
+fn text(size: &str, chunks: &str, kind: &str, workers: u32) -> String {
+    format!(
+        "[arrays]\nx = 'random.normal(0.0, 0.1, size={size}, chunks={chunks})'\n\
+         [results]\nmean = 'x.mean()'\nstd = 'x.std()'\n[random]\nseed = 42\n\
+         [cluster]\nkind = '{kind}'\nworkers = {workers}\ncores = 1\nmemory = '500M'\nwalltime = '10'\n"
+    )
+}
+
+fn finish(driver: &mut Driver<'_>) -> (u64, u64) {
+    assert!(driver.wait(LONG).success(), "{}", driver.stderr());
+    (bits(&driver.stdout(), "mean"), bits(&driver.stdout(), "std"))
+}
+
+fn run(testbed: &Testbed, text: &str) -> (u64, u64) {
+    finish(&mut Driver::start(testbed, Starter::Shell, text))
+}
+
+fn bits_do_not_depend_on_cluster_workers_or_chunks(testbed: &Testbed) {
+    let expected = run(testbed, &text("1e9", "-1", "threads", 1));
+    for (chunks, kind, workers) in [
+        ("-1", "threads", 2),
+        ("50_000_000", "processes", 2),
+        ("12_345_678", "slurm", 1),
+        ("50_000_000", "slurm", 4),
+        ("-1", "slurm", 4),
+    ] {
+        let found = run(testbed, &text("1e9", chunks, kind, workers));
+        assert_eq!(found, expected, "chunks={chunks} on {workers} of {kind}");
+    }
+}
+
+/// A run that a worker has answered and in which it holds leases; the worker's number and its event.
+fn worker_at_work(driver: &Driver<'_>) -> Value {
+    let counted = |events: &[Value]| {
+        let registered: Vec<Value> = events.iter().filter(|event| is(event, "registered")).cloned().collect();
+        let worker = registered.into_iter().find(|worker| {
+            let of_worker = |event: &&Value| event["worker"] == worker["worker"];
+            let answers = events.iter().filter(|event| is(event, "answered") && event["counted"] == true);
+            answers.filter(of_worker).count() >= 3
+        });
+        worker.filter(|_| events.iter().filter(|event| is(event, "registered")).count() >= 2)
+    };
+    driver.wait_until("a worker has answered leases", LONG, |events| counted(events).is_some());
+    counted(&driver.events()).expect("just seen")
+}
+
+fn of<'a>(events: &'a [Value], kind: &'static str, worker: &'a Value) -> impl Iterator<Item = &'a Value> {
+    events.iter().filter(move |event| is(event, kind) && event["worker"] == worker["worker"])
+}
+
+fn worker_cancelled_half_way_changes_no_bit(testbed: &Testbed) {
+    let expected = run(testbed, &text("1e10", "-1", "threads", 2));
+    let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "50_000_000", "slurm", 3));
+    let worker = worker_at_work(&driver);
+    let before = of(&driver.events(), "answered", &worker).count();
+    testbed.scancel(&[worker["job"].as_str().expect("a job")]);
+    assert_eq!(finish(&mut driver), expected);
+    let events = driver.events();
+    assert!(of(&events, "left", &worker).count() + of(&events, "lost", &worker).count() == 1);
+    // What it held was handed in cut short, or lost.
+    let length = |lease: &Value| {
+        let leased = events.iter().find(|event| is(event, "leased") && event["lease"] == *lease);
+        leased.map_or(0, |leased| leased["end"].as_u64().unwrap_or(0) - leased["first"].as_u64().unwrap_or(0))
+    };
+    let cut = of(&events, "answered", &worker)
+        .filter(|answer| answer["finished"].as_u64().expect("a count") < length(&answer["lease"]));
+    let lost = of(&events, "lost", &worker).filter(|lost| lost["leases"].as_u64() > Some(0));
+    assert!(before >= 1 && cut.count() + lost.count() >= 1, "the fault missed the run");
+}
+
+fn worker_killed_half_way_changes_no_bit(testbed: &Testbed) {
+    let expected = run(testbed, &text("1e10", "-1", "threads", 2));
+    let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "12_345_678", "slurm", 3));
+    let worker = worker_at_work(&driver);
+    let job = worker["job"].as_str().expect("a job");
+    let (array, index) = job.split_once('_').expect("an element");
+    let (array, index) = (format!("SLURM_ARRAY_JOB_ID={array}"), format!("SLURM_ARRAY_TASK_ID={index}"));
+    let processes = testbed.processes_of_user();
+    let process = processes.iter().find(|process| {
+        let environment = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+        let has = |wanted: &str| environment.split(|&byte| byte == 0).any(|value| value == wanted.as_bytes());
+        process.command.contains(" worker ") && has(&array) && has(&index)
+    });
+    signal(process.expect("the worker's process").pid, Signal::SIGKILL);
+    assert_eq!(finish(&mut driver), expected);
+    let events = driver.events();
+    let lost: Vec<&Value> = of(&events, "lost", &worker).collect();
+    assert_eq!(lost.len(), 1);
+    assert!(lost[0]["leases"].as_u64() >= Some(1), "{lost:?}");
+    assert!(of(&events, "answered", &worker).any(|answer| answer["counted"] == true));
+}

@@ -1,0 +1,112 @@
+//! The lesson's case on a real Slurm: four small jobs beside a driver of 256 MB, and nothing left at the end.
+
+use crate::drive::{Driver, Starter};
+use crate::support::Testbed;
+use crate::support::harness::cases;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+cases![
+    lesson_runs_on_four_jobs_and_leaves_none,
+    workers_that_left_in_order_are_completed,
+    unknown_partition_is_told_in_slurms_words,
+    jobs_of_their_own_instead_of_an_array,
+    driver_submitted_as_a_job_runs_the_lesson,
+];
+
+const LESSON: &str = r#"
+[arrays]
+x = "random.normal(0.0, 0.1, size=8_000_000_000, chunks=500_000_000)"
+[results]
+mean = "x.mean()"
+[cluster]
+kind = "slurm"
+workers = 4
+cores = 1
+memory = "2G"
+walltime = "00:05:00"
+minimum_workers = 4
+"#;
+
+/// A shorter one.
+const SHORT: &str = r#"
+[results]
+mean = "random.normal(0.0, 0.1, size=200_000_000).mean()"
+[random]
+seed = 7
+[cluster]
+kind = "slurm"
+workers = 2
+memory = "500M"
+walltime = "5"
+"#;
+
+fn lesson_runs_on_four_jobs_and_leaves_none(testbed: &Testbed) {
+    let mut driver = Driver::start(testbed, Starter::Srun, LESSON);
+    let running = |name: &str, memory: &str| {
+        let jobs = testbed.jobs();
+        let seen = jobs.iter().filter(|job| job.name.starts_with(name) && job.memory == memory);
+        seen.filter(|job| job.state == "RUNNING").count()
+    };
+    testbed.wait_until("driver and four workers run at one moment", Duration::from_secs(30), || {
+        running("driver", "256M") == 1 && running("sq-", "2G") == 4
+    });
+    let status = driver.wait(Duration::from_secs(120));
+    let ended = Instant::now();
+    assert!(status.success(), "{status}: {}", driver.stderr());
+    testbed.wait_until("no job is left", Duration::from_secs(5), || testbed.no_job_left());
+    assert!(ended.elapsed() < Duration::from_secs(5));
+    let mean = f64::from_bits(crate::drive::bits(&driver.stdout(), "mean"));
+    let standard_error = 0.1 / 8e9_f64.sqrt();
+    assert!(mean != 0.0 && mean.abs() < 5.0 * standard_error, "{mean}");
+    let stderr = driver.stderr();
+    for said in ["submitted 4 workers", "4 of 4 workers registered", "% done", "time: submit", "seed 0x"] {
+        assert!(stderr.contains(said), "{said:?} is not in\n{stderr}");
+    }
+}
+
+fn workers_that_left_in_order_are_completed(testbed: &Testbed) {
+    let mut driver = Driver::start(testbed, Starter::Shell, SHORT);
+    assert!(driver.wait(Duration::from_secs(60)).success(), "{}", driver.stderr());
+    let states = Cell::new(Vec::new());
+    testbed.wait_until("the jobs have ended", Duration::from_secs(5), || {
+        let jobs = testbed.jobs();
+        states.set(jobs.iter().rev().take(2).map(|job| job.state.clone()).collect());
+        testbed.no_job_left()
+    });
+    assert_eq!(states.take(), ["COMPLETED", "COMPLETED"]);
+}
+
+fn unknown_partition_is_told_in_slurms_words(testbed: &Testbed) {
+    let mut driver = Driver::start(testbed, Starter::Shell, &format!("{SHORT}[slurm]\npartition = 'nowhere'\n"));
+    assert_eq!(driver.wait(Duration::from_secs(30)).code(), Some(3));
+    let stderr = driver.stderr();
+    assert!(stderr.contains("invalid partition specified: nowhere"), "{stderr}");
+    assert!(stderr.contains("hint: ") && stderr.contains("slurm.partition"), "{stderr}");
+    assert_eq!(driver.stdout(), "");
+    assert!(driver.worker_jobs().is_empty());
+}
+
+fn jobs_of_their_own_instead_of_an_array(testbed: &Testbed) {
+    let text = format!("{SHORT}minimum_workers = 2\n[slurm]\nsubmit = 'jobs'\n");
+    let mut driver = Driver::start(testbed, Starter::Shell, &text);
+    assert!(driver.wait(Duration::from_secs(60)).success(), "{}", driver.stderr());
+    let events = driver.events();
+    let submitted = events.iter().filter(|event| crate::drive::is(event, "submitted"));
+    assert_eq!(submitted.filter(|event| event["workers"] == 1).count(), 2);
+}
+
+fn driver_submitted_as_a_job_runs_the_lesson(testbed: &Testbed) {
+    let directory = testbed.directory("submit");
+    std::fs::write(directory.join("run.toml"), SHORT).expect("written");
+    let mut command = testbed.command(testbed.program());
+    let output = command.args(["submit", "run.toml"]).current_dir(&directory).output().expect("started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let log = said.lines().find_map(|line| line.strip_prefix("its log, with the results: "));
+    let log = log.expect("it says where the log is").to_owned();
+    testbed.wait_until("the log holds the result", Duration::from_secs(60), || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("mean = "))
+    });
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
+}
