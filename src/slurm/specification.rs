@@ -307,11 +307,6 @@ pub(crate) mod tests {
             refusal(|job| job.account = Some("def-\"a\"".into())),
             refusal(|job| job.qos = Some(" ".into())),
             refusal(|job| job.reservation = Some("a\0".into())),
-            refusal(|job| job.directives = vec!["--gres=gpu:1\nrm -rf".into()]),
-            refusal(|job| job.directives = vec!["#SBATCH --gres=gpu:1".into()]),
-            refusal(|job| job.directives = vec!["--mem-per-cpu=1G".into()]),
-            refusal(|job| job.directives = vec!["-t 5".into()]),
-            refusal(|job| job.directives = vec!["--comment=\"open".into()]),
             refusal(|job| job.prologue = vec!["a\0".into()]),
             refusal(|job| job.log_directory = "/home/a\nb".into()),
             refusal(|job| job.command = JobCommand::Driver { arguments: vec!["\0".into()] }),
@@ -347,6 +342,26 @@ pub(crate) mod tests {
         cause: a NUL character would end the directive
         hint: correct slurm.reservation; further options go into slurm.directives, one each
 
+        error: a line of slurm.prologue contains a NUL character
+
+        error: invalid log directory `/home/a\nb`
+        cause: a line break would end the directive
+        hint: set slurm.log_directory to one with a plain name
+
+        error: the job's command contains a NUL character
+        "#);
+    }
+
+    #[test]
+    fn directives_that_are_none_or_not_the_users_are_refused() {
+        let refusals = [
+            refusal(|job| job.directives = vec!["--gres=gpu:1\nrm -rf".into()]),
+            refusal(|job| job.directives = vec!["#SBATCH --gres=gpu:1".into()]),
+            refusal(|job| job.directives = vec!["--mem-per-cpu=1G".into()]),
+            refusal(|job| job.directives = vec!["-t 5".into()]),
+            refusal(|job| job.directives = vec!["--comment=\"open".into()]),
+        ];
+        insta::assert_snapshot!(refusals.join("\n\n"), @r#"
         error: invalid directive `--gres=gpu:1\nrm -rf`
         cause: a directive is one line
         hint: give each directive as an entry of its own in slurm.directives
@@ -366,14 +381,6 @@ pub(crate) mod tests {
         error: invalid directive `--comment="open`
         cause: a quote is not closed
         hint: close it in slurm.directives
-
-        error: a line of slurm.prologue contains a NUL character
-
-        error: invalid log directory `/home/a\nb`
-        cause: a line break would end the directive
-        hint: set slurm.log_directory to one with a plain name
-
-        error: the job's command contains a NUL character
         "#);
     }
 

@@ -289,37 +289,38 @@ mod tests {
         );
     }
 
+    const KNOWN_REFUSALS: &[&str] = &[
+        "Invalid partition name specified",
+        "No partition specified or system default partition",
+        "User's group not permitted to use this partition",
+        "Required partition not available (inactive or drain)",
+        "Invalid account or account/partition combination specified",
+        "You are associated with multiple _cpu allocations...",
+        "Invalid qos specification",
+        "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+        "AssocMaxSubmitJobLimit",
+        "MaxJobCount limit reached",
+        "Invalid job array specification",
+        "Memory specification can not be satisfied",
+        "Memory required by task is not available",
+        "You must request some amount of memory",
+        "Requested time limit is invalid (missing or exceeds some limit)",
+        "More processors requested than permitted",
+        "Requested node configuration is not available",
+        "Invalid feature specification",
+        "Requested reservation is invalid",
+        "Invalid generic resource (gres) specification",
+        "Invalid license specification",
+        "System submissions disabled",
+        "Access/permission denied",
+        "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.",
+        "unrecognized option '--frobnicate'",
+        "Invalid --time specification",
+    ];
+
     #[test]
     fn each_known_refusal_has_its_own_hint() {
-        let texts = [
-            "Invalid partition name specified",
-            "No partition specified or system default partition",
-            "User's group not permitted to use this partition",
-            "Required partition not available (inactive or drain)",
-            "Invalid account or account/partition combination specified",
-            "You are associated with multiple _cpu allocations...",
-            "Invalid qos specification",
-            "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
-            "AssocMaxSubmitJobLimit",
-            "MaxJobCount limit reached",
-            "Invalid job array specification",
-            "Memory specification can not be satisfied",
-            "Memory required by task is not available",
-            "You must request some amount of memory",
-            "Requested time limit is invalid (missing or exceeds some limit)",
-            "More processors requested than permitted",
-            "Requested node configuration is not available",
-            "Invalid feature specification",
-            "Requested reservation is invalid",
-            "Invalid generic resource (gres) specification",
-            "Invalid license specification",
-            "System submissions disabled",
-            "Access/permission denied",
-            "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.",
-            "unrecognized option '--frobnicate'",
-            "Invalid --time specification",
-        ];
-        let hints: Vec<String> = texts.iter().map(|text| hint_after(text)).collect();
+        let hints: Vec<String> = KNOWN_REFUSALS.iter().map(|text| hint_after(text)).collect();
         insta::assert_snapshot!(hints.join("\n"), @r#"
         Invalid partition name specified
             set slurm.partition to one that `sinfo` lists

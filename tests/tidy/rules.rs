@@ -111,7 +111,6 @@ pub struct Absence {
     /// Paths; what begins with one is meant too.
     pub paths: &'static [&'static str],
     pub macros: &'static [&'static str],
-    pub in_tests_too: bool,
     pub instead: &'static str,
 }
 
@@ -144,7 +143,6 @@ pub const ABSENCES: &[Absence] = &[
             "std::io",
         ],
         macros: &[],
-        in_tests_too: false,
         instead: "let the caller do it, and pass the value in",
     },
     Absence {
@@ -152,7 +150,6 @@ pub const ABSENCES: &[Absence] = &[
         rooms: Rooms::NotIn(PURE),
         paths: &["std::time::Instant", "std::time::SystemTime", "std::time::UNIX_EPOCH"],
         macros: &[],
-        in_tests_too: false,
         instead: "take the time as an argument, as the scheduler does",
     },
     Absence {
@@ -173,7 +170,6 @@ pub const ABSENCES: &[Absence] = &[
             "std::hash::RandomState",
         ],
         macros: &[],
-        in_tests_too: false,
         instead: "take a seed as an argument; for a map use BTreeMap or BTreeSet, whose order is always the same",
     },
     Absence {
@@ -195,7 +191,6 @@ pub const ABSENCES: &[Absence] = &[
             "libc::system",
         ],
         macros: &[],
-        in_tests_too: false,
         instead: "use slurm::Commands, or a Launcher",
     },
     Absence {
@@ -203,7 +198,6 @@ pub const ABSENCES: &[Absence] = &[
         rooms: Rooms::Only(&["main", "cli", "monitor"]),
         paths: &["std::io::stdout", "std::io::stderr"],
         macros: &["println", "print", "eprintln", "eprint", "dbg"],
-        in_tests_too: false,
         instead: "return an Error, or tell a RunEvent",
     },
     Absence {
@@ -211,7 +205,6 @@ pub const ABSENCES: &[Absence] = &[
         rooms: Rooms::Only(&["codec"]),
         paths: &["bincode"],
         macros: &[],
-        in_tests_too: true,
         instead: "use codec::encode and codec::decode, which have limits",
     },
     Absence {
@@ -228,7 +221,6 @@ pub const ABSENCES: &[Absence] = &[
             "std::env::temp_dir",
         ],
         macros: &[],
-        in_tests_too: false,
         instead: "make it a setting, or a field of slurm::Allocation",
     },
 ];
@@ -238,11 +230,7 @@ impl Absence {
         if !self.concerns(source) {
             return Vec::new();
         }
-        let mentions = source
-            .mentions
-            .iter()
-            .filter(|mention| self.in_tests_too || !(mention.is_test || source.is_test));
-        let found = mentions.filter_map(|mention| {
+        let found = source.product().filter_map(|mention| {
             let name = match &mention.what {
                 What::Path(path) if self.paths.iter().any(|name| meets(path, name)) => path.join("::"),
                 What::Macro(name) if self.macros.contains(&name.as_str()) => format!("{name}!"),
