@@ -3,7 +3,7 @@
 use std::process::Command;
 
 const README: &str = include_str!("../README.md");
-const EXAMPLE: &str = include_str!("../examples/mean.rs");
+const EXAMPLE: &str = include_str!("../examples/lesson.rs");
 
 /// The blocks of a language.
 fn blocks(language: &str) -> Vec<&'static str> {

@@ -12,11 +12,11 @@ const GENERATED: &str = "not to be edited";
 
 /// What is wrong, where, and what to do instead.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Violation {
-    pub path: String,
-    pub line: usize,
-    pub rule: String,
-    pub instead: String,
+pub(crate) struct Violation {
+    pub(crate) path: String,
+    pub(crate) line: usize,
+    pub(crate) rule: String,
+    pub(crate) instead: String,
 }
 
 impl fmt::Display for Violation {
@@ -30,7 +30,7 @@ fn violation(source: &Source, line: usize, rule: impl Into<String>, instead: &st
 }
 
 /// The rooms that a file imports, with the lines. Unit tests count: what they need is a dependency too.
-pub fn imports<'a>(
+pub(crate) fn imports<'a>(
     source: &'a Source,
     rooms: &'a BTreeSet<String>,
 ) -> impl Iterator<Item = (&'a str, usize)> {
@@ -44,7 +44,7 @@ pub fn imports<'a>(
 }
 
 /// Who imports whom.
-pub fn import_table(source: &Source, table: &Table) -> Vec<Violation> {
+pub(crate) fn import_table(source: &Source, table: &Table) -> Vec<Violation> {
     if matches!(source.room(), "lib" | "main") {
         return Vec::new();
     }
@@ -69,7 +69,7 @@ pub fn import_table(source: &Source, table: &Table) -> Vec<Violation> {
 }
 
 /// `//!` in every file.
-pub fn module_doc(source: &Source) -> Vec<Violation> {
+pub(crate) fn module_doc(source: &Source) -> Vec<Violation> {
     let documented =
         source.text.lines().next().is_some_and(|line| line.starts_with("//! ") && line.len() > 20);
     let missing = violation(
@@ -82,7 +82,7 @@ pub fn module_doc(source: &Source) -> Vec<Violation> {
 }
 
 /// No long files, but for generated ones.
-pub fn file_length(source: &Source) -> Vec<Violation> {
+pub(crate) fn file_length(source: &Source) -> Vec<Violation> {
     let lines = source.text.lines().count();
     let generated = source.text.lines().next().is_some_and(|line| line.contains(GENERATED));
     if lines <= FILE_LINES || generated {
@@ -93,7 +93,7 @@ pub fn file_length(source: &Source) -> Vec<Violation> {
 }
 
 /// No long functions.
-pub fn function_length(source: &Source) -> Vec<Violation> {
+pub(crate) fn function_length(source: &Source) -> Vec<Violation> {
     let long = |mention: &Mention| match &mention.what {
         What::Function { name, lines } if *lines > FUNCTION_LINES => {
             let rule = format!("{lines} lines in `{name}`, more than {FUNCTION_LINES}");
@@ -105,17 +105,17 @@ pub fn function_length(source: &Source) -> Vec<Violation> {
 }
 
 /// Names that only some rooms may mention, or that some may not.
-pub struct Absence {
-    pub what: &'static str,
-    pub rooms: Rooms,
+pub(crate) struct Absence {
+    pub(crate) what: &'static str,
+    pub(crate) rooms: Rooms,
     /// Paths; what begins with one is meant too.
-    pub paths: &'static [&'static str],
-    pub macros: &'static [&'static str],
-    pub instead: &'static str,
+    pub(crate) paths: &'static [&'static str],
+    pub(crate) macros: &'static [&'static str],
+    pub(crate) instead: &'static str,
 }
 
 /// Modules, as `plan` or `driver::core`.
-pub enum Rooms {
+pub(crate) enum Rooms {
     Only(&'static [&'static str]),
     NotIn(&'static [&'static str]),
 }
@@ -123,7 +123,7 @@ pub enum Rooms {
 /// The rooms that are pure, and the pure part of one that is not.
 const PURE: &[&str] = &["kernel", "array", "plan", "scheduler", "driver::core"];
 
-pub const ABSENCES: &[Absence] = &[
+pub(crate) const ABSENCES: &[Absence] = &[
     Absence {
         what: "I/O in a pure room",
         rooms: Rooms::NotIn(PURE),
@@ -226,7 +226,7 @@ pub const ABSENCES: &[Absence] = &[
 ];
 
 impl Absence {
-    pub fn check(&self, source: &Source) -> Vec<Violation> {
+    pub(crate) fn check(&self, source: &Source) -> Vec<Violation> {
         if !self.concerns(source) {
             return Vec::new();
         }
@@ -247,8 +247,8 @@ impl Absence {
             module.strip_prefix(*place).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         };
         match self.rooms {
-            Rooms::Only(places) => !places.iter().any(|place| is_in(&place)),
-            Rooms::NotIn(places) => places.iter().any(|place| is_in(&place)),
+            Rooms::Only(places) => !places.iter().any(is_in),
+            Rooms::NotIn(places) => places.iter().any(is_in),
         }
     }
 }
@@ -276,7 +276,7 @@ const LIBM: &[&str] = &[
 const NUMERIC: &[&str] = &["kernel", "array", "plan", "execute"];
 
 /// No platform library in anything that reaches a result.
-pub fn platform_libm(source: &Source) -> Vec<Violation> {
+pub(crate) fn platform_libm(source: &Source) -> Vec<Violation> {
     if !NUMERIC.contains(&source.room()) {
         return Vec::new();
     }
@@ -303,7 +303,7 @@ pub fn platform_libm(source: &Source) -> Vec<Violation> {
 }
 
 /// No float sum but by the accumulators.
-pub fn float_sums(source: &Source) -> Vec<Violation> {
+pub(crate) fn float_sums(source: &Source) -> Vec<Violation> {
     if source.room() == "kernel" {
         return Vec::new();
     }
@@ -326,7 +326,7 @@ pub fn float_sums(source: &Source) -> Vec<Violation> {
 }
 
 /// `unsafe` in kernels alone.
-pub fn unsafe_code(source: &Source) -> Vec<Violation> {
+pub(crate) fn unsafe_code(source: &Source) -> Vec<Violation> {
     if source.room() == "kernel" {
         return Vec::new();
     }

@@ -6,30 +6,30 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A file below `src`.
-pub struct Source {
+pub(crate) struct Source {
     /// From the package's root, such as `src/plan/stage.rs`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its module, without `crate`: `plan`, `stage`. Empty for `lib.rs`.
-    pub module: Vec<String>,
+    pub(crate) module: Vec<String>,
     /// Whether it is compiled for unit tests alone.
-    pub is_test: bool,
-    pub text: String,
-    pub mentions: Vec<Mention>,
+    pub(crate) is_test: bool,
+    pub(crate) text: String,
+    pub(crate) mentions: Vec<Mention>,
     /// Modules in files of their own that are declared under `#[cfg(test)]`.
-    pub test_modules: Vec<Vec<String>>,
+    pub(crate) test_modules: Vec<Vec<String>>,
 }
 
 /// Something that a file mentions.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mention {
-    pub what: What,
-    pub line: usize,
+pub(crate) struct Mention {
+    pub(crate) what: What,
+    pub(crate) line: usize,
     /// Whether it stands in an item for unit tests.
-    pub is_test: bool,
+    pub(crate) is_test: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub(crate) enum What {
     /// A path, from `crate` or an outer crate where that is known.
     Path(Vec<String>),
     /// `name!`
@@ -50,7 +50,7 @@ pub enum What {
 
 impl Source {
     /// Reads a file's text.
-    pub fn parse(path: &str, text: &str) -> Result<Source, String> {
+    pub(crate) fn parse(path: &str, text: &str) -> Result<Source, String> {
         let failed = |error: String| format!("{path}: {error}");
         syn::parse_file(text).map_err(|error| failed(error.to_string()))?;
         let tokens: TokenStream =
@@ -64,12 +64,12 @@ impl Source {
     }
 
     /// The room, or `lib` and `main`, which are none.
-    pub fn room(&self) -> &str {
+    pub(crate) fn room(&self) -> &str {
         self.module.first().map_or("lib", String::as_str)
     }
 
     /// What is mentioned outside of unit tests.
-    pub fn product(&self) -> impl Iterator<Item = &Mention> {
+    pub(crate) fn product(&self) -> impl Iterator<Item = &Mention> {
         self.mentions.iter().filter(|mention| !mention.is_test && !self.is_test)
     }
 }
@@ -285,12 +285,11 @@ impl Scan {
             turbofish = rest[..end].iter().map(ToString::to_string).collect();
             rest = &rest[end..];
         }
-        if let Some(TokenTree::Group(group)) = rest.first() {
-            if group.delimiter() == Delimiter::Parenthesis {
-                let first =
-                    group.stream().into_iter().next().map_or(String::new(), |token| token.to_string());
-                self.mention(What::Method { name, turbofish, first }, &tokens[1], is_test);
-            }
+        if let Some(TokenTree::Group(group)) = rest.first()
+            && group.delimiter() == Delimiter::Parenthesis
+        {
+            let first = group.stream().into_iter().next().map_or(String::new(), |token| token.to_string());
+            self.mention(What::Method { name, turbofish, first }, &tokens[1], is_test);
         }
         2
     }

@@ -8,11 +8,11 @@ const ERROR: &str = "error";
 const ANYTHING: &str = "anything";
 
 /// Every room with those it may import; none where it may import anything.
-pub struct Table(BTreeMap<String, Option<BTreeSet<String>>>);
+pub(crate) struct Table(BTreeMap<String, Option<BTreeSet<String>>>);
 
 impl Table {
     /// Reads the table whose header begins with `room`.
-    pub fn parse(document: &str) -> Result<Table, String> {
+    pub(crate) fn parse(document: &str) -> Result<Table, String> {
         let mut lines = document.lines().skip_while(|line| !line.starts_with("| room |"));
         if lines.next().is_none() {
             return Err("there is no table that begins with `| room |`".to_owned());
@@ -37,18 +37,18 @@ impl Table {
         Ok(Table(table))
     }
 
-    pub fn rooms(&self) -> BTreeSet<String> {
+    pub(crate) fn rooms(&self) -> BTreeSet<String> {
         self.0.keys().cloned().collect()
     }
 
-    pub fn allows(&self, room: &str, imported: &str) -> bool {
+    pub(crate) fn allows(&self, room: &str, imported: &str) -> bool {
         let listed =
             |imports: &Option<BTreeSet<String>>| imports.as_ref().is_none_or(|all| all.contains(imported));
         room == imported || imported == ERROR || self.0.get(room).is_some_and(listed)
     }
 
     /// What a room may import, in words.
-    pub fn row(&self, room: &str) -> String {
+    pub(crate) fn row(&self, room: &str) -> String {
         match self.0.get(room) {
             Some(Some(imports)) => {
                 let names: Vec<&str> = imports.iter().map(String::as_str).chain([ERROR]).collect();
@@ -66,7 +66,7 @@ fn quoted(cell: &str) -> Vec<String> {
 }
 
 /// A circle of imports, the first room repeated at the end; the shortest through the first room that has one.
-pub fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+pub(crate) fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     imports.keys().find_map(|start| way_back(start, imports))
 }
 
