@@ -39,7 +39,7 @@ pub enum ErrorKind {
 ///     "error: invalid memory `2Q`\ncause: unknown unit `Q`\nhint: write memory as Slurm does: 512M, 2G"
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
     what: String,
@@ -100,6 +100,13 @@ impl fmt::Display for Error {
             labelled(f, "hint", hint)?;
         }
         Ok(())
+    }
+}
+
+/// As it is shown: `main` of a user's program prints the error it returns in this form.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
