@@ -39,7 +39,7 @@ pub enum ErrorKind {
 ///     "error: invalid memory `2Q`\ncause: unknown unit `Q`\nhint: write memory as Slurm does: 512M, 2G"
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
     what: String,
@@ -103,7 +103,30 @@ impl fmt::Display for Error {
     }
 }
 
+/// As it is shown: `main` of a user's program prints the error it returns in this form.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for Error {}
+
+/// What a mistyped `word` was most likely meant to be: the candidate the fewest typing mistakes away, swaps of
+/// neighbours among them, if that is at most a quarter of its letters.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |candidate: &'a str| {
+        let mistakes = strsim::osa_distance(word, candidate);
+        let letters = word.chars().count().max(candidate.chars().count());
+        (mistakes <= (letters / 4).max(1) && mistakes < candidate.chars().count())
+            .then_some((mistakes, candidate))
+    };
+    candidates
+        .into_iter()
+        .filter_map(near)
+        .min_by_key(|(mistakes, _)| *mistakes)
+        .map(|(_, candidate)| candidate)
+}
 
 /// Writes `label: text`, further lines indented below the text's first.
 fn labelled(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
@@ -115,4 +138,20 @@ fn labelled(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result 
         f.write_str(line)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swapped_letters_are_one_mistake() {
+        assert_eq!(nearest("nromal", ["uniform", "normal"]), Some("normal"));
+    }
+
+    #[test]
+    fn nothing_is_suggested_for_a_word_like_no_other() {
+        assert_eq!(nearest("poisson", ["uniform", "normal"]), None);
+        assert_eq!(nearest("y", ["x"]), None);
+    }
 }

@@ -34,16 +34,31 @@ pub(super) fn failed(error: &Error) -> u8 {
 
 /// What clap makes of the arguments: help and version are no failures.
 pub(super) fn of_arguments(error: &clap::Error) -> u8 {
-    if error.use_stderr() {
-        let rendered = error.render().to_string();
-        let (what, rest) = rendered.trim_end().split_once("\n\n").unwrap_or((rendered.trim_end(), ""));
-        let what = what.strip_prefix("error: ").unwrap_or(what);
-        let error = Error::refused(what);
-        return failed(&if rest.is_empty() { error } else { error.hint(rest) });
+    let asked_for = !error.use_stderr();
+    if asked_for || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // A closed pipe is no failure of ours.
+        let _ = error.print();
+        return if asked_for { 0 } else { code(ErrorKind::Refused) };
     }
-    // A closed pipe is no failure of ours.
-    let _ = error.print();
-    0
+    failed(&refusal(&error.render().to_string()))
+}
+
+/// Clap's words in our form. Its first paragraph is the failure, with what belongs to it on further lines.
+fn refusal(rendered: &str) -> Error {
+    let mut paragraphs = rendered.trim_end().split("\n\n");
+    let mut failure = paragraphs.next().unwrap_or_default().lines().map(str::trim);
+    let what = failure.next().unwrap_or_default();
+    let mut error = Error::refused(what.strip_prefix("error: ").unwrap_or(what));
+    for cause in failure {
+        error = error.cause(cause.trim_matches(['[', ']']));
+    }
+    for tip in paragraphs.filter_map(|paragraph| paragraph.trim().strip_prefix("tip: ")) {
+        // How to give what looks like a flag as a value: nobody meant that.
+        if !tip.starts_with("to pass ") {
+            error = error.hint(tip);
+        }
+    }
+    error.hint("--help shows every command and flag")
 }
 
 /// Writes data to standard output. A reader that has gone away is no failure: it has what it wanted.

@@ -73,7 +73,10 @@ pub fn init() {
     if let (Some(command), Some(directory), None) = (arguments.next(), arguments.next(), arguments.next()) {
         let directory = PathBuf::from(directory);
         if command == "worker" && crate::run::RunDirectory::open(&directory).is_ok() {
-            std::process::exit(i32::from(worker::worker(&directory, started)));
+            // On a thread of its own: `main` may be inside of a runtime already, as under `#[tokio::main]`, and
+            // there no other one can be started.
+            let worker = std::thread::spawn(move || worker::worker(&directory, started));
+            std::process::exit(worker.join().map_or(1, i32::from));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::array::{Definitions, Value, parse};
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
 use crate::cli::signals;
-use crate::cluster::{Cluster, open};
+use crate::cluster::{Cluster, Limits, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
 use crate::monitor::{Log, Style, Terminal};
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::slurm::Allocation;
 use clap::{Args, ValueEnum};
 use rand::RngExt;
-use serde_json::json;
+use serde::{Serialize, Serializer};
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +46,7 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     let mut settings = arguments.settings.resolve()?;
     let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
     let plan = Arc::new(plan_of(&settings, seed)?);
+    Limits::of(&settings).fit(&plan)?;
     let program = program(&settings)?;
     let terminal = Terminal::new(stderr(), if stderr().is_terminal() { Style::Live } else { Style::Lines });
     let terminal = std::cell::Cell::new((!arguments.quiet).then_some(terminal));
@@ -106,7 +107,7 @@ async fn compute(
     // Whatever happened, the cluster is closed; what happened first is what is told.
     let closed = cluster.close().await;
     match (printed, closed) {
-        (Err(error), Err(left)) => Err(error.hint(left.to_string())),
+        (Err(error), Err(left)) => Err(error.hint(left.what())),
         (printed, closed) => printed.and(closed),
     }
 }
@@ -115,11 +116,27 @@ fn text(id: &RunId, results: &[(String, Value)], output: Output) -> String {
     match output {
         Output::Text => results.iter().map(|(name, value)| format!("{name} = {value}\n")).collect(),
         Output::Json => {
-            let results: serde_json::Map<_, _> =
-                results.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
-            format!("{}\n", json!({"run": id.as_str(), "results": results}))
+            let object = Object { run: id.as_str(), results };
+            let text = serde_json::to_string(&object).expect("names and numbers are written without fail");
+            format!("{text}\n")
         }
     }
+}
+
+/// All results as one object.
+#[derive(Serialize)]
+struct Object<'a> {
+    run: &'a str,
+    #[serde(serialize_with = "in_order")]
+    results: &'a [(String, Value)],
+}
+
+/// As one object, in the order in which the user wrote them.
+fn in_order<S: Serializer>(
+    results: &&[(String, Value)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_map(results.iter().map(|(name, value)| (name, value.to_json())))
 }
 
 /// `srun -n 4 squall run` starts four drivers, each of which would compute and submit everything.

@@ -33,9 +33,15 @@ pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
 
 /// A command line as one would type it.
 pub(super) fn command_line(program: &str, arguments: &[OsString]) -> String {
-    let quoted = arguments.iter().map(|argument| {
-        let text = argument.to_string_lossy();
-        shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
-    });
-    std::iter::once(program.to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+    let words = arguments.iter().map(|argument| argument.to_string_lossy());
+    std::iter::once(program.to_owned()).chain(words.map(|word| quoted(&word))).collect::<Vec<_>>().join(" ")
+}
+
+/// A word for the shell; those that need no quotes are left as people write them.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:,./%+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |quoted| quoted.into_owned())
 }

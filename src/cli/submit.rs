@@ -3,7 +3,7 @@
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
-use crate::cluster::{job_specification, template};
+use crate::cluster::{Limits, job_specification, template};
 use crate::error::{Error, Result};
 use crate::run::{Owner, RunDirectory, RunId, Submission};
 use crate::settings::Settings;
@@ -31,7 +31,7 @@ pub(super) struct SubmitArguments {
 pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let settings = arguments.settings.resolve()?;
     // A mistake is told here, and not by a job that starts tomorrow.
-    plan_of(&settings, settings.seed.unwrap_or(0))?;
+    Limits::of(&settings).fit(&plan_of(&settings, settings.seed.unwrap_or(0))?)?;
     let run = RunDirectory::create(&settings.run.directory, RunId::generate())?;
     run.write_owner(&Owner::this(None))?;
     let kept = run.keep_program(&program(&settings)?)?;

@@ -18,6 +18,7 @@ use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, plan};
 use crate::run::{RunDirectory, RunId};
+use crate::settings::{ClusterKind, Settings};
 use crate::units::Memory;
 use std::sync::Arc;
 
@@ -89,21 +90,31 @@ impl Cluster {
     pub async fn close(self) -> Result<()> {
         match self.driver.close().await? {
             None => self.run.as_ref().map_or(Ok(()), RunDirectory::mark_ended),
-            Some(line) => Err(Error::new(ErrorKind::Slurm, "jobs of this run may be left behind")
-                .cause("Slurm did not take the request to cancel them in time")
-                .hint(format!("type `{line}`"))),
+            Some(line) => Err(Error::new(
+                ErrorKind::Slurm,
+                format!("jobs of this run may be left behind: type `{line}`"),
+            )
+            .cause("Slurm did not take the request to cancel them in time")),
         }
     }
 }
 
 impl Limits {
+    /// What the settings give to each worker. On threads the worker is this process, and nothing is known.
+    pub fn of(settings: &Settings) -> Limits {
+        let cluster = &settings.cluster;
+        let memory = (cluster.kind != ClusterKind::Threads).then_some(cluster.memory);
+        Limits { cores: cluster.cores.unwrap_or(1), memory }
+    }
+
     /// Refuses a plan whose workers need more memory than they have.
     pub fn fit(&self, plan: &Plan) -> Result<()> {
         let needed = plan.worker_memory(self.cores);
         let Some(memory) = self.memory.filter(|memory| memory.bytes() < needed) else { return Ok(()) };
-        let enough = Memory::from_bytes(needed);
-        Err(Error::refused(format!("a worker needs {enough}, more than its memory of {memory}"))
-            .cause(format!("the plan's bound for a worker of {} cores is {needed} bytes", self.cores))
-            .hint(format!("set cluster.memory to {enough} or more, or cluster.cores to less")))
+        let enough = Memory::from_bytes(needed.next_multiple_of(1 << 20));
+        let threads = if self.cores == 1 { "1 thread".to_owned() } else { format!("{} threads", self.cores) };
+        let fewer = if self.cores == 1 { "" } else { ", or cluster.cores to less" };
+        Err(Error::refused(format!("a worker of {threads} needs {enough}, and cluster.memory is {memory}"))
+            .hint(format!("set cluster.memory to {enough} or more{fewer}")))
     }
 }

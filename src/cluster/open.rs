@@ -127,8 +127,7 @@ impl Opening<'_> {
     }
 
     fn limits(&self) -> Limits {
-        let cluster = &self.settings.cluster;
-        Limits { cores: cluster.cores.unwrap_or(1), memory: Some(cluster.memory) }
+        Limits::of(self.settings)
     }
 
     fn start(

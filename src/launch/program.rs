@@ -32,8 +32,10 @@ pub fn work(directory: &Path, started: Instant) -> Result<Ending> {
         let identity = allocation.identity();
         (identity.job_id.0, identity.array_index)
     });
+    // Slurm's name of the node is the one its users know.
+    let node = allocation.as_ref().and_then(|allocation| allocation.node_name.clone());
     let configuration = Configuration {
-        host: crate::run::host(),
+        host: node.unwrap_or_else(crate::run::host),
         job,
         threads: facts.cores,
         death_timeout: Duration::from_secs(facts.death_timeout_seconds),

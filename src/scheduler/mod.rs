@@ -9,6 +9,8 @@
 //! Time is an argument and never a clock. Plans, partials and connections are not known here. The
 //! simulator in `simulation.rs` is this room's test.
 
+#[cfg(test)]
+mod checker;
 pub mod pool;
 mod ranges;
 #[cfg(test)]

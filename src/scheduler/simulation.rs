@@ -4,6 +4,7 @@
 //! `SQUALL_SEED=N cargo test --lib simulation` replays one seed; a failing seed is printed.
 
 use super::*;
+use crate::scheduler::checker::Checker;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, LogNormal};
 use std::cmp::Reverse;
@@ -33,6 +34,7 @@ enum Order {
     Dismiss,
 }
 
+#[derive(Default)]
 struct SimulatedWorker {
     /// Microseconds a task.
     pace: u64,
@@ -53,39 +55,6 @@ struct World {
     next_worker: u64,
     fault_rate: f64,
     checker: Checker,
-}
-
-/// Knows only what was leased and what was accepted.
-#[derive(Default)]
-struct Checker {
-    leased: BTreeMap<LeaseId, Range<u64>>,
-    counted: Vec<bool>,
-    stage_done: bool,
-    closed: bool,
-    twins: u64,
-    dropped: u64,
-}
-
-impl Checker {
-    fn leased(&mut self, lease: LeaseId, tasks: &Range<u64>) {
-        assert!(!self.closed && !self.stage_done, "leased after the end");
-        assert!(tasks.start < tasks.end && tasks.end <= self.counted.len() as u64);
-        self.twins += u64::from(self.leased.values().any(|other| other == tasks));
-        assert!(self.leased.insert(lease, tasks.clone()).is_none(), "{lease:?} was used before");
-    }
-
-    fn accepted(&mut self, lease: LeaseId, finished: u64) {
-        let start = self.leased[&lease].start;
-        for task in start..start + finished {
-            let counted = &mut self.counted[task as usize];
-            assert!(!std::mem::replace(counted, true), "task {task} is counted twice");
-        }
-    }
-
-    fn done(&mut self) {
-        assert!(self.counted.iter().all(|&counted| counted), "done, but not every task is counted");
-        self.stage_done = true;
-    }
 }
 
 impl World {
@@ -124,6 +93,10 @@ impl World {
         self.at(delay as u64, happening);
     }
 
+    fn order(&mut self, worker: WorkerId, order: Order) {
+        self.later(Happening::ToWorker(worker, order));
+    }
+
     fn fault(&mut self) -> bool {
         self.fault_rate > 0.0 && self.rng.random_bool(self.fault_rate)
     }
@@ -138,12 +111,10 @@ impl World {
             match effect {
                 Effect::Lease { worker, lease, tasks } => {
                     self.checker.leased(lease, &tasks);
-                    self.later(Happening::ToWorker(worker, Order::Lease(lease, tasks.start, tasks.end)));
+                    self.order(worker, Order::Lease(lease, tasks.start, tasks.end));
                 }
-                Effect::Yield { worker, lease } => {
-                    self.later(Happening::ToWorker(worker, Order::Yield(lease)));
-                }
-                Effect::Dismiss { worker } => self.later(Happening::ToWorker(worker, Order::Dismiss)),
+                Effect::Yield { worker, lease } => self.order(worker, Order::Yield(lease)),
+                Effect::Dismiss { worker } => self.order(worker, Order::Dismiss),
                 Effect::Accept { lease } => self.checker.accepted(lease, finished),
                 Effect::Drop { .. } => self.checker.dropped += 1,
                 Effect::Done => self.checker.done(),

@@ -79,49 +79,16 @@ pub(super) fn keys_of(section: &str) -> &'static [&'static str] {
     SECTIONS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }
 
-/// The candidate fewest edits away, if it is near at all: a third of the word, or one word within the other.
-fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The key that a mistyped one was meant to be, or one that is part of it or of which it is part.
+fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
-    let within = |known: &str| word.len() > 2 && (known.contains(&word) || word.contains(known));
-    let distance = |known: &str| match edits(&word, known) {
-        near if near <= word.len().max(known.len()).div_ceil(3).max(1) => Some(near),
-        far if within(known) => Some(far),
-        _ => None,
-    };
-    candidates
-        .filter_map(|known| Some((distance(known)?, known)))
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, known)| known)
-}
-
-/// How many letters must be put in, left out or replaced to turn one word into the other.
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (done, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = done + 1;
-        for (column, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
+    let within = |known: &&str| word.len() > 2 && (known.contains(&word) || word.contains(known));
+    crate::error::nearest(&word, candidates.clone()).or_else(|| candidates.clone().find(within))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn edits_are_counted_as_levenshtein_counts_them() {
-        for (from, to, count) in
-            [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("worker", "workers", 1)]
-        {
-            assert_eq!((edits(from, to), edits(to, from)), (count, count), "{from} {to}");
-        }
-    }
 
     #[test]
     fn words_of_slurm_and_dask_lead_to_the_key() {

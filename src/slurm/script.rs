@@ -9,7 +9,7 @@ use std::path::Path;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::slurm::arguments::array_indices;
 use crate::slurm::lint::lint;
 use crate::slurm::specification::{JobSpecification, MemoryOption, unfit_for_directive};
@@ -107,9 +107,7 @@ fn check_placeholders(named: &HashSet<String>, known: &Placeholders) -> Result<(
         return Ok(());
     };
     let error = Error::refused(format!("unknown placeholder `{unknown}` in the job script template"));
-    let near = |name: &&&str| edit_distance(name, unknown) <= (unknown.len() / 3).max(1);
-    let nearest = known.keys().filter(near).min_by_key(|name| edit_distance(name, unknown));
-    let error = match nearest {
+    let error = match nearest(unknown, known.keys().copied()) {
         Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
         None => error.hint(format!("known are {}", known.keys().copied().collect::<Vec<_>>().join(", "))),
     };
@@ -130,21 +128,6 @@ fn check_use(named: &HashSet<String>, specification: &JobSpecification) -> Resul
         .hint(format!("use `{name}` in the file of slurm.template, or write the lines into it"))),
         None => Ok(()),
     }
-}
-
-/// How many single-character changes make one word of the other.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, character) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, &other) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(character != other);
-            diagonal = row[column + 1];
-            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 fn shell_words(words: &[String]) -> Result<String> {

@@ -76,8 +76,10 @@ impl<'a> Driver<'a> {
         let Ok(runs) = fs::read_dir(self.directory.join(".squall")) else { return Vec::new() };
         let logs = runs.flatten().filter_map(|run| fs::read_to_string(run.path().join("events.jsonl")).ok());
         // A last line may be half-written.
-        logs.flat_map(|log| log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>())
-            .collect()
+        logs.flat_map(|log| {
+            log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>()
+        })
+        .collect()
     }
 
     pub(crate) fn wait_until(&self, what: &str, timeout: Duration, condition: impl Fn(&[Value]) -> bool) {

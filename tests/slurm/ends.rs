@@ -6,6 +6,7 @@ use crate::support::fault::signal;
 use crate::support::harness::cases;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use std::fs;
 use std::time::{Duration, Instant};
 
 cases![
@@ -68,15 +69,26 @@ fn ends(testbed: &Testbed, starter: Starter, end: End) {
         Starter::Shell | Starter::Srun => Pid::from_raw(driver.child.id() as i32),
     };
     match end {
+        End::Signals(&[first, second]) => {
+            signal(own, first);
+            // Signals that wait together are delivered once: the second one comes when the first was noticed.
+            let (log, word) = match starter {
+                Starter::Srun => ("starter", "one more within"),
+                Starter::Shell | Starter::Sbatch => ("stderr", "ending: "),
+            };
+            testbed.wait_until("the first signal is noticed", Duration::from_secs(5), || {
+                fs::read_to_string(driver.directory.join(log)).is_ok_and(|text| text.contains(word))
+            });
+            signal(own, second);
+        }
         End::Signals(signals) => signals.iter().for_each(|&each| signal(own, each)),
         End::Kill => signal(driver.process(), Signal::SIGKILL),
         End::Cancel => testbed.scancel(&[&driver.job().expect("it runs in a job").to_string()]),
     }
-    let ended = Instant::now();
     // Those that ran are gone after the death timeout; one of those that waited may start in their place, and
     // takes the rest with it.
-    testbed.wait_until("no worker's job is left", DEATH_TIMEOUT + NEXT_ONE, || driver.worker_jobs().is_empty());
-    println!("gone after {:.1} s", ended.elapsed().as_secs_f64());
+    testbed
+        .wait_until("no worker's job is left", DEATH_TIMEOUT + NEXT_ONE, || driver.worker_jobs().is_empty());
     testbed.wait_until("the driver is gone", Duration::from_secs(15), || {
         testbed.no_job_left() && driver.child.try_wait().expect("a child").is_some()
     });
@@ -166,5 +178,6 @@ fn controller_that_hangs_does_not_hold_up_the_end(testbed: &Testbed) {
     let words: Vec<&str> = line.split(' ').collect();
     assert_eq!(words[0], "scancel");
     testbed.scancel(&words[1..]);
-    testbed.wait_until("no worker's job is left", DEATH_TIMEOUT + NEXT_ONE, || driver.worker_jobs().is_empty());
+    testbed
+        .wait_until("no worker's job is left", DEATH_TIMEOUT + NEXT_ONE, || driver.worker_jobs().is_empty());
 }

@@ -1,9 +1,9 @@
 //! The same bits on a real Slurm, whatever happens to the workers on the way.
 
 use crate::drive::{Driver, Starter, bits, is};
+use crate::support::Testbed;
 use crate::support::fault::signal;
 use crate::support::harness::cases;
-use crate::support::Testbed;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;

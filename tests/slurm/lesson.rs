@@ -78,7 +78,8 @@ fn workers_that_left_in_order_are_completed(testbed: &Testbed) {
 }
 
 fn unknown_partition_is_told_in_slurms_words(testbed: &Testbed) {
-    let mut driver = Driver::start(testbed, Starter::Shell, &format!("{SHORT}[slurm]\npartition = 'nowhere'\n"));
+    let mut driver =
+        Driver::start(testbed, Starter::Shell, &format!("{SHORT}[slurm]\npartition = 'nowhere'\n"));
     assert_eq!(driver.wait(Duration::from_secs(30)).code(), Some(3));
     let stderr = driver.stderr();
     assert!(stderr.contains("invalid partition specified: nowhere"), "{stderr}");

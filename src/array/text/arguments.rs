@@ -2,10 +2,9 @@
 
 use crate::array::text::evaluate::Evaluation;
 use crate::array::text::item::Item;
-use crate::array::text::nearest::nearest;
 use crate::array::text::place::{Source, Span};
 use crate::array::text::syntax;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 /// Parameters of a function: those that may be given by position, in order, then those by keyword alone.
 pub(super) struct Signature {

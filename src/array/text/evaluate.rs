@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use crate::array::expr::{Binary, Expr};
 use crate::array::text::Line;
 use crate::array::text::item::{BUILTINS, DistributionName, Function, Item, ReductionName, builtin};
-use crate::array::text::nearest::nearest;
 use crate::array::text::place::{Source, Span};
 use crate::array::text::syntax::{Kind, Syntax};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 /// The evaluation of one line.
 pub(super) struct Evaluation<'a> {

@@ -8,7 +8,6 @@ mod evaluate;
 mod functions;
 mod item;
 mod lexer;
-mod nearest;
 mod order;
 mod place;
 mod syntax;

@@ -1,0 +1,122 @@
+//! Workers and drivers that are killed or stopped while they work: the bits stay, and nothing is left behind.
+//! The events prove that the fault came in the middle of the work.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::processes::{assert_no_process_of, assert_none_within, processes_of};
+use crate::support::Place;
+use crate::support::events::Events;
+use crate::support::running::Running;
+
+/// So much that a fault comes in its middle on any machine.
+const EXPRESSION: &str = "random.normal(0, 0.1, size=1e10).mean()";
+/// A worker that loses its driver looks for it for 5 s; the rest is for a busy machine.
+const ORPHANS_GONE: Duration = Duration::from_secs(20);
+
+/// What it is when nothing happens, computed once.
+static UNDISTURBED: LazyLock<u64> =
+    LazyLock::new(
+        || Place::new().run(["run", "-e", EXPRESSION, "--seed=1", "--cores=2"]).ok().bits()["result"],
+    );
+
+/// Starts the computation on two processes; returns it, and a worker that has answered a lease and holds one.
+fn busy(place: &Place) -> (Running, u64) {
+    let flags = ["--seed=1", "--cluster=processes", "--workers=2", "--set=cluster.minimum_workers=2"];
+    let mut running = place.start(["run", "-e", EXPRESSION].into_iter().chain(flags));
+    let worker = running.until_events("a worker answered a lease", Events::busy_worker);
+    (running, worker)
+}
+
+fn process(running: &Running, worker: u64) -> Pid {
+    let events = running.events().expect("there are events");
+    Pid::from_raw(events.job(worker).parse().expect("a local worker's job is its process"))
+}
+
+#[test]
+fn worker_killed_while_it_works_leaves_the_bits_unchanged() {
+    let place = Place::new();
+    let (running, worker) = busy(&place);
+    let run = running.run_directory().expect("it runs");
+    kill(process(&running, worker), Signal::SIGKILL).expect("it works");
+    let outcome = running.wait().ok();
+    let events = Events::of(&run).expect("they stay");
+    assert!(events.counted_answers(worker) >= 1, "the lost worker had not answered a lease");
+    assert!(events.leases_lost(worker) >= Some(1), "the lost worker held no lease");
+    assert_eq!(outcome.bits()["result"], *UNDISTURBED);
+    assert_no_process_of(&place);
+}
+
+#[test]
+fn twin_finishes_what_a_stopped_worker_holds_and_leaves_the_bits_unchanged() {
+    let place = Place::new();
+    let (running, worker) = busy(&place);
+    let run = running.run_directory().expect("it runs");
+    kill(process(&running, worker), Signal::SIGSTOP).expect("it works");
+    let outcome = running.wait().ok();
+    let events = Events::of(&run).expect("they stay");
+    assert!(events.counted_answers(worker) >= 1, "the stopped worker had not answered a lease");
+    let twins = events.twins();
+    assert!(
+        twins.iter().any(|(first, second)| first.worker == worker && second.worker != worker),
+        "no range of worker {worker} was given to another one: {twins:?}"
+    );
+    assert_eq!(outcome.bits()["result"], *UNDISTURBED);
+    assert_no_process_of(&place);
+}
+
+#[test]
+fn orphans_of_a_killed_driver_go_by_themselves() {
+    let place = Place::new();
+    let (running, _) = busy(&place);
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.wait().code(), -(Signal::SIGKILL as i32));
+    assert_eq!(processes_of(&place).len(), 2, "the workers were there when the driver was killed");
+    assert_none_within(&place, ORPHANS_GONE);
+}
+
+#[test]
+fn second_signal_ends_a_worker_that_cannot_leave() {
+    let place = Place::new();
+    let (mut running, worker) = busy(&place);
+    kill(process(&running, worker), Signal::SIGSTOP).expect("it works");
+    running.signal(Signal::SIGTERM);
+    running.until("the end began", |running| running.stderr().contains("\nending: ").then_some(()));
+    running.signal(Signal::SIGTERM);
+    let outcome = running.wait();
+    assert_eq!(outcome.code(), 143, "{}", outcome.stderr);
+    assert_no_process_of(&place);
+}
+
+#[test]
+fn worker_asked_to_end_hands_in_what_it_has_and_leaves_the_bits_unchanged() {
+    let place = Place::new();
+    let (running, worker) = busy(&place);
+    let run = running.run_directory().expect("it runs");
+    kill(process(&running, worker), Signal::SIGTERM).expect("it works");
+    let outcome = running.wait().ok();
+    let events = Events::of(&run).expect("they stay");
+    assert!(events.all("left").any(|event| event["worker"] == worker), "it has not left in order");
+    assert_eq!(events.leases_lost(worker), None);
+    assert_eq!(outcome.bits()["result"], *UNDISTURBED);
+    assert_no_process_of(&place);
+}
+
+#[test]
+fn loss_of_all_workers_is_an_error_that_says_how_they_ended() {
+    let place = Place::new();
+    let (running, worker) = busy(&place);
+    let run = running.run_directory().expect("it runs");
+    for process in processes_of(&place) {
+        kill(process, Signal::SIGKILL).expect("it works");
+    }
+    let outcome = running.wait();
+    assert_eq!((outcome.code(), outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("\nerror: no worker is left\ncause: worker "), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(" ended: signal: 9 (SIGKILL)"), "{}", outcome.stderr);
+    assert!(Events::of(&run).expect("they stay").leases_lost(worker) >= Some(1));
+    assert_no_process_of(&place);
+}

@@ -1,0 +1,14 @@
+//! The program as its users meet it: started in a clean directory and environment, and judged by what it prints,
+//! by its exit code, by the events of its runs, and by what is left when it has ended.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod conformance;
+mod fake;
+mod faults;
+mod library;
+mod messages;
+mod processes;
+mod settings;
+mod strangers;
