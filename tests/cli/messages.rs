@@ -1,6 +1,7 @@
 //! What each refusal says, its exit code, and that nothing was started, or everything ended, before it was said.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
@@ -15,13 +16,18 @@ const SMALL: &str = "random.random(size=1e6).mean()";
 const SITE: &[(&str, &str)] =
     &[("scontrol", "echo 'MaxArraySize = 1001'"), ("squeue", ":"), ("scancel", ":")];
 
+/// The name of a run directory.
+fn run_id(run: &Path) -> &str {
+    run.file_name().and_then(|name| name.to_str()).expect("run ids are ASCII")
+}
+
 /// A refusal as it reads: exit code and words, without what differs from run to run.
 fn refusal(place: &Place, outcome: &Outcome) -> String {
     assert_eq!(outcome.stdout, "");
     assert_no_process_of(place);
     let mut text = outcome.stderr.replace(place.directory().to_str().expect("ASCII"), "[HERE]");
     for run in place.runs() {
-        text = text.replace(run.file_name().unwrap().to_str().unwrap(), "[RUN]");
+        text = text.replace(run_id(&run), "[RUN]");
     }
     format!("exit code {}\n{text}", outcome.code())
 }
@@ -352,7 +358,7 @@ fn pending_jobs_are_cancelled_by_id_and_by_name_when_the_driver_is_told_to_end()
     assert_eq!(outcome.stdout, "");
     let cancelled = fake.calls("scancel").join("\n");
     let run = fake.place.runs().remove(0);
-    let name = format!("--name=sq-{}-0", run.file_name().unwrap().to_str().unwrap());
+    let name = format!("--name=sq-{}-0", run_id(&run));
     assert!(cancelled.lines().any(|call| call.split(' ').any(|word| word == "57")), "{cancelled}");
     assert!(cancelled.lines().any(|call| call.split(' ').any(|word| word == name)), "{cancelled}");
 }
@@ -375,7 +381,7 @@ fn controller_that_is_down_at_the_end_leaves_the_line_to_type() {
     let outcome = running.wait();
     assert_eq!(outcome.code(), 143, "{}", outcome.stderr);
     let run = fake.place.runs().remove(0);
-    let line = format!("type `scancel --me --name sq-{}-0`", run.file_name().unwrap().to_str().unwrap());
+    let line = format!("type `scancel --me --name sq-{}-0`", run_id(&run));
     assert!(outcome.stderr.contains(&line), "{line}\n{}", outcome.stderr);
 }
 

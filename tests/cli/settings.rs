@@ -13,8 +13,10 @@ use crate::support::running::Outcome;
 fn line(outcome: &Outcome, key: &str) -> (String, String) {
     let lines = outcome.stdout.lines();
     let line = lines.filter_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix("= ")).next();
-    let (value, origin) =
-        line.unwrap_or_else(|| panic!("no {key} in\\n{}", outcome.stdout)).split_once(" # ").unwrap();
+    let (value, origin) = line
+        .unwrap_or_else(|| panic!("no {key} in\n{}", outcome.stdout))
+        .split_once(" # ")
+        .expect("an origin");
     (value.trim().to_owned(), origin.trim().to_owned())
 }
 

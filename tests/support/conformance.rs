@@ -182,7 +182,11 @@ pub(crate) fn json_is_one_object_of_this_shape(kind: &Kind<'_>) {
     let run = value["run"].as_str().expect("a run id");
     let line = |name: &str| {
         let lines = plain.stdout.lines();
-        lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(" = ")).next().unwrap().to_owned()
+        lines
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(" = "))
+            .next()
+            .expect("it is there")
+            .to_owned()
     };
     // The results are in the order of the file, and their digits are the text's.
     let expected = format!(

@@ -34,7 +34,11 @@ impl Events {
     /// The jobs of the workers that have registered, by the workers' numbers; process ids of local ones.
     pub(crate) fn jobs(&self) -> Vec<(u64, String)> {
         let registered = self.all("registered");
-        registered.map(|event| (number(event, "worker"), event["job"].as_str().unwrap().to_owned())).collect()
+        registered
+            .map(|event| {
+                (number(event, "worker"), event["job"].as_str().expect("a job has a name").to_owned())
+            })
+            .collect()
     }
 
     /// The job of a worker.
