@@ -43,6 +43,8 @@ pub enum RunEvent {
         cores: u32,
         /// What each worker is allowed, in words: memory and walltime.
         limits: String,
+        /// The seed of random arrays without a generator of their own, hexadecimal.
+        seed: String,
         /// Where the run's files are.
         directory: Option<String>,
     },

@@ -3,7 +3,7 @@
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
 use crate::error::{Error, Result};
-use crate::run::{Owner, RunDirectory};
+use crate::run::{Owner, Process, RunDirectory};
 use crate::slurm::{Commands, JobIdentity, JobRecord};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ async fn reap_run(run: &RunDirectory, commands: &Commands, records: &[JobRecord]
 
 /// Whether a driver lives: its process where it can be seen, else the job that it ran in.
 fn lives(owner: &Owner, records: &[JobRecord]) -> Option<bool> {
-    owner.process.is_alive().or_else(|| {
+    owner.process.as_ref().and_then(Process::is_alive).or_else(|| {
         let job = owner.job?;
         let runs = |record: &JobRecord| record.job_id.0 == job && !record.state.is_final();
         Some(records.iter().any(runs))

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     runtime.block_on(async {
         let signals = signals::listen()?;
         if !arguments.quiet {
-            advise(allocation.as_ref(), seed);
+            advise(allocation.as_ref());
         }
         let cluster = open(&settings, &program, started, &make_monitor)?;
         compute(cluster, plan, arguments.output, signals).await
@@ -151,8 +151,7 @@ fn refuse_several_drivers(allocation: Option<&Allocation>) -> Result<()> {
 
 /// What should be known before a run starts.
 #[expect(clippy::print_stderr, reason = "said before there is a run to tell of")]
-fn advise(allocation: Option<&Allocation>, seed: u128) {
-    eprintln!("seed {seed:#x}");
+fn advise(allocation: Option<&Allocation>) {
     if let Some(allocation) = allocation.filter(|allocation| allocation.step) {
         let job = allocation.job_id;
         eprintln!("under srun, Ctrl-C twice kills at once; `scancel {job}` ends in order");

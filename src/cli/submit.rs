@@ -46,6 +46,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let submitted = runtime.block_on(Commands::new().submit(&command, notice)).map_err(Error::from)?;
     record.job = Some(submitted.job_id.0);
     run.write_submission(&record)?;
+    run.write_owner(&Owner::job(submitted.job_id.0))?;
     let log = specification.log_file(JobIdentity::from(submitted.job_id));
     print(&format!(
         "submitted the driver as job {}: {DRIVER_MEMORY}, {}\nits log, with the results: {}\n",
@@ -57,7 +58,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
 
 #[expect(clippy::print_stderr, reason = "sbatch's words while it waits")]
 fn notice(line: &str) {
-    eprintln!("sbatch: {line}");
+    eprintln!("{line}");
 }
 
 fn specification(

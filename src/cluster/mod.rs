@@ -89,7 +89,7 @@ impl Cluster {
     /// Where Slurm cannot be reached: the hint is the exact `scancel` line to type.
     pub async fn close(self) -> Result<()> {
         match self.driver.close().await? {
-            None => self.run.as_ref().map_or(Ok(()), RunDirectory::mark_ended),
+            None => Ok(()),
             Some(line) => Err(Error::new(
                 ErrorKind::Slurm,
                 format!("jobs of this run may be left behind: type `{line}`"),

@@ -154,6 +154,7 @@ impl Opening<'_> {
                 ClusterKind::Slurm => format!("{} and {}", cluster.memory, cluster.walltime),
                 _ => String::new(),
             },
+            seed: format!("{:#x}", self.seed),
             directory: run.as_ref().map(|run| run.path().display().to_string()),
         };
         monitor.receive(self.now(), &opened);

@@ -73,8 +73,14 @@ impl Computation {
     pub(super) fn progress_event(&self) -> RunEvent {
         let stage = self.partials.len();
         let (done, tasks) = (self.running.as_ref().map_or(0, |running| running.done), self.plan.tasks(stage));
-        let elements = u128::from(self.plan.elements(stage)) * u128::from(done) / u128::from(tasks.max(1));
-        RunEvent::Progress { stage: self.number(), done, tasks, elements: elements as u64 }
+        RunEvent::Progress { stage: self.number(), done, tasks, elements: self.elements_of(done) }
+    }
+
+    /// About how many elements so many tasks of the running stage have.
+    pub(super) fn elements_of(&self, tasks: u64) -> u64 {
+        let stage = self.partials.len();
+        let (elements, all) = (self.plan.elements(stage), self.plan.tasks(stage));
+        (u128::from(elements) * u128::from(tasks) / u128::from(all.max(1))) as u64
     }
 
     fn number(&self) -> u64 {

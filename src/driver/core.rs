@@ -86,6 +86,8 @@ struct Closing {
     /// When the launcher is told to end what is left, at the latest.
     end_by: Timestamp,
     ordered: bool,
+    /// It was asked for twice.
+    at_once: bool,
 }
 
 impl Core {
@@ -219,8 +221,8 @@ impl Core {
                 self.fail(error);
                 return;
             }
-            let progress = computation.progress_event();
-            self.tell(progress);
+            self.outputs.push(Output::Tell(computation.progress_event()));
+            self.times.elements(computation.elements_of(finished));
         }
         self.perform(now, effects);
     }
@@ -267,10 +269,9 @@ impl Core {
 
     /// Fails what is computed where too few workers are there or can still come.
     fn check_hope(&mut self) {
-        if self.computation.is_some() && self.closing.is_none() {
-            if let Some(error) = self.roster.hopeless() {
-                self.fail(error);
-            }
+        let computing = self.computation.is_some() && self.closing.is_none();
+        if let Some(error) = self.roster.hopeless().filter(|_| computing) {
+            self.fail(error);
         }
     }
 
@@ -285,7 +286,7 @@ impl Core {
 
     fn stop(&mut self, now: Timestamp, stop: Stop) {
         if let Some(closing) = &mut self.closing {
-            closing.end_by = now;
+            *closing = Closing { end_by: now, ordered: false, at_once: true };
             return;
         }
         let cause = match stop {
@@ -299,7 +300,7 @@ impl Core {
         self.times.closing(now);
         self.tell(RunEvent::Closing { cause });
         self.computation = None;
-        self.closing = Some(Closing { end_by: now + LEAVE_GRACE, ordered: false });
+        self.closing = Some(Closing { end_by: now + LEAVE_GRACE, ordered: false, at_once: false });
         self.schedule(now, scheduler::Event::Close);
     }
 
@@ -309,7 +310,8 @@ impl Core {
         let Some(closing) = &mut self.closing else { return };
         if !closing.ordered && (none_left || closing.end_by <= now) {
             closing.ordered = true;
-            self.outputs.push(Output::Order(Order::End { left: self.roster.left() }));
+            let at_once = closing.at_once;
+            self.outputs.push(Output::Order(Order::End { left: self.roster.left(), at_once }));
         }
     }
 

@@ -156,16 +156,19 @@ struct Shell {
     inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     computing: VecDeque<oneshot::Sender<Result<Vec<Partial>>>>,
     waiting: VecDeque<Arc<Plan>>,
+    run_directory: Option<RunDirectory>,
     over: Option<Option<String>>,
 }
 
 impl Shell {
     async fn open(configuration: Configuration) -> Result<Shell> {
         let arrivals = mpsc::channel(INPUTS);
+        let mut run_directory = None;
         if let Some((listen, run)) = configuration.listen {
             let listener: TcpListener = listen.bind().await?;
             run.write_addresses(&listen.offer(&listener)?)?;
             tokio::spawn(connection::accept(listener, listen.acceptor, arrivals.0.clone()));
+            run_directory = Some(run);
         }
         let (orders, ordered) = mpsc::unbounded_channel();
         let (report, reports) = mpsc::unbounded_channel();
@@ -183,6 +186,7 @@ impl Shell {
             inputs: mpsc::channel(INPUTS),
             computing: VecDeque::new(),
             waiting: VecDeque::new(),
+            run_directory,
             over: None,
         })
     }
@@ -190,6 +194,10 @@ impl Shell {
     async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) -> Option<String> {
         loop {
             if let Some(line) = self.over.take() {
+                if line.is_none() {
+                    // Where it cannot be noted, `squall reap` finds out again.
+                    let _ = self.run_directory.as_ref().map(RunDirectory::mark_ended);
+                }
                 return line;
             }
             let deadline = self.core.next_deadline().map(|at| self.started + at.0);

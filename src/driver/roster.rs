@@ -76,11 +76,10 @@ impl Roster {
     /// Takes note that a connection is gone; returns whether the worker had said so before.
     pub(super) fn disconnected(&mut self, worker: WorkerId) -> bool {
         let Some(connected) = self.connected.remove(&worker) else { return false };
-        if let Some(launched) = self.launched.get_mut(&connected.key) {
-            if launched.worker == Some(worker) {
-                launched.worker = None;
-                launched.left = connected.leaving;
-            }
+        let launched = self.launched.get_mut(&connected.key);
+        if let Some(launched) = launched.filter(|launched| launched.worker == Some(worker)) {
+            launched.worker = None;
+            launched.left = connected.leaving;
         }
         connected.leaving
     }
@@ -109,15 +108,15 @@ impl Roster {
         if possible >= needed {
             return None;
         }
-        let what = if self.begun {
-            "no worker is left".to_owned()
-        } else {
-            format!("only {possible} of the {needed} workers needed can still come")
+        let what = match (self.begun, possible) {
+            (true, _) => "no worker is left".to_owned(),
+            (false, 0) => "no worker came".to_owned(),
+            (false, _) => format!("only {possible} of the {needed} workers needed can still come"),
         };
         let error = Error::new(ErrorKind::Workers, what);
         let last = ended.filter_map(|launched| launched.state.as_ref()).next_back();
         Some(match last {
-            Some(state) => error.cause(describe(state)).hint("the logs are in the run directory"),
+            Some(state) => error.cause(describe(state)),
             None => error.cause("every worker has left"),
         })
     }
@@ -125,6 +124,6 @@ impl Roster {
 
 fn describe(state: &State) -> String {
     let reason = if state.reason.is_empty() { String::new() } else { format!(" ({})", state.reason) };
-    let log = if state.log.is_empty() { String::new() } else { format!("; its log ends:\n{}", state.log) };
+    let log = if state.log.is_empty() { String::new() } else { format!("\n{}", state.log) };
     format!("worker {} ended: {}{reason}{log}", state.key, state.word)
 }

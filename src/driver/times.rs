@@ -12,6 +12,7 @@ pub(super) struct Times {
     first_lease: Option<Timestamp>,
     last_answer: Option<Timestamp>,
     closing: Option<Timestamp>,
+    elements: u64,
     peak_bytes: u64,
     workers: u64,
     lost: u64,
@@ -39,6 +40,10 @@ impl Times {
         self.closing = Some(now);
     }
 
+    pub(super) fn elements(&mut self, done: u64) {
+        self.elements += done;
+    }
+
     pub(super) fn peak(&mut self, bytes: u64) {
         self.peak_bytes = self.peak_bytes.max(bytes);
     }
@@ -47,7 +52,7 @@ impl Times {
         self.lost += 1;
     }
 
-    /// The receipt at the end, but for the elements, which the stages tell.
+    /// The receipt at the end.
     pub(super) fn receipt(&self, now: Timestamp) -> Receipt {
         let start = Timestamp::default();
         let between = |from: Option<Timestamp>, to: Option<Timestamp>| match (from, to) {
@@ -61,7 +66,7 @@ impl Times {
             compute_seconds: between(self.first_lease, self.last_answer),
             close_seconds: between(self.closing, Some(now)),
             wall_seconds: now.0.as_secs_f64(),
-            elements: 0,
+            elements: self.elements,
             worker_peak_bytes: self.peak_bytes,
             workers: self.workers,
             lost: self.lost,

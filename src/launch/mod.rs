@@ -53,10 +53,12 @@ pub enum Order {
     /// Look once at what was started, and report what is new.
     Look,
     /// End everything but what has left or ended by itself, within [`END_BUDGET`]. Then report
-    /// [`Report::Gone`] and nothing more.
+    /// [`Report::Gone`] and nothing more. Said again where it is not to wait for anything any more.
     End {
         /// The workers that have left by themselves.
         left: BTreeSet<Key>,
+        /// Whether not to wait for workers that are about to leave.
+        at_once: bool,
     },
 }
 
@@ -103,7 +105,7 @@ pub struct State {
     pub word: String,
     /// The system's reason, empty where there is none.
     pub reason: String,
-    /// The last lines of its log, where it has ended.
+    /// Where its log is and how it ends, where the worker has ended.
     pub log: String,
 }
 
@@ -123,7 +125,7 @@ pub trait Launcher: Send {
     }
 }
 
-/// The last lines of a log, for a message.
+/// A log's path and its last lines, for a message; nothing where there is no log.
 fn tail(path: &std::path::Path) -> String {
     const LINES: usize = 10;
     const BYTES: u64 = 8192;
@@ -139,5 +141,6 @@ fn tail(path: &std::path::Path) -> String {
     }
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
+    let last = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    format!("{} ends:\n{last}", path.display())
 }

@@ -57,6 +57,7 @@ impl ProcessLauncher {
         let spawned: io::Result<Vec<_>> = (0..self.workers).map(|number| self.spawn(number)).collect();
         spawned.map_err(|error| {
             Error::system(format!("cannot start the worker program `{}`", self.program.0.display()), &error)
+                .hint("set cluster.program to a program of squall's that can be run here")
         })
     }
 }
@@ -96,19 +97,24 @@ impl Launcher for ProcessLauncher {
                     }
                     order = orders.recv() => match order {
                         Some(Order::Look) => {}
-                        Some(Order::End { .. }) | None => break,
+                        Some(Order::End { at_once, .. }) => break end(running, exits, orders, at_once).await,
+                        None => break end(running, exits, orders, true).await,
                     },
                 }
             }
-            end(running, exits).await;
             let _ = reports.send(Report::Gone(None));
         })
     }
 }
 
-/// Waits for those that leave by themselves; asks, then kills, the others.
-async fn end(mut running: BTreeMap<Key, Pid>, mut exits: JoinSet<Exit>) {
+/// Waits for those that leave by themselves; asks, then kills, the others. At once, or where another order comes
+/// meanwhile, they are killed without being waited for.
+async fn end(mut running: BTreeMap<Key, Pid>, mut exits: JoinSet<Exit>, mut orders: Orders, at_once: bool) {
+    let mut hurry = at_once;
     for (signal, grace) in [(None, LEAVE), (Some(Signal::SIGTERM), GRACE), (Some(Signal::SIGKILL), GRACE)] {
+        if hurry && signal != Some(Signal::SIGKILL) {
+            continue;
+        }
         for &process in running.values() {
             // One that has just ended is not there to be told.
             let _ = signal.map(|signal| kill(process, signal));
@@ -118,8 +124,9 @@ async fn end(mut running: BTreeMap<Key, Pid>, mut exits: JoinSet<Exit>) {
                 exit.map(|(key, ..)| running.remove(&key)).ok();
             }
         };
-        if timeout(grace, all).await.is_ok() {
-            return;
+        tokio::select! {
+            ended = timeout(grace, all) => if ended.is_ok() { return },
+            Some(_) = orders.recv() => hurry = true,
         }
     }
 }

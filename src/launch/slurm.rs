@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Commands, JobId, JobIdentity, JobRecord, JobSpecification, JobState, SubmitError, SubmitStyle, Submitted,
-    render, sbatch_arguments, scancel_line,
+    Commands, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, SubmitError, SubmitStyle,
+    Submitted, render, sbatch_arguments, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -31,6 +31,8 @@ pub struct SlurmLauncher {
     allocation: Option<JobId>,
     commands: Commands,
     jobs: BTreeMap<JobIdentity, Seen>,
+    /// Reasons of Slurm's that were explained.
+    explained: BTreeSet<String>,
 }
 
 /// One call of `sbatch`.
@@ -66,8 +68,8 @@ impl SlurmLauncher {
         allocation: Option<JobId>,
     ) -> Result<SlurmLauncher> {
         render(&template, &specification)?;
-        let commands = Commands::new();
-        Ok(SlurmLauncher { run, specification, template, allocation, commands, jobs: BTreeMap::new() })
+        let (commands, jobs, explained) = (Commands::new(), BTreeMap::new(), BTreeSet::new());
+        Ok(SlurmLauncher { run, specification, template, allocation, commands, jobs, explained })
     }
 
     async fn serve(mut self, mut orders: Orders, reports: Reports) {
@@ -99,7 +101,7 @@ impl SlurmLauncher {
                         });
                     }
                     Some(Order::Look) => {}
-                    Some(Order::End { left }) => {
+                    Some(Order::End { left, .. }) => {
                         let end = self.end(left, submitting, happenings, &reports).await;
                         let _ = reports.send(Report::Gone(end));
                         return;
@@ -148,7 +150,18 @@ impl SlurmLauncher {
             states.push(state);
         }
         if !states.is_empty() {
+            self.explain(&states, reports);
             let _ = reports.send(Report::States(states));
+        }
+    }
+
+    /// Says what a person can do about reasons that waiting does not cure, each once.
+    fn explain(&mut self, states: &[State], reports: &Reports) {
+        for state in states.iter().filter(|state| state.phase == Phase::Waiting) {
+            let reason = Reason::new(&state.reason);
+            if let Some(hint) = reason.hint().filter(|_| self.explained.insert(state.reason.clone())) {
+                let _ = reports.send(Report::Notice(format!("{}: {hint}", reason.as_str())));
+            }
         }
     }
 
@@ -176,8 +189,7 @@ impl SlurmLauncher {
             (!seen.ended && !left.contains(&key(identity))).then_some(*identity)
         };
         let remaining: Vec<JobIdentity> = self.jobs.iter().filter_map(here).collect();
-        if remaining.is_empty() && !submitting && self.run.submissions().iter().all(|done| done.job.is_some())
-        {
+        if remaining.is_empty() && !submitting && self.run.submissions().iter().all(Submission::is_known) {
             return None;
         }
         let name = &self.specification.name;
@@ -245,13 +257,17 @@ impl SubmissionTask {
             .collect();
         self.run.write_submission(&record)?;
         let notice = |line: &str| {
-            let _ = self.reports.send(Report::Notice(format!("sbatch: {line}")));
+            let _ = self.reports.send(Report::Notice(line.to_owned()));
         };
         let script = || format!("the job script is {}", batch.script.display());
         let submitted = match self.commands.submit(&batch.arguments, notice).await {
             Ok(submitted) => submitted,
             Err(SubmitError::Ambiguous(error)) => self.find(error).await?,
-            Err(error) => return Err(Error::from(error).hint(script())),
+            Err(error) => {
+                record.refused = true;
+                self.run.write_submission(&record)?;
+                return Err(Error::from(error).hint(script()));
+            }
         };
         record.job = Some(submitted.job_id.0);
         record.stdout.clone_from(&submitted.stdout);
@@ -320,7 +336,6 @@ fn news(identity: JobIdentity, seen: &Seen, records: &[JobRecord]) -> Option<Sta
         None if seen.word.is_empty() => return None,
         None => (JobState::Other("UNKNOWN".to_owned()), String::new()),
     };
-    let reason = if reason == "None" { String::new() } else { reason };
     if state.as_str() == seen.word && reason == seen.reason {
         return None;
     }

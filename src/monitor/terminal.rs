@@ -27,8 +27,8 @@ pub enum Style {
 pub struct Terminal<W> {
     out: W,
     style: Style,
-    /// Whether workers come from outside this process.
-    launches: bool,
+    /// What a worker is started as, where it comes from outside this process.
+    started_as: Option<&'static str>,
     /// Of workers, as asked for.
     expected: u64,
     registered: u64,
@@ -37,14 +37,12 @@ pub struct Terminal<W> {
     said: String,
     stage: Stage,
     live_at: Option<Timestamp>,
-    elements: u64,
 }
 
 /// The stage that is computed.
 #[derive(Default)]
 struct Stage {
-    began: Timestamp,
-    elements: u64,
+    began: Option<Timestamp>,
     /// How many parts of it have been told.
     parts: u64,
 }
@@ -55,14 +53,13 @@ impl<W: Write> Terminal<W> {
         Terminal {
             out,
             style,
-            launches: false,
+            started_as: None,
             expected: 0,
             registered: 0,
             jobs: BTreeMap::new(),
             said: String::new(),
             stage: Stage::default(),
             live_at: None,
-            elements: 0,
         }
     }
 
@@ -82,15 +79,20 @@ impl<W: Write> Terminal<W> {
     }
 
     fn opened(&mut self, event: &RunEvent) {
-        let RunEvent::Opened { run, cluster, workers: asked, cores, limits, directory } = event else {
+        let RunEvent::Opened { run, cluster, workers: asked, cores, limits, seed, directory } = event else {
             return;
         };
         self.expected = u64::from(*asked);
-        self.launches = cluster != "threads";
+        self.started_as = match cluster.as_str() {
+            "threads" => None,
+            "slurm" => Some("job"),
+            _ => Some("process"),
+        };
         let threads = format!("{cores} thread{}", if *cores == 1 { "" } else { "s" });
         let limits = if limits.is_empty() { String::new() } else { format!(", {limits} each") };
         let place = directory.as_ref().map_or(String::new(), |directory| format!(" in {directory}"));
         self.line(&format!("run {run} on {cluster}: {} of {threads}{limits}{place}", workers(self.expected)));
+        self.line(&format!("seed {seed}"));
     }
 
     /// One line for all jobs, when their numbers in each state have changed.
@@ -111,6 +113,7 @@ impl<W: Write> Terminal<W> {
 
     fn registered(&mut self, event: &RunEvent) {
         let RunEvent::Registered { worker, job, host, kernel, start_seconds, .. } = event else { return };
+        let Some(started_as) = self.started_as else { return };
         self.registered += 1;
         // Of many workers, not every one is worth a line.
         let told =
@@ -119,14 +122,14 @@ impl<W: Write> Terminal<W> {
             let (registered, expected) = (self.registered, self.expected.max(self.registered));
             let start = seconds(*start_seconds);
             self.line(&format!(
-                "{registered} of {} registered: worker {worker} is job {job} on {host} ({kernel}, up in {start})",
+                "{registered} of {} registered: worker {worker} is {started_as} {job} on {host} ({kernel}, up in {start})",
                 workers(expected)
             ));
         }
     }
 
     fn progress(&mut self, at: Timestamp, done: u64, tasks: u64, elements: u64) {
-        let elapsed = (at - self.stage.began).as_secs_f64();
+        let elapsed = (at - self.stage.began.unwrap_or(at)).as_secs_f64();
         let share = done as f64 / tasks.max(1) as f64;
         let rate = if elapsed > 0.0 { elements as f64 / elapsed } else { 0.0 };
         let left = if share > 0.0 { elapsed * (1.0 - share) / share } else { 0.0 };
@@ -154,11 +157,12 @@ impl<W: Write> Terminal<W> {
             times.iter().map(|(name, value)| format!("{name} {}", seconds(*value))).collect();
         self.line(&format!("time: {}", times.join(", ")));
         if receipt.compute_seconds > 0.0 {
-            let rate = count(self.elements as f64 / receipt.compute_seconds);
+            let elements = receipt.elements as f64;
+            let rate = count(elements / receipt.compute_seconds);
             let lost = if receipt.lost > 0 { format!(", {} lost", receipt.lost) } else { String::new() };
             self.line(&format!(
                 "work: {} numbers, {rate} a second, by {}{lost}; a worker's peak memory {}",
-                count(self.elements as f64),
+                count(elements),
                 workers(receipt.workers),
                 bytes(receipt.worker_peak_bytes)
             ));
@@ -170,24 +174,18 @@ impl<W: Write + Send> Monitor for Terminal<W> {
     fn receive(&mut self, at: Timestamp, event: &RunEvent) {
         match event {
             RunEvent::Opened { .. } => self.opened(event),
-            RunEvent::Submitted { job, workers: started } if self.launches => {
-                self.line(&format!("submitted {}: {job}", workers(u64::from(*started))));
+            RunEvent::Submitted { job, workers: started } if self.started_as.is_some() => {
+                self.line(&format!("{job}: {} asked for", workers(u64::from(*started))));
             }
             RunEvent::Jobs { jobs } => self.jobs(jobs),
-            RunEvent::Registered { .. } if self.launches => self.registered(event),
+            RunEvent::Registered { .. } => self.registered(event),
             RunEvent::Lost { worker, cause, leases } => {
                 let again = if *leases > 0 { ", and what it held waits again" } else { "" };
                 self.line(&format!("worker {worker} is lost: {cause}{again}"));
             }
-            RunEvent::Stage { elements, .. } => {
-                self.elements += elements;
-                self.stage = Stage { began: at, elements: *elements, parts: 0 };
-            }
-            RunEvent::Leased { .. } if self.stage.elements > 0 && self.stage.parts == 0 => {
-                // The clock of a stage starts with its first lease, not while workers are awaited.
-                self.stage.elements = 0;
-                self.stage.began = at;
-            }
+            RunEvent::Stage { .. } => self.stage = Stage::default(),
+            // The clock of a stage starts with its first lease, not while workers are awaited.
+            RunEvent::Leased { .. } => drop(self.stage.began.get_or_insert(at)),
             RunEvent::Progress { done, tasks, elements, .. } => self.progress(at, *done, *tasks, *elements),
             RunEvent::Closing { cause } if cause != "done" => self.line(&format!("ending: {cause}")),
             RunEvent::Notice { text } => self.line(text),

@@ -7,8 +7,8 @@ use std::fs;
 /// The driver of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Its process.
-    pub process: Process,
+    /// Its process; none where it is yet to be started as a job.
+    pub process: Option<Process>,
     /// The Slurm job it runs in, if it runs in one.
     pub job: Option<u64>,
     /// Tells two drivers apart that follow each other.
@@ -31,7 +31,12 @@ pub struct Process {
 impl Owner {
     /// This process, in the Slurm job `job` if it is in one.
     pub fn this(job: Option<u64>) -> Owner {
-        Owner { process: Process::this(), job, nonce: rand::rng().random() }
+        Owner { process: Some(Process::this()), job, nonce: rand::rng().random() }
+    }
+
+    /// A driver that Slurm starts as this job.
+    pub fn job(job: u64) -> Owner {
+        Owner { process: None, job: Some(job), nonce: rand::rng().random() }
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Submission {
     pub arguments: Vec<String>,
     /// Slurm's id of the job or job array, once Slurm has said one.
     pub job: Option<u64>,
+    /// Whether it is known that no job came of it.
+    pub refused: bool,
     /// What `sbatch` printed on standard output.
     pub stdout: String,
     /// What `sbatch` printed on standard error.
@@ -31,8 +33,14 @@ impl Submission {
             workers,
             arguments: Vec::new(),
             job: None,
+            refused: false,
             stdout: String::new(),
             stderr: String::new(),
         }
+    }
+
+    /// Whether it is known what became of it. Where it is not, its jobs must be looked for by name.
+    pub fn is_known(&self) -> bool {
+        self.job.is_some() || self.refused
     }
 }

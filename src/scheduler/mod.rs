@@ -355,27 +355,33 @@ impl Scheduler {
         if self.closed || !self.begun {
             return;
         }
-        let Some(stage) = &mut self.stage else { return };
         while let Some(&(held, id)) = self.open.first() {
-            if held >= LEASES_PER_WORKER {
-                break;
-            }
+            let Some(stage) = self.stage.as_mut().filter(|_| held < LEASES_PER_WORKER) else { break };
             let worker = &self.workers[&id];
             let most = sizing::tasks(worker.speed, worker.threads, stage.waiting.len(), self.workers.len());
             let Some(tasks) = stage.waiting.take_first(most) else { break };
-            let leased = Leased { tasks: tasks.clone(), holders: Vec::new() };
-            stage.leased.insert(tasks.start, leased);
-            effects.push(lease(
-                stage,
-                &mut self.workers,
-                &mut self.open,
-                &mut self.next_lease,
-                now,
-                id,
-                tasks.start,
-            ));
+            let first = tasks.start;
+            stage.leased.insert(first, Leased { tasks, holders: Vec::new() });
+            effects.push(self.lease(now, id, first));
         }
         self.help(now, effects);
+    }
+
+    /// Gives the leased range that starts at `first` to the worker, under a new id.
+    fn lease(&mut self, now: Timestamp, id: WorkerId, first: u64) -> Effect {
+        let lease = LeaseId(self.next_lease);
+        self.next_lease += 1;
+        let worker = self.workers.get_mut(&id).expect("an open worker is known");
+        let stage = self.stage.as_mut().expect("a leased range is of a stage");
+        let leased = stage.leased.get_mut(&first).expect("the range is leased");
+        self.open.remove(&(worker.leases.len(), id));
+        worker.leases.push(lease);
+        self.open.insert((worker.leases.len(), id));
+        stage.ids.insert(lease, first);
+        let length = leased.tasks.end - leased.tasks.start;
+        let overdue = now + sizing::patience(worker.speed, length, worker.leases.len());
+        leased.holders.push(Holder { lease, worker: id, since: now, overdue, yielding: false });
+        Effect::Lease { worker: id, lease, tasks: leased.tasks.clone() }
     }
 
     /// Finds work for workers that have none when nothing waits: what others have not begun, or have held
@@ -404,47 +410,15 @@ impl Scheduler {
 
     /// Gives overdue ranges a second time, to workers that hold nothing.
     fn twin(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Some(stage) = &mut self.stage else { return };
+        let Some(stage) = &self.stage else { return };
         let overdue = |leased: &&Leased| leased.holders.len() == 1 && leased.holders[0].overdue <= now;
         let firsts: Vec<u64> =
             stage.leased.values().filter(overdue).map(|leased| leased.tasks.start).collect();
         for first in firsts {
             let Some(&(0, id)) = self.open.first() else { break };
-            effects.push(lease(
-                stage,
-                &mut self.workers,
-                &mut self.open,
-                &mut self.next_lease,
-                now,
-                id,
-                first,
-            ));
+            effects.push(self.lease(now, id, first));
         }
     }
-}
-
-/// Gives the leased range that starts at `first` to the worker, under a new id.
-fn lease(
-    stage: &mut Stage,
-    workers: &mut BTreeMap<WorkerId, Worker>,
-    open: &mut BTreeSet<(usize, WorkerId)>,
-    next_lease: &mut u64,
-    now: Timestamp,
-    id: WorkerId,
-    first: u64,
-) -> Effect {
-    let lease = LeaseId(*next_lease);
-    *next_lease += 1;
-    let worker = workers.get_mut(&id).expect("an open worker is known");
-    let leased = stage.leased.get_mut(&first).expect("the range is leased");
-    open.remove(&(worker.leases.len(), id));
-    worker.leases.push(lease);
-    open.insert((worker.leases.len(), id));
-    stage.ids.insert(lease, first);
-    let length = leased.tasks.end - leased.tasks.start;
-    let overdue = now + sizing::patience(worker.speed, length, worker.leases.len());
-    leased.holders.push(Holder { lease, worker: id, since: now, overdue, yielding: false });
-    Effect::Lease { worker: id, lease, tasks: leased.tasks.clone() }
 }
 
 impl Scheduler {
