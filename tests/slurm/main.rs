@@ -3,13 +3,17 @@
 //! Each module lists its cases with `cases!`; they run one after the other on one testbed, and whatever job
 //! or process a case leaves behind fails it. Where Slurm is not installed they are reported as ignored.
 
+mod conformance;
 mod drive;
 mod ends;
 mod faults;
 mod lesson;
+#[expect(dead_code, reason = "the tests of the program use the rest of it")]
+#[path = "../support/mod.rs"]
+mod program;
 mod support;
 mod testbed;
 
 fn main() -> std::process::ExitCode {
-    support::harness::run(&[testbed::CASES, lesson::CASES, faults::CASES, ends::CASES])
+    support::harness::run(&[testbed::CASES, lesson::CASES, conformance::CASES, faults::CASES, ends::CASES])
 }

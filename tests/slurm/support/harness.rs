@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::support::{PATH, Testbed, down};
 
 /// A case: its name and what it does with the testbed.
-pub(crate) type Case = (&'static str, fn(&Testbed));
+pub(crate) type Case = (&'static str, fn(&'static Testbed));
 
 /// The cases of a module, by the names of its functions.
 macro_rules! cases {
