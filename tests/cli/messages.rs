@@ -408,6 +408,7 @@ fn worker_program_that_does_not_start_is_named() {
     exit code 5
     error: cannot start the worker program `/nonexistent/squall`
     cause: No such file or directory (os error 2)
+    hint: set cluster.program to a program of squall's that can be run here
     ");
 }
 
@@ -425,9 +426,9 @@ fn workers_that_end_at_once_are_quoted() {
     let (before, after) = text.split_once("cause: worker ").expect("it says which worker");
     insta::assert_snapshot!(format!("{before}cause: worker [PID]{}", after.trim_start_matches(char::is_numeric)), @"
     exit code 4
-    error: only 0 of the 1 workers needed can still come
-    cause: worker [PID] ended: exit status: 127; its log ends:
+    error: no worker came
+    cause: worker [PID] ended: exit status: 127
+           [HERE]/.squall/[RUN]/logs/worker-0.log ends:
            libcuda.so.1: cannot open shared object file
-    hint: the logs are in the run directory
     ");
 }
