@@ -37,8 +37,8 @@ impl<'a> Driver<'a> {
         fs::write(directory.join("driver.sh"), line).expect("written");
         let words: &[&str] = match starter {
             Starter::Shell => &["bash", "driver.sh"],
-            Starter::Srun => &["srun", "--mem=256M", "--job-name=driver", "bash", "driver.sh"],
-            Starter::Sbatch => &["sbatch", "--mem=256M", "--job-name=driver", "driver.sh"],
+            Starter::Srun => &["srun", "--mem=256M", "--time=5", "--job-name=driver", "bash", "driver.sh"],
+            Starter::Sbatch => &["sbatch", "--mem=256M", "--time=5", "--job-name=driver", "driver.sh"],
         };
         let log = File::create(directory.join("starter")).expect("created");
         let child = testbed

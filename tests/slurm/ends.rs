@@ -25,6 +25,7 @@ cases![
     driver_of_sbatch_killed,
     driver_of_sbatch_cancelled,
     controller_that_hangs_does_not_hold_up_the_end,
+    driver_inside_a_job_gives_its_workers_a_deadline,
 ];
 
 /// More workers than the six CPUs, so that some wait; more work than will ever be done.
@@ -180,4 +181,26 @@ fn controller_that_hangs_does_not_hold_up_the_end(testbed: &Testbed) {
     testbed.scancel(&words[1..]);
     testbed
         .wait_until("no worker's job is left", DEATH_TIMEOUT + NEXT_ONE, || driver.worker_jobs().is_empty());
+}
+
+/// What waits is ended by Slurm itself where everything else fails. And the user is told meanwhile.
+fn driver_inside_a_job_gives_its_workers_a_deadline(testbed: &Testbed) {
+    let driver = Driver::start(testbed, Starter::Srun, ENDLESS);
+    let waiting = || driver.worker_jobs().into_iter().filter(|job| job.state == "PENDING");
+    testbed.wait_until("some workers wait", Duration::from_secs(60), || waiting().count() >= 2);
+    let array = waiting().next().expect("just seen").array.to_string();
+    let shown = testbed.scontrol(&["show", "job", &array]);
+    let deadline = shown.split_whitespace().find_map(|word| word.strip_prefix("Deadline="));
+    assert!(deadline.is_some_and(|deadline| deadline.starts_with("20")), "{shown}");
+    testbed.wait_until("it says why some wait", Duration::from_secs(30), || {
+        driver.stderr().contains("PENDING (Resources)")
+    });
+    let stderr = driver.stderr();
+    let job = driver.job().expect("it runs in a job").to_string();
+    assert!(
+        stderr.contains(&format!("Ctrl-C twice kills at once; `scancel {job}` ends in order")),
+        "{stderr}"
+    );
+    testbed.scancel(&[&job]);
+    testbed.wait_until("no job is left", Duration::from_secs(20), || testbed.no_job_left());
 }
