@@ -2,12 +2,15 @@
 
 Usage: taskset -c 1 python3 benches/numpy_mean.py PROGRAM [COUNT [ISA]]
 
-PROGRAM is the benchmark `kernel`, as `cargo bench --bench kernel --no-run` names it. Both run on the core
-that this script is pinned to, one after the other, for 15 rounds after one to warm up. A round in which
+PROGRAM is `squall` itself, whose whole process is timed on ten times COUNT numbers; or the benchmark `kernel`,
+as `cargo bench --bench kernel --no-run` names it, which times the computation alone on COUNT numbers and takes
+the form of the kernels. Both contestants run on the core that this script is pinned to, one after the other,
+for 15 rounds after one to warm up. A round in which
 either took more than 1.3 times its own least so far is measured again, a few times at most. The figure is
 the median of the rounds' ratios, with its quartiles.
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -21,6 +24,12 @@ REPEATS = 15
 
 
 def squall_seconds(program, count, isa):
+    """Seconds for `count` numbers."""
+    if os.path.basename(program) == "squall":
+        expression = f"random.normal(0.0, 0.1, size={10 * count}).mean()"
+        start = time.perf_counter()
+        subprocess.run([program, "run", "--quiet", "--cores", "1", "-e", expression], check=True, capture_output=True)
+        return (time.perf_counter() - start) / 10
     output = subprocess.run([program, "mean", str(count), *isa], check=True, capture_output=True, text=True).stdout
     return float(output.split()[1])
 
