@@ -234,9 +234,9 @@ impl Core {
         } else {
             self.times.lost();
             self.tell(RunEvent::Lost { worker: worker.0, cause, leases });
-            // What Slurm says of it is worth knowing soon.
-            self.looks.restart(now);
         }
+        // What Slurm says of it is worth knowing soon.
+        self.looks.restart(now);
         self.schedule(now, scheduler::Event::Lost { worker });
         self.check_hope();
     }

@@ -204,14 +204,14 @@ impl Shell {
             // Far enough where there is none.
             let deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             let input = tokio::select! {
-                request = requests.recv() => match request {
-                    Some(Request::Compute(plan, answer)) => {
+                // The handle asks to stop before it drops its end.
+                Some(request) = requests.recv() => match request {
+                    Request::Compute(plan, answer) => {
                         self.computing.push_back(answer);
                         self.waiting.push_back(plan);
                         self.next_computation()
                     }
-                    Some(Request::Stop(stop)) => Some(Input::Stop(stop)),
-                    None => Some(Input::Stop(Stop::Close)),
+                    Request::Stop(stop) => Some(Input::Stop(stop)),
                 },
                 Some(arrival) = self.arrivals.1.recv() => Some(self.arrived(arrival)),
                 Some(input) = self.inputs.1.recv() => Some(input),

@@ -32,8 +32,9 @@ struct Connected {
 }
 
 impl Launched {
+    /// One that has left has not ended before the launcher says so, and why.
     fn has_ended(&self) -> bool {
-        self.left || self.state.as_ref().is_some_and(|state| state.phase == Phase::Ended)
+        self.state.as_ref().is_some_and(|state| state.phase == Phase::Ended)
     }
 }
 

@@ -22,6 +22,10 @@ use tokio::sync::mpsc;
 /// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
 const CANCEL_SHARE: Duration = Duration::from_secs(4);
 
+/// A job that so many looks in a row did not find is taken for ended: `squeue` is a moment behind `sbatch`, and
+/// forgets a job some minutes after its end.
+const MISSES: u32 = 3;
+
 /// Starts workers as Slurm jobs.
 pub struct SlurmLauncher {
     run: RunDirectory,
@@ -48,6 +52,8 @@ struct Seen {
     word: String,
     reason: String,
     ended: bool,
+    /// How many looks in a row did not find it.
+    missed: u32,
 }
 
 /// What happens while the launcher waits for orders.
@@ -141,12 +147,14 @@ impl SlurmLauncher {
         };
         let mut states = Vec::new();
         for (identity, seen) in &mut self.jobs {
-            let Some(mut state) = news(*identity, seen, &records) else { continue };
+            let record = record_of(*identity, &records);
+            seen.missed = if record.is_some() { 0 } else { seen.missed + 1 };
+            let Some(mut state) = news(*identity, seen, record) else { continue };
             let ended = state.phase == Phase::Ended;
             if ended {
                 state.log = tail(&self.specification.log_file(*identity));
             }
-            *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended };
+            *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended, ..*seen };
             states.push(state);
         }
         if !states.is_empty() {
@@ -319,21 +327,23 @@ fn whole_arrays(remaining: &[JobIdentity], launched: usize) -> Vec<JobIdentity> 
     arrays.into_iter().map(JobIdentity::from).collect()
 }
 
-/// What the records say of a job that was not said before.
-fn news(identity: JobIdentity, seen: &Seen, records: &[JobRecord]) -> Option<State> {
-    if seen.ended {
-        return None;
-    }
+/// The job's record, or that of the elements that were cancelled before they started, which share one.
+fn record_of(identity: JobIdentity, records: &[JobRecord]) -> Option<&JobRecord> {
     let own = |record: &&JobRecord| record.identity() == identity;
-    // Elements that were cancelled before they started share one record, that of the array.
     let rest = |record: &&JobRecord| {
         record.array_job_id == identity.job_id && record.array_index.is_none() && record.state.is_final()
     };
-    let record = records.iter().find(own).or_else(|| records.iter().find(rest));
+    records.iter().find(own).or_else(|| records.iter().find(rest))
+}
+
+/// What the record says of a job that was not said before.
+fn news(identity: JobIdentity, seen: &Seen, record: Option<&JobRecord>) -> Option<State> {
+    if seen.ended {
+        return None;
+    }
     let (state, reason) = match record {
         Some(record) => (record.state.clone(), record.reason.clone()),
-        // Not seen yet: `squeue` is a moment behind `sbatch`.
-        None if seen.word.is_empty() => return None,
+        None if seen.missed < MISSES => return None,
         None => (JobState::Other("UNKNOWN".to_owned()), String::new()),
     };
     if state.as_str() == seen.word && reason == seen.reason {
@@ -369,29 +379,26 @@ mod tests {
     }
 
     fn phase(seen: &Seen, records: &[JobRecord]) -> Option<Phase> {
-        news(ELEMENT, seen, records).map(|state| state.phase)
+        news(ELEMENT, seen, record_of(ELEMENT, records)).map(|state| state.phase)
     }
 
     #[test]
-    fn an_element_not_yet_in_the_queue_is_no_news() {
+    fn an_element_not_in_the_queue_has_ended_only_after_several_looks() {
+        let seen = |missed| Seen { word: "RUNNING".to_owned(), missed, ..Seen::default() };
         assert_eq!(phase(&Seen::default(), &[]), None);
-    }
-
-    #[test]
-    fn an_element_that_left_the_queue_unseen_has_ended() {
-        let seen = Seen { word: "RUNNING".to_owned(), ..Seen::default() };
-        assert_eq!(phase(&seen, &[]), Some(Phase::Ended));
+        assert_eq!(phase(&seen(MISSES - 1), &[]), None);
+        assert_eq!(phase(&seen(MISSES), &[]), Some(Phase::Ended));
     }
 
     #[test]
     fn elements_cancelled_before_their_start_share_one_record() {
         let seen = Seen { word: "PENDING".to_owned(), ..Seen::default() };
-        assert_eq!(phase(&seen, &[record(None, "CANCELLED", "None")]), Some(Phase::Ended));
+        assert_eq!(phase(&seen, &[record(None, "CANCELLED", "")]), Some(Phase::Ended));
     }
 
     #[test]
     fn the_same_words_are_no_news_and_another_reason_is() {
-        let seen = Seen { word: "PENDING".to_owned(), reason: "Priority".to_owned(), ended: false };
+        let seen = Seen { word: "PENDING".to_owned(), reason: "Priority".to_owned(), ..Seen::default() };
         assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Priority")]), None);
         assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Resources")]), Some(Phase::Waiting));
     }

@@ -1,4 +1,5 @@
-//! Every event as a line of JSON, for programs and for finding out later what happened.
+//! Events as lines of JSON, for programs and for finding out later what happened. Progress is left out: the
+//! answers tell it.
 
 use crate::event::{Monitor, RunEvent, Timestamp};
 use serde::Serialize;
@@ -27,7 +28,9 @@ impl<W: Write> Log<W> {
 
 impl<W: Write + Send> Monitor for Log<W> {
     fn receive(&mut self, at: Timestamp, event: &RunEvent) {
-        let Some(file) = &mut self.file else { return };
+        let Some(file) = self.file.as_mut().filter(|_| !matches!(event, RunEvent::Progress { .. })) else {
+            return;
+        };
         let line = Line { at: at.0.as_secs_f64(), event };
         let mut text = serde_json::to_vec(&line).expect("events are plain data");
         text.push(b'\n');

@@ -120,3 +120,23 @@ fn loss_of_all_workers_is_an_error_that_says_how_they_ended() {
     assert!(Events::of(&run).expect("they stay").leases_lost(worker) >= Some(1));
     assert_no_process_of(&place);
 }
+
+#[test]
+fn hangup_that_is_ignored_as_under_nohup_ends_nothing() {
+    let inside = Place::new();
+    let directory = inside.directory().to_owned();
+    let home = directory.join("home");
+    let place = Place::elsewhere(directory, move || {
+        let mut command = std::process::Command::new("/usr/bin/env");
+        command.args(["--ignore-signal=HUP", env!("CARGO_BIN_EXE_squall")]).env_clear().env("HOME", &home);
+        command
+    });
+    let (mut running, _) = busy(&place);
+    running.signal(Signal::SIGHUP);
+    let answers = |events: &Events| events.all("answered").count();
+    let before = running.events().map_or(0, |events| answers(&events));
+    running.until_events("more answers came", |events| (answers(events) > before + 2).then_some(()));
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.wait().code(), 143);
+    assert_no_process_of(&inside);
+}

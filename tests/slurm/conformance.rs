@@ -21,7 +21,12 @@ macro_rules! behaviours {
 for_each_behaviour!(behaviours);
 
 fn on_slurm(testbed: &'static Testbed, behaviour: fn(&Kind<'_>)) {
-    let place = || Place::elsewhere(testbed.directory("conform"), || testbed.command(testbed.program()));
+    let program = || {
+        let mut command = testbed.command("/usr/bin/env");
+        command.arg("--default-signal=HUP").arg(testbed.program());
+        command
+    };
+    let place = || Place::elsewhere(testbed.directory("conform"), program);
     let flags = |workers: u32| {
         let words = ["--cluster=slurm", "--cores=1", "--memory=500M", "--walltime=5"].map(str::to_owned);
         let numbers = [format!("--workers={workers}"), format!("--set=cluster.minimum_workers={workers}")];

@@ -33,7 +33,10 @@ impl<'a> Driver<'a> {
         let directory = testbed.directory("drive");
         fs::write(directory.join("run.toml"), text).expect("written");
         let program = testbed.program().display().to_string();
-        let line = format!("#!/bin/bash\nexec {program} run run.toml > stdout 2> stderr\n");
+        // Whoever runs the tests may have HUP ignored, which the program respects.
+        let line = format!(
+            "#!/bin/bash\nexec /usr/bin/env --default-signal=HUP {program} run run.toml > stdout 2> stderr\n"
+        );
         fs::write(directory.join("driver.sh"), line).expect("written");
         let words: &[&str] = match starter {
             Starter::Shell => &["bash", "driver.sh"],

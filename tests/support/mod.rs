@@ -43,8 +43,10 @@ impl Place {
         }
         let path = path.to_owned();
         let command = move || {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+            // Whoever runs the tests may have HUP ignored, which the program respects.
+            let mut command = Command::new("/usr/bin/env");
             command
+                .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_squall")])
                 .env_clear()
                 .env("PATH", &path)
                 .env("HOME", &home)
