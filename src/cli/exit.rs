@@ -25,10 +25,14 @@ fn code(kind: ErrorKind) -> u8 {
     }
 }
 
+/// Says something to the user. Where standard error is closed or full nobody reads it, and that is no failure.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// Shows a failure and gives its exit code.
-#[expect(clippy::print_stderr, reason = "this is where failures are shown")]
 pub(super) fn failed(error: &Error) -> u8 {
-    eprintln!("{error}");
+    say(&error.to_string());
     code(error.kind())
 }
 

@@ -12,7 +12,13 @@ pub(super) struct SettingsFlags {
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// One expression to compute, such as 'random.normal(0, 0.1, size=8e8).mean()'
-    #[arg(short = 'e', long = "expression", value_name = "EXPR", conflicts_with = "file")]
+    #[arg(
+        short = 'e',
+        long = "expression",
+        value_name = "EXPR",
+        conflicts_with = "file",
+        allow_hyphen_values = true
+    )]
     pub(super) expression: Option<String>,
     /// threads, processes or slurm
     #[arg(long, value_name = "KIND")]
@@ -30,7 +36,7 @@ pub(super) struct SettingsFlags {
     #[arg(long, value_name = "TIME")]
     pub(super) walltime: Option<String>,
     /// The seed of the random arrays, decimal or 0x...
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(super) seed: Option<String>,
     /// Any other setting, such as slurm.partition=compute
     #[arg(long, value_name = "SECTION.KEY=VALUE")]

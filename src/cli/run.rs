@@ -1,16 +1,16 @@
 //! `squall run`: parse, plan, open a cluster, compute, print, close.
 
 use crate::array::{Definitions, Value, parse};
-use crate::cli::exit::print;
+use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::signals;
 use crate::cluster::{Cluster, Limits, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
-use crate::monitor::{Log, Style, Terminal};
+use crate::monitor::{Apart, Log, Style, Terminal};
 use crate::plan::{Plan, plan};
 use crate::run::{RunDirectory, RunId};
-use crate::settings::Settings;
+use crate::settings::{ClusterKind, Settings};
 use crate::slurm::Allocation;
 use clap::{Args, ValueEnum};
 use rand::RngExt;
@@ -30,6 +30,9 @@ pub(super) struct RunArguments {
     /// Print nothing but results and failures
     #[arg(long, short)]
     quiet: bool,
+    /// The run directory that `squall submit` has made
+    #[arg(long, hide = true, value_name = "RUN-DIRECTORY")]
+    into: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -52,9 +55,9 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     let terminal = std::cell::Cell::new((!arguments.quiet).then_some(terminal));
     let make_monitor = |run: Option<&RunDirectory>| -> Result<Box<dyn Monitor>> {
         let mut monitors: Vec<Box<dyn Monitor>> = Vec::new();
-        monitors.extend(terminal.take().map(|terminal| Box::new(terminal) as Box<dyn Monitor>));
+        monitors.extend(terminal.take().map(|terminal| Box::new(Apart::new(terminal)) as Box<dyn Monitor>));
         if let Some(run) = run {
-            monitors.push(Box::new(Log::new(run.create_events()?)));
+            monitors.push(Box::new(Apart::new(Log::new(run.create_events()?))));
         }
         Ok(Box::new(monitors))
     };
@@ -65,8 +68,13 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
         if !arguments.quiet {
             advise(allocation.as_ref());
         }
-        let cluster = open(&settings, &program, started, &make_monitor)?;
-        compute(cluster, plan, arguments.output, signals).await
+        let into = arguments.into.as_deref().map(RunDirectory::open).transpose()?;
+        let cluster = open(&settings, &program, started, into.as_ref(), &make_monitor)?;
+        let result = compute(cluster, plan, arguments.output, signals).await;
+        // A run on threads has no use for the directory, and leaves nothing behind.
+        into.filter(|_| settings.cluster.kind == ClusterKind::Threads)
+            .map_or(Ok(()), |run| run.mark_ended())?;
+        result
     })
 }
 
@@ -103,9 +111,10 @@ async fn compute(
     });
     let id = cluster.id().clone();
     let computed = async { cluster.compute_plan(plan)?.await }.await;
-    let printed = computed.and_then(|results| print(&text(&id, &results, output)));
-    // Whatever happened, the cluster is closed; what happened first is what is told.
+    // Whatever happened, the cluster is closed, and before anything is written: standard output may block.
     let closed = cluster.close().await;
+    let printed = computed.and_then(|results| print(&text(&id, &results, output)));
+    // What happened first is what is told.
     match (printed, closed) {
         (Err(error), Err(left)) => Err(error.hint(left.what())),
         (printed, closed) => printed.and(closed),
@@ -150,10 +159,9 @@ fn refuse_several_drivers(allocation: Option<&Allocation>) -> Result<()> {
 }
 
 /// What should be known before a run starts.
-#[expect(clippy::print_stderr, reason = "said before there is a run to tell of")]
 fn advise(allocation: Option<&Allocation>) {
     if let Some(allocation) = allocation.filter(|allocation| allocation.step) {
         let job = allocation.job_id;
-        eprintln!("under srun, Ctrl-C twice kills at once; `scancel {job}` ends in order");
+        say(&format!("under srun, Ctrl-C twice kills at once; `scancel {job}` ends in order"));
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
         .map_err(|error| Error::system("cannot find the run directory", &error))?;
     let directory = base.join(id.as_str());
     program(&settings)?;
-    let specification = job_specification(&settings, &id, &directory, &directory.join("squall"))?;
+    let specification = job_specification(&settings, id.job_name(0), &directory, &directory.join("squall"))?;
     let script = render(&template(&settings)?, &specification)?;
     let array = specification.is_array().then_some(0..specification.workers);
     let command = sbatch_arguments(&specification, array, &directory.join("job-0.sh"));

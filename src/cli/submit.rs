@@ -1,6 +1,6 @@
 //! `squall submit`: the driver itself as a small Slurm job, the right way for long runs and from login nodes.
 
-use crate::cli::exit::print;
+use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
 use crate::cluster::{Limits, job_specification, template};
@@ -39,26 +39,30 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let script = run.write_script(0, &render(&template(&settings)?, &specification)?)?;
     let command = sbatch_arguments(&specification, None, &script);
     let mut record = Submission::planned(0, specification.name.clone(), 0);
-    record.arguments = command.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let words = command.iter().map(|argument| argument.to_string_lossy().into_owned());
+    record.arguments = std::iter::once("sbatch".to_owned()).chain(words).collect();
     run.write_submission(&record)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
     let submitted = runtime.block_on(Commands::new().submit(&command, notice)).map_err(Error::from)?;
     record.job = Some(submitted.job_id.0);
+    record.stdout.clone_from(&submitted.stdout);
+    record.stderr.clone_from(&submitted.stderr);
     run.write_submission(&record)?;
     run.write_owner(&Owner::job(submitted.job_id.0))?;
     let log = specification.log_file(JobIdentity::from(submitted.job_id));
     print(&format!(
-        "submitted the driver as job {}: {DRIVER_MEMORY}, {}\nits log, with the results: {}\n",
+        "submitted the driver of run {} as job {}: {DRIVER_MEMORY}, {} (--driver-walltime)\n\
+         its log, with the results: {}\n",
+        run.id(),
         submitted.job_id,
         specification.walltime,
         log.display()
     ))
 }
 
-#[expect(clippy::print_stderr, reason = "sbatch's words while it waits")]
 fn notice(line: &str) {
-    eprintln!("{line}");
+    say(line);
 }
 
 fn specification(
@@ -67,7 +71,7 @@ fn specification(
     run: &RunDirectory,
     program: &Path,
 ) -> Result<JobSpecification> {
-    let workers = job_specification(settings, run.id(), run.path(), program)?;
+    let workers = job_specification(settings, run.id().job_name(0), run.path(), program)?;
     let mut words = vec!["run".to_owned()];
     match (&arguments.settings.file, &arguments.settings.expression) {
         (Some(file), _) => words.push(file.to_string_lossy().into_owned()),
@@ -75,12 +79,12 @@ fn specification(
         (None, None) => {}
     }
     words.extend(arguments.settings.words());
+    words.extend(["--into".to_owned(), run.path().to_string_lossy().into_owned()]);
     let longer = workers
         .walltime
         .seconds()
         .map_or(Ok(Walltime::UNLIMITED), |seconds| (seconds / 60 + QUEUE_MINUTES).to_string().parse());
     Ok(JobSpecification {
-        name: run.id().job_name(0),
         workers: 1,
         cores: 1,
         memory: DRIVER_MEMORY,

@@ -110,7 +110,7 @@ impl Builder {
         let settings = self.settings()?;
         let program = program(&settings)?;
         let monitors = std::cell::Cell::new(Some(monitors));
-        open(&settings, &program, started, &|_| Ok(Box::new(monitors.take().unwrap_or_default())))
+        open(&settings, &program, started, None, &|_| Ok(Box::new(monitors.take().unwrap_or_default())))
     }
 
     fn settings(self) -> Result<Settings> {

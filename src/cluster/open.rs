@@ -19,16 +19,18 @@ use std::time::Instant;
 /// Receivers of the events of a run, made once its directory is known.
 pub type MakeMonitor<'a> = dyn Fn(Option<&RunDirectory>) -> Result<Box<dyn Monitor>> + 'a;
 
-/// Opens the cluster that the settings describe. `program` is what workers run.
+/// Opens the cluster that the settings describe. `program` is what workers run; `into` is the run's directory
+/// where it has been made already.
 pub fn open(
     settings: &Settings,
     program: &Path,
     started: Instant,
+    into: Option<&RunDirectory>,
     make_monitor: &MakeMonitor<'_>,
 ) -> Result<Cluster> {
-    let id = RunId::generate();
+    let id = into.map_or_else(RunId::generate, |run| run.id().clone());
     let seed = settings.seed.unwrap_or_else(|| rand::rng().random());
-    let opening = Opening { settings, program, started, id, seed };
+    let opening = Opening { settings, program, started, into, id, seed };
     match settings.cluster.kind {
         ClusterKind::Threads => opening.threads(make_monitor),
         ClusterKind::Processes => opening.processes(make_monitor),
@@ -40,6 +42,7 @@ struct Opening<'a> {
     settings: &'a Settings,
     program: &'a Path,
     started: Instant,
+    into: Option<&'a RunDirectory>,
     id: RunId,
     seed: u128,
 }
@@ -86,7 +89,7 @@ impl Opening<'_> {
         let run = self.run_directory()?;
         let monitor = make_monitor(Some(&run))?;
         let program = run.keep_program(self.program)?;
-        let specification = job_specification(self.settings, &self.id, run.path(), &program)?;
+        let specification = job_specification(self.settings, job_name(&run), run.path(), &program)?;
         std::fs::create_dir_all(&specification.log_directory).map_err(|error| {
             let directory = specification.log_directory.display();
             Error::system(format!("cannot make the log directory `{directory}`"), &error)
@@ -103,13 +106,16 @@ impl Opening<'_> {
     fn run_directory(&self) -> Result<RunDirectory> {
         let base = &self.settings.run.directory;
         RunDirectory::prune(base);
-        let run = RunDirectory::create(base, self.id.clone())?;
+        let run = match self.into {
+            Some(run) => run.clone(),
+            None => RunDirectory::create(base, self.id.clone())?,
+        };
         let allocation = Allocation::from_environment();
         run.write_owner(&Owner::this(allocation.map(|allocation| allocation.job_id.0)))?;
         run.write_worker(&WorkerFacts {
             cores: self.limits().cores,
             death_timeout_seconds: self.settings.cluster.death_timeout.as_secs(),
-            job_name: self.id.job_name(0),
+            job_name: job_name(&run),
         })?;
         let mut settings = self.settings.clone();
         settings.seed = Some(self.seed);
@@ -175,6 +181,11 @@ impl Opening<'_> {
     }
 }
 
+/// The name of the workers' jobs: that of the run's next submission.
+fn job_name(run: &RunDirectory) -> String {
+    run.id().job_name(run.submissions().len() as u32)
+}
+
 /// The template of job scripts: the user's, or the built-in one.
 pub fn template(settings: &Settings) -> Result<String> {
     let Some(path) = &settings.slurm.template else { return Ok(WORKER_TEMPLATE.to_owned()) };
@@ -187,7 +198,7 @@ pub fn template(settings: &Settings) -> Result<String> {
 /// The jobs of the workers that the settings describe.
 pub fn job_specification(
     settings: &Settings,
-    id: &RunId,
+    name: String,
     run_directory: &Path,
     program: &Path,
 ) -> Result<JobSpecification> {
@@ -197,7 +208,7 @@ pub fn job_specification(
         None => run_directory.join("logs"),
     };
     Ok(JobSpecification {
-        name: id.job_name(0),
+        name,
         workers: cluster.workers,
         cores: cluster.cores.unwrap_or(1),
         memory: cluster.memory,

@@ -118,11 +118,6 @@ pub type Orders = UnboundedReceiver<Order>;
 pub trait Launcher: Send {
     /// Starts the workers at once, then takes orders until the end of everything is reported.
     fn run(self: Box<Self>, orders: Orders, reports: Reports) -> Pin<Box<dyn Future<Output = ()> + Send>>;
-
-    /// Whether workers come over a network, so that the driver must listen.
-    fn is_networked(&self) -> bool {
-        true
-    }
 }
 
 /// A log's path and its last lines, for a message; nothing where there is no log.

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
 const CANCEL_SHARE: Duration = Duration::from_secs(4);
@@ -80,15 +81,14 @@ impl SlurmLauncher {
 
     async fn serve(mut self, mut orders: Orders, reports: Reports) {
         let (happen, mut happenings) = mpsc::unbounded_channel();
-        let mut submitting = true;
         let mut looking = false;
-        tokio::spawn(self.submission(reports.clone()).run(happen.clone()));
+        let mut submitting = Some(tokio::spawn(self.submission(reports.clone()).run(happen.clone())));
         loop {
             tokio::select! {
                 Some(happening) = happenings.recv() => match happening {
                     Happening::Submitted(workers, submitted) => self.submitted(workers, &submitted, &reports),
                     Happening::Finished(result) => {
-                        submitting = false;
+                        submitting = None;
                         if let Err(error) = result {
                             let _ = reports.send(Report::Failed(error));
                         }
@@ -150,8 +150,9 @@ impl SlurmLauncher {
             let record = record_of(*identity, &records);
             seen.missed = if record.is_some() { 0 } else { seen.missed + 1 };
             let Some(mut state) = news(*identity, seen, record) else { continue };
-            let ended = state.phase == Phase::Ended;
-            if ended {
+            // One that Slurm no longer knows may be there all the same, and is cancelled at the end.
+            let ended = state.phase == Phase::Ended && record.is_some();
+            if state.phase == Phase::Ended {
                 state.log = tail(&self.specification.log_file(*identity));
             }
             *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended, ..*seen };
@@ -177,34 +178,39 @@ impl SlurmLauncher {
     async fn end(
         &mut self,
         left: BTreeSet<Key>,
-        mut submitting: bool,
+        mut submitting: Option<JoinHandle<()>>,
         mut happenings: mpsc::UnboundedReceiver<Happening>,
         reports: &Reports,
     ) -> Option<String> {
         let deadline = Instant::now() + END_BUDGET;
-        while submitting {
+        while submitting.is_some() {
             let wait = tokio::time::timeout_at((deadline - CANCEL_SHARE).into(), happenings.recv());
             match wait.await {
                 Ok(Some(Happening::Submitted(workers, submitted))) => {
                     self.submitted(workers, &submitted, reports);
                 }
-                Ok(Some(Happening::Finished(_))) => submitting = false,
+                Ok(Some(Happening::Finished(_))) => submitting = None,
                 Ok(Some(Happening::Looked(_))) => {}
                 Ok(None) | Err(_) => break,
             }
         }
+        // An `sbatch` that still hangs is killed before its jobs are cancelled; they may come all the same.
+        let hanging = submitting.inspect(JoinHandle::abort).is_some();
         let here = |(identity, seen): (&JobIdentity, &Seen)| {
             (!seen.ended && !left.contains(&key(identity))).then_some(*identity)
         };
         let remaining: Vec<JobIdentity> = self.jobs.iter().filter_map(here).collect();
-        if remaining.is_empty() && !submitting && self.run.submissions().iter().all(Submission::is_known) {
+        let known = !hanging && self.run.submissions().iter().all(Submission::is_known);
+        if remaining.is_empty() && known {
             return None;
         }
-        let name = &self.specification.name;
+        let name = self.specification.name.as_str();
+        // By name too where that can hit nothing that is just ending in order.
+        let by_name = (!known || left.is_empty()).then_some(name);
         let budget = deadline.saturating_duration_since(Instant::now());
         let ids = whole_arrays(&remaining, self.jobs.len());
-        let cancelled = self.commands.cancel(&ids, Some(name), budget).await;
-        cancelled.is_err().then(|| scancel_line(&ids, Some(name)))
+        let cancelled = self.commands.cancel(&ids, by_name, budget).await;
+        (cancelled.is_err() || hanging).then(|| scancel_line(&ids, Some(name)))
     }
 }
 
@@ -235,9 +241,10 @@ impl SubmissionTask {
         specification.deadline_seconds = self.deadline().await?;
         let largest =
             if specification.is_array() { self.commands.site().await?.largest_array() } else { u32::MAX };
-        for (number, workers) in sizes(&specification, largest).into_iter().enumerate() {
-            let batch = self.batch(number as u32, JobSpecification { workers, ..specification.clone() })?;
-            let submitted = self.submit(number as u32, &batch).await?;
+        // A driver that was submitted itself is a submission of its run.
+        for (number, workers) in (self.run.submissions().len() as u32..).zip(sizes(&specification, largest)) {
+            let batch = self.batch(number, JobSpecification { workers, ..specification.clone() })?;
+            let submitted = self.submit(number, &batch).await?;
             let _ = happen.send(Happening::Submitted(workers, submitted));
         }
         Ok(())

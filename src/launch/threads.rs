@@ -59,10 +59,6 @@ impl Launcher for ThreadsLauncher {
             }
         })
     }
-
-    fn is_networked(&self) -> bool {
-        false
-    }
 }
 
 fn serve(executor: Executor, stream: Box<dyn Stream>) {

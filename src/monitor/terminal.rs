@@ -29,6 +29,7 @@ pub struct Terminal<W> {
     style: Style,
     /// What a worker is started as, where it comes from outside this process.
     started_as: Option<&'static str>,
+    seed: String,
     /// Of workers, as asked for.
     expected: u64,
     registered: u64,
@@ -54,6 +55,7 @@ impl<W: Write> Terminal<W> {
             out,
             style,
             started_as: None,
+            seed: String::new(),
             expected: 0,
             registered: 0,
             jobs: BTreeMap::new(),
@@ -64,9 +66,17 @@ impl<W: Write> Terminal<W> {
     }
 
     fn line(&mut self, text: &str) {
-        let clear = if self.live_at.take().is_some() { "\r\x1b[K" } else { "" };
+        self.clear();
         // Where standard error is closed nobody reads it, and the run goes on.
-        let _ = writeln!(self.out, "{clear}{}", text.replace('\n', "\n  "));
+        let _ = writeln!(self.out, "{}", text.replace('\n', "\n  "));
+    }
+
+    /// Takes the live line away.
+    fn clear(&mut self) {
+        if self.live_at.take().is_some() {
+            let _ = write!(self.out, "\r\x1b[K");
+            let _ = self.out.flush();
+        }
     }
 
     fn live(&mut self, at: Timestamp, text: &str) {
@@ -93,6 +103,7 @@ impl<W: Write> Terminal<W> {
         let place = directory.as_ref().map_or(String::new(), |directory| format!(" in {directory}"));
         self.line(&format!("run {run} on {cluster}: {} of {threads}{limits}{place}", workers(self.expected)));
         self.line(&format!("seed {seed}"));
+        self.seed.clone_from(seed);
     }
 
     /// One line for all jobs, when their numbers in each state have changed.
@@ -161,10 +172,11 @@ impl<W: Write> Terminal<W> {
             let rate = count(elements / receipt.compute_seconds);
             let lost = if receipt.lost > 0 { format!(", {} lost", receipt.lost) } else { String::new() };
             self.line(&format!(
-                "work: {} numbers, {rate} a second, by {}{lost}; a worker's peak memory {}",
+                "work: {} numbers, {rate} a second, by {}{lost}; a worker's peak memory {}; seed {}",
                 count(elements),
                 workers(receipt.workers),
-                bytes(receipt.worker_peak_bytes)
+                bytes(receipt.worker_peak_bytes),
+                self.seed
             ));
         }
     }
@@ -187,10 +199,91 @@ impl<W: Write + Send> Monitor for Terminal<W> {
             // The clock of a stage starts with its first lease, not while workers are awaited.
             RunEvent::Leased { .. } => drop(self.stage.began.get_or_insert(at)),
             RunEvent::Progress { done, tasks, elements, .. } => self.progress(at, *done, *tasks, *elements),
+            RunEvent::StageDone { .. } => self.clear(),
             RunEvent::Closing { cause } if cause != "done" => self.line(&format!("ending: {cause}")),
             RunEvent::Notice { text } => self.line(text),
             RunEvent::Closed(receipt) => self.closed(receipt),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(events: &[(u64, RunEvent)]) -> String {
+        let mut out = Vec::new();
+        let mut terminal = Terminal::new(&mut out, Style::Lines);
+        for (milliseconds, event) in events {
+            terminal.receive(Timestamp(Duration::from_millis(*milliseconds)), event);
+        }
+        String::from_utf8(out).expect("text")
+    }
+
+    fn job(job: &str, state: &str, reason: &str) -> JobNews {
+        JobNews { job: job.to_owned(), state: state.to_owned(), reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn a_run_is_told_in_one_line_for_each_change() {
+        let opened = RunEvent::Opened {
+            run: "bcdfghjk".to_owned(),
+            cluster: "slurm".to_owned(),
+            workers: 2,
+            cores: 1,
+            limits: "2G and 00:05:00".to_owned(),
+            seed: "0x2a".to_owned(),
+            directory: Some("/home/me/.squall/bcdfghjk".to_owned()),
+        };
+        let registered = RunEvent::Registered {
+            worker: 0,
+            job: "12_0".to_owned(),
+            host: "node-1".to_owned(),
+            threads: 1,
+            kernel: "avx2".to_owned(),
+            start_seconds: 0.02,
+        };
+        let leased = RunEvent::Leased { lease: 0, worker: 0, first: 0, end: 8 };
+        let progress = |done| RunEvent::Progress { stage: 0, done, tasks: 800, elements: done * 1_000_000 };
+        let waits = vec![job("12_0", "PENDING", "Priority"), job("12_1", "PENDING", "Priority")];
+        let receipt = Receipt {
+            submit_seconds: 0.1,
+            queue_seconds: 70.0,
+            compute_seconds: 2.0,
+            wall_seconds: 72.5,
+            elements: 800_000_000,
+            worker_peak_bytes: 8 << 20,
+            workers: 1,
+            lost: 1,
+            ..Receipt::default()
+        };
+        let text = lines(&[
+            (0, opened),
+            (100, RunEvent::Submitted { job: "job 12".to_owned(), workers: 2 }),
+            (2000, RunEvent::Jobs { jobs: waits.clone() }),
+            (7000, RunEvent::Jobs { jobs: waits }),
+            (70_000, registered),
+            (70_000, RunEvent::Stage { stage: 0, tasks: 800, chunks: 16, elements: 800_000_000 }),
+            (70_500, leased),
+            (70_600, progress(40)),
+            (71_000, progress(200)),
+            (71_100, progress(240)),
+            (71_200, RunEvent::Lost { worker: 0, cause: "it closed the connection".to_owned(), leases: 2 }),
+            (72_500, progress(800)),
+            (72_500, RunEvent::Closing { cause: "done".to_owned() }),
+            (72_500, RunEvent::Closed(receipt)),
+        ]);
+        insta::assert_snapshot!(text, @"
+        run bcdfghjk on slurm: 2 workers of 1 thread, 2G and 00:05:00 each in /home/me/.squall/bcdfghjk
+        seed 0x2a
+        job 12: 2 workers asked for
+        jobs: 2 PENDING (Priority)
+        1 of 2 workers registered: worker 0 is job 12_0 on node-1 (avx2, up in 0.02 s)
+         25 % done, 400 million numbers a second, 1.5 s left
+        worker 0 is lost: it closed the connection, and what it held waits again
+        time: submit 0.10 s, queue 70.0 s, start 0.00 s, compute 2.0 s, close 0.00 s, wall 72.5 s
+        work: 800 million numbers, 400 million a second, by 1 worker, 1 lost; a worker's peak memory 8 MiB; seed 0x2a
+        ");
     }
 }

@@ -1,0 +1,208 @@
+//! The driver's decisions, told as values: no runtime, no clock, no workers.
+
+use super::core::{Core, Input, Output, Stop};
+use crate::array::{Definitions, parse};
+use crate::error::{Error, ErrorKind};
+use crate::event::{RunEvent, Timestamp};
+use crate::execute::Executor;
+use crate::launch::{Key, Order, Phase, State};
+use crate::plan::{Partial, Plan, Stage, plan};
+use crate::protocol::{FromWorker, Registration, ToWorker};
+use crate::scheduler::WorkerId;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// A core with a clock that is moved by hand, and what it wants done.
+struct World {
+    core: Core,
+    now: Timestamp,
+    executor: Executor,
+    stage: Option<Arc<Stage>>,
+}
+
+impl World {
+    fn new(workers: u32, minimum: u32) -> World {
+        let executor = Executor::detect(1).expect("a thread");
+        World { core: Core::new(workers, minimum), now: Timestamp::default(), executor, stage: None }
+    }
+
+    fn tell(&mut self, input: Input) -> Vec<Output> {
+        self.now = self.now + Duration::from_millis(1);
+        let outputs = self.core.handle(self.now, input);
+        for output in &outputs {
+            if let Output::Send(_, ToWorker::Stage(stage)) = output {
+                self.stage = Some(Arc::new(stage.clone()));
+            }
+        }
+        outputs
+    }
+
+    fn register(&mut self, worker: u64, job: u64) -> Vec<Output> {
+        let registration = Registration {
+            host: "node-1".to_owned(),
+            process: 7,
+            job: Some((job, None)),
+            threads: 1,
+            kernel: "portable".to_owned(),
+            age_milliseconds: 3,
+        };
+        self.tell(Input::Registered(WorkerId(worker), registration))
+    }
+
+    /// Does what was leased, all of it, as whichever worker was asked.
+    fn answers(&self, outputs: &[Output]) -> Vec<Input> {
+        let stage = self.stage.clone().expect("a stage comes before its leases");
+        let answer = |output: &Output| {
+            let Output::Send(worker, ToWorker::Lease { lease, first, end }) = output else { return None };
+            let done = self.executor.run(stage.clone(), *first..*end, Arc::new(AtomicBool::new(false)));
+            let done = done.expect("the stage has these tasks");
+            let (lease, finished, partial) = (*lease, done.finished, done.partial);
+            Some(Input::Said(*worker, FromWorker::Answer { lease, finished, partial, peak_memory: 1 }))
+        };
+        outputs.iter().filter_map(answer).collect()
+    }
+
+    /// Answers everything until a computation ends.
+    fn compute(&mut self, outputs: Vec<Output>) -> Result<Vec<Partial>, Error> {
+        let mut waiting = outputs;
+        loop {
+            if let Some(position) = waiting.iter().position(|output| matches!(output, Output::Computed(_))) {
+                let Output::Computed(result) = waiting.swap_remove(position) else { unreachable!() };
+                return result;
+            }
+            let answers = self.answers(&waiting);
+            assert!(!answers.is_empty(), "nothing is computed any more");
+            waiting = answers.into_iter().flat_map(|answer| self.tell(answer)).collect();
+        }
+    }
+}
+
+fn mean(size: u64) -> Arc<Plan> {
+    let expression = format!("random.normal(size={size}).mean()");
+    let definitions = Definitions { arrays: Vec::new(), results: vec![("mean".to_owned(), expression)] };
+    Arc::new(plan(&parse(&definitions).expect("it parses"), 7).expect("it can be planned"))
+}
+
+fn ended(job: u64, word: &str) -> Input {
+    let key = Key(job.to_string());
+    let log = String::new();
+    Input::States(vec![State { key, phase: Phase::Ended, word: word.to_owned(), reason: String::new(), log }])
+}
+
+fn computed(outputs: &[Output]) -> Option<&Result<Vec<Partial>, Error>> {
+    outputs.iter().find_map(|output| if let Output::Computed(result) = output { Some(result) } else { None })
+}
+
+fn orders_end(outputs: &[Output]) -> Option<bool> {
+    outputs.iter().find_map(|output| match output {
+        Output::Order(Order::End { at_once, .. }) => Some(*at_once),
+        _ => None,
+    })
+}
+
+#[test]
+fn two_computations_follow_each_other_on_the_same_workers() {
+    let mut world = World::new(1, 1);
+    world.register(0, 12);
+    for size in [5_000_000, 3_000_000] {
+        let outputs = world.tell(Input::Compute(mean(size)));
+        assert_eq!(world.compute(outputs).expect("computed").len(), 1);
+    }
+}
+
+#[test]
+fn work_begins_when_enough_workers_are_there() {
+    let mut world = World::new(2, 2);
+    world.tell(Input::Compute(mean(5_000_000)));
+    let leases = |outputs: &[Output]| {
+        outputs.iter().filter(|output| matches!(output, Output::Send(_, ToWorker::Lease { .. }))).count()
+    };
+    assert_eq!(leases(&world.register(0, 12)), 0);
+    assert_eq!(leases(&world.register(1, 13)), 3);
+}
+
+#[test]
+fn worker_that_registers_before_sbatch_has_answered_is_one_worker() {
+    let mut world = World::new(1, 1);
+    world.register(0, 12);
+    world.tell(Input::Started("job 12".to_owned(), vec![Key("12".to_owned())]));
+    world.tell(Input::Compute(mean(5_000_000)));
+    world.tell(Input::Disconnected(WorkerId(0), "broken".to_owned()));
+    let error = world.tell(ended(12, "NODE_FAIL"));
+    let error = computed(&error).expect("nothing can be computed any more").as_ref().expect_err("no worker");
+    assert_eq!(error.kind(), ErrorKind::Workers);
+    assert!(error.to_string().contains("worker 12 ended: NODE_FAIL"), "{error}");
+}
+
+#[test]
+fn answer_that_comes_after_its_worker_was_lost_does_not_count() {
+    let mut world = World::new(2, 1);
+    world.tell(Input::Compute(mean(50_000_000)));
+    let outputs = world.register(0, 12);
+    let late = world.answers(&outputs);
+    world.tell(Input::Disconnected(WorkerId(0), "broken".to_owned()));
+    for answer in late {
+        let told = world.tell(answer);
+        let counted = told
+            .iter()
+            .any(|output| matches!(output, Output::Tell(RunEvent::Answered { counted: true, .. })));
+        assert!(!counted);
+    }
+    let outputs = world.register(1, 13);
+    world.compute(outputs).expect("the other worker does it all");
+}
+
+#[test]
+fn jobs_that_end_before_enough_workers_came_end_the_wait() {
+    let mut world = World::new(2, 2);
+    let keys = ["12_0", "12_1"].map(|key| Key(key.to_owned()));
+    world.tell(Input::Started("job 12".to_owned(), keys.to_vec()));
+    world.tell(Input::Compute(mean(5_000_000)));
+    let state = State {
+        key: keys[1].clone(),
+        phase: Phase::Ended,
+        word: "FAILED".to_owned(),
+        reason: "NonZeroExitCode".to_owned(),
+        log: "worker.log ends:\nno such library".to_owned(),
+    };
+    let outputs = world.tell(Input::States(vec![state]));
+    let error = computed(&outputs).expect("it cannot go on").as_ref().expect_err("one is missing");
+    insta::assert_snapshot!(error, @r"
+    error: only 1 of the 2 workers needed can still come
+    cause: worker 12_1 ended: FAILED (NonZeroExitCode)
+           worker.log ends:
+           no such library
+    ");
+}
+
+#[test]
+fn end_waits_for_workers_that_leave_and_no_longer_the_second_time() {
+    let mut world = World::new(1, 1);
+    world.register(0, 12);
+    let interrupted = || Input::Stop(Stop::Interrupted(Error::new(ErrorKind::Interrupted(2), "interrupted")));
+    assert_eq!(orders_end(&world.tell(interrupted())), None);
+    assert_eq!(orders_end(&world.tell(interrupted())), Some(true));
+    let over = world.tell(Input::Gone(None));
+    assert!(over.iter().any(|output| matches!(output, Output::Over(None))));
+}
+
+#[test]
+fn end_comes_at_once_where_every_worker_has_left() {
+    let mut world = World::new(1, 1);
+    world.register(0, 12);
+    assert_eq!(orders_end(&world.tell(Input::Stop(Stop::Close))), None);
+    world.tell(Input::Said(WorkerId(0), FromWorker::Leave));
+    let outputs = world.tell(Input::Disconnected(WorkerId(0), "it closed the connection".to_owned()));
+    assert_eq!(orders_end(&outputs), Some(false));
+}
+
+#[test]
+fn nothing_is_computed_after_the_end_has_begun() {
+    let mut world = World::new(1, 1);
+    world.tell(Input::Stop(Stop::Close));
+    let outputs = world.tell(Input::Compute(mean(1000)));
+    assert!(computed(&outputs).expect("answered").is_err());
+    let dismissed = world.register(0, 12);
+    assert!(dismissed.iter().any(|output| matches!(output, Output::Send(_, ToWorker::Dismiss))));
+}
