@@ -119,7 +119,7 @@ fn work_begins_when_enough_workers_are_there() {
         outputs.iter().filter(|output| matches!(output, Output::Send(_, ToWorker::Lease { .. }))).count()
     };
     assert_eq!(leases(&world.register(0, 12)), 0);
-    assert_eq!(leases(&world.register(1, 13)), 3);
+    assert_eq!(leases(&world.register(1, 13)), 2);
 }
 
 #[test]

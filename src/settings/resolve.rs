@@ -120,7 +120,11 @@ impl Paths<'_> {
         }
         match (path.strip_prefix("~/"), self.home) {
             (Some(below), Some(home)) => Ok(Some(home.join(below))),
-            _ => Ok(Some(path.into())),
+            (Some(_), None) => Err(Error::refused(format!("{key} is `{path}`"))
+                .cause(self.set_by(key))
+                .cause("HOME is not set, so there is no home directory")
+                .hint("write the path out")),
+            (None, _) => Ok(Some(path.into())),
         }
     }
 

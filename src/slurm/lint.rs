@@ -64,7 +64,10 @@ fn check_start(script: &str, command: &str) -> Result<()> {
             .hint(format!("write `exec {{{{ command }}}}` in the file of {TEMPLATE_KEY}")));
     };
     let line = lines[start];
-    if line.starts_with("exec ") || line.split_whitespace().any(|word| word == "srun") {
+    // Before a pipe or another command even `exec` runs the program in the foreground of a shell.
+    let joined_on = |word| matches!(word, "|" | "|&" | "||" | "&&" | ";");
+    let alone = !line.split_whitespace().any(joined_on);
+    if alone && (line.starts_with("exec ") || line.split_whitespace().any(|word| word == "srun")) {
         return Ok(());
     }
     if !line.ends_with('&') || line.ends_with("&&") {
@@ -123,6 +126,7 @@ mod tests {
             refusal("#!/bin/bash\nmodule load x\n#SBATCH --mem=2G\nexec /run/squall worker /run\n"),
             refusal("#!/bin/bash\nexec /run/squall worker /elsewhere\n"),
             refusal("#!/bin/bash\n# exec /run/squall worker /run\n"),
+            refusal("#!/bin/bash\nexec /run/squall worker /run | tee log\n"),
             refusal("#!/bin/bash\n/run/squall worker /run\necho done\n"),
             refusal("#!/bin/bash\n/run/squall worker /run && echo done\n"),
             refusal("#!/bin/bash\n/run/squall worker /run &\ntrap 'kill $!' TERM\n"),
@@ -148,6 +152,10 @@ mod tests {
         error: the job script never starts the worker
         cause: no line runs `/run/squall worker /run`
         hint: write `exec {{ command }}` in the file of slurm.template
+
+        error: the job script runs the worker as a plain foreground line
+        cause: Slurm's signals end the shell and never reach `exec /run/squall worker /run | tee log`
+        hint: write `exec {{ command }}` in the file of slurm.template; to run something afterwards, use slurm.epilogue
 
         error: the job script runs the worker as a plain foreground line
         cause: Slurm's signals end the shell and never reach `/run/squall worker /run`

@@ -1,6 +1,7 @@
 //! Workers and drivers that are killed or stopped while they work: the bits stay, and nothing is left behind.
 //! The events prove that the fault came in the middle of the work.
 
+use std::io::{Read, Write};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::processes::{assert_no_process_of, assert_none_within, processes_of};
-use crate::support::Place;
 use crate::support::events::Events;
 use crate::support::running::Running;
+use crate::support::{Place, until};
 
 /// So much that a fault comes in its middle on any machine.
 const EXPRESSION: &str = "random.normal(0, 0.1, size=1e10).mean()";
@@ -139,4 +140,46 @@ fn hangup_that_is_ignored_as_under_nohup_ends_nothing() {
     running.signal(Signal::SIGTERM);
     assert_eq!(running.wait().code(), 143);
     assert_no_process_of(&inside);
+}
+
+/// As with Ctrl-S, or a pager that is paused.
+#[test]
+fn standard_error_that_nobody_reads_holds_up_neither_the_work_nor_the_end() {
+    let place = Place::new();
+    let (mut full, theirs) = std::io::pipe().expect("a pipe");
+    let filled =
+        nix::fcntl::fcntl(&theirs, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).expect("it can be small");
+    theirs
+        .try_clone()
+        .expect("a descriptor")
+        .write_all(&vec![b'x'; filled as usize])
+        .expect("it takes that much");
+    let flags = ["--cluster=processes", "--workers=2", "--seed=1"];
+    let mut command = place.command(["run", "-e", EXPRESSION].into_iter().chain(flags));
+    let mut child = command.stdout(std::process::Stdio::null()).stderr(theirs).spawn().expect("it starts");
+    drop(command);
+    let answered = || {
+        let run = place.runs().pop()?;
+        Events::of(&run)?.busy_worker()
+    };
+    until("a worker answered", crate::support::PATIENCE, answered, String::new);
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).expect("it runs");
+    // The driver's last words wait for a reader; its workers do not.
+    assert_none_within(&place, Duration::from_secs(10));
+    let mut words = Vec::new();
+    full.read_to_end(&mut words).expect("they can be read");
+    assert_eq!(child.wait().expect("a child").code(), Some(143));
+    assert_no_process_of(&place);
+}
+
+#[test]
+fn standard_error_that_takes_nothing_is_no_failure() {
+    let place = Place::new();
+    for arguments in [vec!["run", "-e", "random.random(size=10).sum()"], vec!["run", "nowhere.toml"]] {
+        let refused = arguments.contains(&"nowhere.toml");
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let status = place.command(arguments).stderr(full).status().expect("it starts");
+        assert_eq!(status.success(), !refused);
+        assert_ne!(status.code(), Some(101), "it panicked");
+    }
 }

@@ -12,6 +12,7 @@ cases![
     unknown_partition_is_told_in_slurms_words,
     jobs_of_their_own_instead_of_an_array,
     driver_submitted_as_a_job_runs_the_lesson,
+    submitted_driver_that_lives_is_not_reaped,
 ];
 
 const LESSON: &str = r#"
@@ -110,4 +111,26 @@ fn driver_submitted_as_a_job_runs_the_lesson(testbed: &Testbed) {
         std::fs::read_to_string(&log).is_ok_and(|text| text.contains("mean = "))
     });
     testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
+}
+
+fn submitted_driver_that_lives_is_not_reaped(testbed: &Testbed) {
+    let directory = testbed.directory("submit");
+    let squall = |arguments: &[&str]| {
+        let mut command = testbed.command(testbed.program());
+        let output = command.args(arguments).current_dir(&directory).output().expect("started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = SHORT.replace("size=200_000_000", "size=1e15");
+    std::fs::write(directory.join("run.toml"), text).expect("written");
+    squall(&["submit", "run.toml"]);
+    let running = || testbed.jobs().iter().filter(|job| job.state == "RUNNING").count();
+    testbed.wait_until("driver and workers run", Duration::from_secs(30), || running() == 3);
+    assert!(squall(&["reap"]).contains("its driver lives"));
+    assert_eq!(squall(&["queue"]).lines().filter(|line| line.contains("sq-")).count(), 3);
+    assert_eq!(running(), 3);
+    let driver = testbed.jobs().iter().find(|job| job.memory == "256M").map(|job| job.id.to_string());
+    testbed.scancel(&[&driver.expect("it runs")]);
+    testbed.wait_until("no job is left", Duration::from_secs(20), || testbed.no_job_left());
+    assert!(squall(&["reap"]).contains("nothing to reap"));
 }
