@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -118,9 +118,14 @@ impl RunDirectory {
         self.path.join("logs")
     }
 
-    /// Puts a copy of the worker program here, so that a rebuild while jobs wait changes nothing.
+    /// Puts a copy of the worker program here, so that a rebuild while jobs wait changes nothing. A program that
+    /// is that copy already, as that of a submitted driver is, stays.
     pub fn keep_program(&self, program: &Path) -> Result<PathBuf> {
         let kept = self.path.join("squall");
+        let file = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        if file(program).is_some() && file(program) == file(&kept) {
+            return Ok(kept);
+        }
         let failed = |error| {
             Error::system(format!("cannot copy the worker program `{}`", program.display()), &error)
                 .hint("set cluster.program to the path of the program that workers run")

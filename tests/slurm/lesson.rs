@@ -61,7 +61,7 @@ fn lesson_runs_on_four_jobs_and_leaves_none(testbed: &Testbed) {
     let standard_error = 0.1 / 8e9_f64.sqrt();
     assert!(mean != 0.0 && mean.abs() < 5.0 * standard_error, "{mean}");
     let stderr = driver.stderr();
-    for said in ["submitted 4 workers", "4 of 4 workers registered", "% done", "time: submit", "seed 0x"] {
+    for said in ["4 workers asked for", "4 of 4 workers registered", "% done", "time: submit", "seed 0x"] {
         assert!(stderr.contains(said), "{said:?} is not in\n{stderr}");
     }
 }
