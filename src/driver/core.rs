@@ -41,7 +41,7 @@ pub enum Input {
     Gone(Option<String>),
     /// The deadline has come.
     Tick,
-    /// End: in order the first time, at once the second.
+    /// End: in order, or at once where it was interrupted before.
     Stop(Stop),
 }
 
@@ -286,7 +286,10 @@ impl Core {
 
     fn stop(&mut self, now: Timestamp, stop: Stop) {
         if let Some(closing) = &mut self.closing {
-            *closing = Closing { end_by: now, ordered: false, at_once: true };
+            // A caller that was interrupted closes as well; only who interrupts again is in a hurry.
+            if let Stop::Interrupted(_) = stop {
+                *closing = Closing { end_by: now, ordered: false, at_once: true };
+            }
             return;
         }
         let cause = match stop {

@@ -182,6 +182,7 @@ fn end_waits_for_workers_that_leave_and_no_longer_the_second_time() {
     world.register(0, 12);
     let interrupted = || Input::Stop(Stop::Interrupted(Error::new(ErrorKind::Interrupted(2), "interrupted")));
     assert_eq!(orders_end(&world.tell(interrupted())), None);
+    assert_eq!(orders_end(&world.tell(Input::Stop(Stop::Close))), None);
     assert_eq!(orders_end(&world.tell(interrupted())), Some(true));
     let over = world.tell(Input::Gone(None));
     assert!(over.iter().any(|output| matches!(output, Output::Over(None))));

@@ -122,7 +122,7 @@ fn driver_of_a_shell_ended_by_hup(testbed: &Testbed) {
 }
 
 fn driver_of_a_shell_ended_by_two_interrupts(testbed: &Testbed) {
-    ends_in_order(testbed, Starter::Shell, End::Signals(&[INTERRUPT, INTERRUPT]));
+    ends(testbed, Starter::Shell, End::Signals(&[INTERRUPT, INTERRUPT]));
 }
 
 fn driver_of_a_shell_killed(testbed: &Testbed) {
@@ -158,7 +158,7 @@ fn driver_of_sbatch_ended_by_hup(testbed: &Testbed) {
 }
 
 fn driver_of_sbatch_ended_by_two_interrupts(testbed: &Testbed) {
-    ends_in_order(testbed, Starter::Sbatch, End::Signals(&[INTERRUPT, INTERRUPT]));
+    ends(testbed, Starter::Sbatch, End::Signals(&[INTERRUPT, INTERRUPT]));
 }
 
 fn driver_of_sbatch_killed(testbed: &Testbed) {

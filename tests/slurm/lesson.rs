@@ -129,7 +129,9 @@ fn submitted_driver_that_lives_is_not_reaped(testbed: &Testbed) {
     assert!(squall(&["reap"]).contains("its driver lives"));
     assert_eq!(squall(&["queue"]).lines().filter(|line| line.contains("sq-")).count(), 3);
     assert_eq!(running(), 3);
-    let driver = testbed.jobs().iter().find(|job| job.memory == "256M").map(|job| job.id.to_string());
+    let jobs = testbed.jobs();
+    let driver =
+        jobs.iter().find(|job| job.memory == "256M" && !job.has_ended()).map(|job| job.id.to_string());
     testbed.scancel(&[&driver.expect("it runs")]);
     testbed.wait_until("no job is left", Duration::from_secs(20), || testbed.no_job_left());
     assert!(squall(&["reap"]).contains("nothing to reap"));
