@@ -28,6 +28,11 @@ fn squall(arguments: &[&str]) -> String {
 }
 
 #[test]
+fn every_figure_was_measured() {
+    assert!(!README.contains("TODO"));
+}
+
+#[test]
 fn the_program_is_the_example() {
     let program = EXAMPLE.split_once("\n\n").expect("a doc, then the program").1;
     assert_eq!(blocks("rust"), [program]);
