@@ -1,7 +1,8 @@
 //! The driver's decisions: pure, told inputs with their time, answering with outputs.
 //!
 //! It joins three truths: what the scheduler wants, what the workers' connections say, and what the launcher
-//! sees of processes or Slurm jobs. The shell around it only carries things to and fro.
+//! sees of processes or Slurm jobs. The shell around it only carries things to and fro. Its tests are in
+//! `tests/driver.rs`.
 
 use crate::driver::computation::Computation;
 use crate::driver::roster::Roster;

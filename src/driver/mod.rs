@@ -8,8 +8,6 @@ mod connection;
 pub mod core;
 mod listen;
 mod roster;
-#[cfg(test)]
-mod tests;
 mod times;
 
 pub use listen::Listen;

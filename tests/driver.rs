@@ -1,14 +1,14 @@
 //! The driver's decisions, told as values: no runtime, no clock, no workers.
 
-use super::core::{Core, Input, Output, Stop};
-use crate::array::{Definitions, parse};
-use crate::error::{Error, ErrorKind};
-use crate::event::{RunEvent, Timestamp};
-use crate::execute::Executor;
-use crate::launch::{Key, Order, Phase, State};
-use crate::plan::{Partial, Plan, Stage, plan};
-use crate::protocol::{FromWorker, Registration, ToWorker};
-use crate::scheduler::WorkerId;
+use squall::array::{Definitions, parse};
+use squall::driver::core::{Core, Input, Output, Stop};
+use squall::error::{Error, ErrorKind};
+use squall::event::{RunEvent, Timestamp};
+use squall::execute::Executor;
+use squall::launch::{Key, Order, Phase, State};
+use squall::plan::{Partial, Plan, Stage, plan};
+use squall::protocol::{FromWorker, Registration, ToWorker};
+use squall::scheduler::WorkerId;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
