@@ -3,6 +3,7 @@
 //! An [`ExactSum`] holds the exact sum of the values added to it, [`ExactMoments`] the exact sum of their
 //! squares as well. `window` adds blocks by the loops in
 //! `kernels`, `limbs` keeps the result, `rounding` finishes it.
+//! Its tests are in `tests/exact.rs`, which sends it through the codec as well.
 //! NaN, or infinities of both signs, make NaN; one infinity makes itself; an exact zero is +0.0.
 
 mod kernels;
@@ -97,6 +98,3 @@ impl TryFrom<Wire> for ExactSum {
         Ok(ExactSum { limbs: wire.sum.into_limbs()?, special: wire.special, window: Window::default() })
     }
 }
-
-#[cfg(test)]
-mod tests;

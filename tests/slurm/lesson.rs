@@ -11,6 +11,7 @@ cases![
     workers_that_left_in_order_are_completed,
     unknown_partition_is_told_in_slurms_words,
     jobs_of_their_own_instead_of_an_array,
+    array_larger_than_the_site_allows_is_split,
     driver_submitted_as_a_job_runs_the_lesson,
     submitted_driver_that_lives_is_not_reaped,
 ];
@@ -96,6 +97,18 @@ fn jobs_of_their_own_instead_of_an_array(testbed: &Testbed) {
     let events = driver.events();
     let submitted = events.iter().filter(|event| crate::drive::is(event, "submitted"));
     assert_eq!(submitted.filter(|event| event["workers"] == 1).count(), 2);
+}
+
+/// The testbed's MaxArraySize is 50.
+fn array_larger_than_the_site_allows_is_split(testbed: &Testbed) {
+    let text = SHORT.replace("workers = 2", "workers = 60").replace("500M", "100M");
+    let mut driver = Driver::start(testbed, Starter::Shell, &text);
+    assert!(driver.wait(Duration::from_secs(60)).success(), "{}", driver.stderr());
+    let events = driver.events();
+    let submitted = events.iter().filter(|event| crate::drive::is(event, "submitted"));
+    let workers: Vec<u64> = submitted.filter_map(|event| event["workers"].as_u64()).collect();
+    assert_eq!(workers, [50, 10]);
+    testbed.wait_until("no job is left", Duration::from_secs(10), || testbed.no_job_left());
 }
 
 fn driver_submitted_as_a_job_runs_the_lesson(testbed: &Testbed) {

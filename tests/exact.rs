@@ -3,9 +3,12 @@
 //! Their values are held against exact fractions by `tests/numbers.rs`.
 
 use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use squall::codec;
 
-use crate::kernel::random::fill;
-use crate::kernel::{Distribution, ExactMoments, ExactSum, Isa, Key};
+use squall::kernel::random::fill;
+use squall::kernel::{Distribution, ExactMoments, ExactSum, Isa, Key};
 
 fn sum_of(isa: Isa, values: &[f64]) -> ExactSum {
     let mut sum = ExactSum::default();
@@ -17,6 +20,17 @@ fn moments_of(isa: Isa, values: &[f64]) -> ExactMoments {
     let mut moments = ExactMoments::default();
     moments.add(isa, values);
     moments
+}
+
+/// More than any sum takes.
+const LIMIT: u64 = 4096;
+
+fn encoded<T: Serialize>(value: &T) -> Vec<u8> {
+    codec::encode(value, LIMIT).expect("within the limit")
+}
+
+fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    codec::decode(bytes, LIMIT).ok()
 }
 
 fn normals(count: usize) -> Vec<f64> {
@@ -86,49 +100,46 @@ fn moments_with_a_wrong_count_have_no_variance() {
 #[test]
 fn sums_of_ordinary_data_are_sent_in_some_tens_of_bytes() {
     let data = normals(1_000_000);
-    let size = |value: &dyn Fn() -> Vec<u8>| value().len();
-    assert!(size(&|| bincode::serialize(&sum_of(Isa::detect(), &data)).unwrap()) <= 40);
-    assert!(size(&|| bincode::serialize(&moments_of(Isa::detect(), &data)).unwrap()) <= 80);
+    assert!(encoded(&sum_of(Isa::detect(), &data)).len() <= 40);
+    assert!(encoded(&moments_of(Isa::detect(), &data)).len() <= 80);
 }
 
-/// A sum as bincode writes it: flags, sign, base, number of digits, digits.
+/// A sum as it travels: flags, sign, base, number of digits, digits.
 fn sum_bytes(flags: u8, negative: u8, base: u8, count: u64, digits: &[u32]) -> Vec<u8> {
-    let mut bytes = vec![flags, negative, base];
-    bytes.extend(count.to_le_bytes());
-    digits.iter().for_each(|digit| bytes.extend(digit.to_le_bytes()));
-    bytes
+    let head = encoded(&(flags, negative, base, count));
+    head.into_iter().chain(digits.iter().flat_map(encoded)).collect()
 }
 
-fn decoded(bytes: &[u8]) -> Option<ExactSum> {
-    bincode::deserialize(bytes).ok()
+fn sum(bytes: &[u8]) -> Option<ExactSum> {
+    decoded(bytes)
 }
 
 #[test]
 fn sums_that_no_values_have_are_refused() {
     let one = sum_of(Isa::detect(), &[1.0]);
-    assert_eq!(decoded(&sum_bytes(0, 0, 68, 1, &[1])), Some(one));
-    assert_eq!(decoded(&sum_bytes(8, 0, 68, 1, &[1])), None, "unknown flags");
-    assert_eq!(decoded(&sum_bytes(0, 2, 68, 1, &[1])), None, "not a bool");
-    assert_eq!(decoded(&sum_bytes(0, 0, 68, 2, &[1, 0])), None, "a zero digit above");
-    assert_eq!(decoded(&sum_bytes(0, 0, 68, 2, &[0, 1])), None, "a zero digit below");
-    assert_eq!(decoded(&sum_bytes(0, 1, 0, 0, &[])), None, "minus zero");
-    assert_eq!(decoded(&sum_bytes(0, 0, 7, 0, &[])), None, "a base without digits");
-    assert_eq!(decoded(&sum_bytes(0, 0, 136, 1, &[1])), None, "out of range");
-    assert_eq!(decoded(&sum_bytes(0, 0, 0, 137, &[1; 137])), None, "too many digits");
-    assert_eq!(decoded(&sum_bytes(0, 0, 0, u64::MAX, &[1; 300])), None, "a count without bound");
-    assert_eq!(decoded(&sum_bytes(0, 0, 68, 3, &[1])), None, "too few bytes");
+    assert_eq!(sum(&sum_bytes(0, 0, 68, 1, &[1])), Some(one));
+    assert_eq!(sum(&sum_bytes(8, 0, 68, 1, &[1])), None, "unknown flags");
+    assert_eq!(sum(&sum_bytes(0, 2, 68, 1, &[1])), None, "not a bool");
+    assert_eq!(sum(&sum_bytes(0, 0, 68, 2, &[1, 0])), None, "a zero digit above");
+    assert_eq!(sum(&sum_bytes(0, 0, 68, 2, &[0, 1])), None, "a zero digit below");
+    assert_eq!(sum(&sum_bytes(0, 1, 0, 0, &[])), None, "minus zero");
+    assert_eq!(sum(&sum_bytes(0, 0, 7, 0, &[])), None, "a base without digits");
+    assert_eq!(sum(&sum_bytes(0, 0, 136, 1, &[1])), None, "out of range");
+    assert_eq!(sum(&sum_bytes(0, 0, 0, 137, &[1; 137])), None, "too many digits");
+    assert_eq!(sum(&sum_bytes(0, 0, 0, u64::MAX, &[1; 300])), None, "a count without bound");
+    assert_eq!(sum(&sum_bytes(0, 0, 68, 3, &[1])), None, "too few bytes");
 }
 
 #[test]
 fn the_greatest_sum_that_is_accepted_can_be_added_to_and_rounded() {
     for negative in [0, 1] {
-        let mut sum = decoded(&sum_bytes(0, negative, 0, 136, &[u32::MAX; 136])).unwrap();
+        let mut greatest = sum(&sum_bytes(0, negative, 0, 136, &[u32::MAX; 136])).unwrap();
         for _ in 0..10 {
-            let other = sum.clone();
-            sum.merge(&other);
-            sum.add(Isa::detect(), &[1.5; 100]);
+            let other = greatest.clone();
+            greatest.merge(&other);
+            greatest.add(Isa::detect(), &[1.5; 100]);
         }
-        assert_eq!(sum.round().abs(), f64::INFINITY);
+        assert_eq!(greatest.round().abs(), f64::INFINITY);
     }
 }
 
@@ -161,7 +172,7 @@ proptest! {
                 let mut merged = moments_of(isa, first);
                 merged.merge(&moments_of(isa, second));
                 prop_assert_eq!(&merged, &whole);
-                prop_assert_eq!(bincode::serialize(&merged).unwrap(), bincode::serialize(&whole).unwrap());
+                prop_assert_eq!(encoded(&merged), encoded(&whole));
             }
         }
     }
@@ -169,7 +180,7 @@ proptest! {
     #[test]
     fn what_arrives_is_what_was_sent(values in doubles()) {
         let sent = moments_of(Isa::detect(), &values);
-        let arrived: ExactMoments = bincode::deserialize(&bincode::serialize(&sent).unwrap()).unwrap();
+        let arrived: ExactMoments = decoded(&encoded(&sent)).unwrap();
         prop_assert_eq!(&arrived, &sent);
         prop_assert_eq!(arrived.sum().round().to_bits(), sent.sum().round().to_bits());
     }
@@ -180,10 +191,10 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         length in any::<prop::sample::Index>(),
     ) {
-        let mut bytes = bincode::serialize(&moments_of(Isa::detect(), &values)).unwrap();
+        let mut bytes = encoded(&moments_of(Isa::detect(), &values));
         changes.into_iter().for_each(|(place, byte)| *place.get_mut(&mut bytes) = byte);
         for bytes in [&bytes[..], &bytes[..length.index(bytes.len())]] {
-            if let Ok(moments) = bincode::deserialize::<ExactMoments>(bytes) {
+            if let Some(moments) = decoded::<ExactMoments>(bytes) {
                 let mut merged = moments.clone();
                 merged.merge(&moments);
                 merged.add(Isa::detect(), &[1.0, -1e300]);
