@@ -50,6 +50,7 @@ impl RunDirectory {
             .mode(0o700)
             .create(&base)
             .map_err(|error| unwritable(&base, &error))?;
+        refuse_foreign(&base)?;
         let path = base.join(id.as_str());
         let run = RunDirectory { id, path };
         for directory in [run.path.clone(), run.log_directory()] {
@@ -253,6 +254,17 @@ fn json<T: serde::Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec_pretty(value).expect("plain data is written without fail")
 }
 
+/// Whoever owns the directory above could put another run directory, and so another program, in this one's place.
+fn refuse_foreign(base: &Path) -> Result<()> {
+    let owner = fs::metadata(base).map_err(|error| unwritable(base, &error))?.uid();
+    if owner == 0 || owner == nix::unistd::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Error::refused(format!("`{}` belongs to somebody else", base.display()))
+        .cause(format!("its owner, user {owner}, could change what your workers run"))
+        .hint("set run.directory to a directory of your own"))
+}
+
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
@@ -286,6 +298,17 @@ mod tests {
         assert_eq!(mode(run.path()), 0o700);
         assert_eq!(mode(&run.path().join("key.pem")), 0o600);
         assert_eq!(run.key().expect("read"), "secret");
+    }
+
+    #[test]
+    fn a_directory_of_somebody_elses_is_refused() {
+        let base = tempfile::tempdir().expect("a directory");
+        // Only root can give a directory away.
+        if nix::unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(base.path(), Some(65534), None).expect("given away");
+            let error = RunDirectory::create(base.path(), RunId::generate()).expect_err("refused");
+            assert!(error.to_string().contains("belongs to somebody else"), "{error}");
+        }
     }
 
     #[test]
