@@ -14,6 +14,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// Why no address led to the driver.
+#[derive(Debug)]
 pub(super) struct Failure {
     /// Whether every address refused: nobody listens there, or somebody else does.
     pub(super) refused: bool,
@@ -61,4 +62,53 @@ async fn reach(connector: &TlsConnector, candidate: &Candidate) -> io::Result<Bo
     };
     stream.set_nodelay(true)?;
     tls::connect(connector, stream).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::address::Interface;
+    use crate::protocol::tls::Keys;
+    use std::net::{IpAddr, Ipv4Addr};
+    use tokio::net::TcpListener;
+
+    async fn listener() -> (TcpListener, Candidate) {
+        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let listener = TcpListener::bind((ip, 0)).await.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        (listener, Candidate::Address(Interface { ip, prefix: 8 }, port))
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_first_address_where_the_driver_proves_itself_is_kept() {
+        let (keys, others) = (Keys::generate().expect("keys"), Keys::generate().expect("keys"));
+        let (_silent, at_silent) = listener().await;
+        let (stranger, at_stranger) = listener().await;
+        let (driver, at_driver) = listener().await;
+        for (listener, acceptor) in [(stranger, others.driver), (driver, keys.driver.clone())] {
+            tokio::spawn(async move {
+                let (stream, _) = listener.accept().await.expect("somebody comes");
+                let kept = tls::accept(&acceptor, stream).await;
+                // Held open until the test ends.
+                std::future::pending::<()>().await;
+                drop(kept);
+            });
+        }
+        let connector = tls::connector(&keys.worker).expect("readable");
+        let candidates = [at_silent, at_stranger, at_driver.clone()];
+        let (found, _) =
+            first(&connector, &candidates).await.map_err(|failure| failure.cause).expect("found");
+        assert_eq!(found, at_driver);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn addresses_where_nobody_listens_refuse() {
+        let keys = Keys::generate().expect("keys");
+        let connector = tls::connector(&keys.worker).expect("readable");
+        let (listener, nobody) = listener().await;
+        drop(listener);
+        let failure =
+            first(&connector, &[nobody]).await.map(|(found, _)| found).expect_err("nobody is there");
+        assert!(failure.refused, "{}", failure.cause);
+    }
 }
