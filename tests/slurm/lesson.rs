@@ -3,7 +3,6 @@
 use crate::drive::{Driver, Starter};
 use crate::support::Testbed;
 use crate::support::harness::cases;
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 cases![
@@ -70,13 +69,17 @@ fn lesson_runs_on_four_jobs_and_leaves_none(testbed: &Testbed) {
 fn workers_that_left_in_order_are_completed(testbed: &Testbed) {
     let mut driver = Driver::start(testbed, Starter::Shell, SHORT);
     assert!(driver.wait(Duration::from_secs(60)).success(), "{}", driver.stderr());
-    let states = Cell::new(Vec::new());
-    testbed.wait_until("the jobs have ended", Duration::from_secs(5), || {
-        let jobs = testbed.jobs();
-        states.set(jobs.iter().rev().take(2).map(|job| job.state.clone()).collect());
-        testbed.no_job_left()
-    });
-    assert_eq!(states.take(), ["COMPLETED", "COMPLETED"]);
+    testbed.wait_until("the jobs have ended", Duration::from_secs(5), || testbed.no_job_left());
+    let events = driver.events();
+    let submitted = events.iter().find(|event| crate::drive::is(event, "submitted")).expect("one array");
+    let array = submitted["job"].as_str().and_then(|job| job.strip_prefix("job ")).expect("its id");
+    let states: Vec<String> = testbed
+        .jobs()
+        .into_iter()
+        .filter(|job| job.array.to_string() == array)
+        .map(|job| job.state)
+        .collect();
+    assert_eq!(states, ["COMPLETED", "COMPLETED"]);
 }
 
 fn unknown_partition_is_told_in_slurms_words(testbed: &Testbed) {
