@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::fake::Fake;
 use crate::processes::{assert_no_process_of, assert_none_within, processes_of};
 use crate::support::events::Events;
 use crate::support::running::Running;
@@ -182,4 +183,22 @@ fn standard_error_that_takes_nothing_is_no_failure() {
         assert_eq!(status.success(), !refused);
         assert_ne!(status.code(), Some(101), "it panicked");
     }
+}
+
+#[test]
+fn job_that_vanished_from_the_queue_is_cancelled_all_the_same() {
+    // Slurm shows the job once, then answers without it: that says nothing of whether it is there.
+    let queue = "\
+        [ \"$(wc -l < \"$FAKE_SLURM/squeue.calls\")\" -gt 1 ] && exit 0\n\
+        echo '57|57|N/A|PENDING||N/A|Priority|sq-any'";
+    let fake = Fake::new(&[("sbatch", "echo 57"), ("squeue", queue), ("scancel", ":")]);
+    let outcome = fake.place.run(["run", "--cluster=slurm", "-e", EXPRESSION]);
+    assert_eq!(outcome.code(), 4);
+    assert!(fake.calls("squeue").len() > 3, "one look without it is taken for its end");
+    let cancelled = fake.calls("scancel");
+    let words: Vec<&str> = cancelled.iter().flat_map(|call| call.split(' ')).collect();
+    assert!(
+        words.contains(&"57") && words.iter().any(|word| word.starts_with("--name=sq-")),
+        "{cancelled:?}"
+    );
 }
