@@ -1,16 +1,15 @@
-//! The lazy expression: a directed graph of random arrays, elementwise operations and reductions.
+//! The lazy expression: a directed graph of sources, elementwise operations, views and reductions.
 //!
-//! Nodes are checked when they are made, so that an [`Expr`] is always meaningful: shapes agree, sizes fit,
-//! empty arrays are reduced on the spot and numbers are folded. Evaluation is `plan`'s and `execute`'s.
+//! Nodes are checked when they are made (`make.rs`), so that an [`Expr`] is always meaningful: operands of an
+//! operation have one dtype, and one shape unless they are numbers; axes exist; sizes fit. Evaluation is
+//! `plan`'s and `execute`'s.
 
 use std::sync::Arc;
 
-use crate::array::repr::repr;
-use crate::array::shape::{Chunks, Shape};
-use crate::error::{Error, Result};
-
-/// Bounds the recursion over an expression.
-const DEPTH: u32 = 1000;
+use crate::array::dtype::{DType, Scalar};
+use crate::array::random::Random;
+use crate::array::shape::{AxisChunks, Shape};
+use crate::array::stored::Stored;
 
 /// An array or number that is not computed yet. Cheap to clone: clones share the node.
 #[derive(Debug, Clone)]
@@ -20,143 +19,242 @@ pub struct Expr(Arc<Node>);
 struct Node {
     operation: Operation,
     shape: Shape,
-    chunks: Vec<u64>,
+    dtype: DType,
+    chunks: Vec<AxisChunks>,
     depth: u32,
 }
 
 /// What a node of an [`Expr`] does.
 #[derive(Debug, Clone)]
 pub enum Operation {
-    /// A number.
-    Number(f64),
-    /// A random array.
+    /// A number that is known; of shape `()`.
+    Scalar(Scalar),
+    /// A random array, of f64.
     Random(Random),
-    /// Unary minus.
-    Negate(Expr),
-    /// Arithmetic, element by element; a number stands for an array of itself.
+    /// An array of one value, which has the array's dtype.
+    Full(Scalar),
+    /// Element i is `start + i * step`; of one axis, of i64 or f64. `last` replaces the last element.
+    Arange {
+        /// The first element.
+        start: Scalar,
+        /// The difference of two neighbours.
+        step: Scalar,
+        /// The last element, where it is not computed (NumPy's `linspace`).
+        last: Option<f64>,
+    },
+    /// An array in files.
+    Stored(Arc<Stored>),
+    /// An operation on each element.
+    Unary(Unary, Expr),
+    /// An operation on two operands of one dtype, element by element. One may be a number.
     Binary(Binary, Expr, Expr),
-    /// An array reduced to a number.
-    Reduce(Reduction, Expr),
+    /// The second operand where the first, of bool, is true, else the third. Each may be a number.
+    Where(Expr, Expr, Expr),
+    /// Another dtype: that of the node.
+    Cast(Expr),
+    /// The same elements at other places.
+    View(View, Expr),
+    /// Arrays one after the other along an axis; all have at least that axis and one dtype.
+    Concatenate(usize, Vec<Expr>),
+    /// Running sums or products along an axis.
+    Scan(Scan, usize, Expr),
+    /// The operand without the axes (ascending, at least one) over which it is reduced.
+    Reduce(Reduction, Vec<usize>, Expr),
+    /// NumPy's linear quantile over all elements of an operand of f64 or f32; a number.
+    Quantile(f64, Expr),
+    /// How many elements fall into each bin; i64, of one axis.
+    Histogram(Bins, Expr),
 }
 
-/// Where the values of a random array come from; with the index, that is all an element depends on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Random {
-    /// The seed of the array's generator; none means the run's.
-    pub seed: Option<u128>,
-    /// The stream; none is refused when a plan is made.
-    pub stream: Option<String>,
-    /// The distribution of every element.
-    pub distribution: Distribution,
+/// Elements at other places. Axes that only come or go are a [`View::Reshape`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum View {
+    /// One for each axis of the operand; an `Index` drops its axis.
+    Slice(Vec<AxisIndex>),
+    /// Axis k of the result is axis `order[k]` of the operand.
+    Transpose(Vec<usize>),
+    /// The same elements in C order under another shape of the same size, that of the node.
+    Reshape,
+    /// Repeated along new leading axes and along axes of extent 1, to the node's shape.
+    Broadcast,
 }
 
-/// A distribution with its parameters, which are finite and in range.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Distribution {
-    /// Uniform in [0, 1).
-    Random,
-    /// Uniform in [low, high).
-    Uniform {
-        /// The lower end.
-        low: f64,
-        /// The upper end.
-        high: f64,
-    },
-    /// Normal.
-    Normal {
-        /// The mean.
-        loc: f64,
-        /// The standard deviation.
-        scale: f64,
-    },
-}
-
-/// Arithmetic of two operands.
+/// What is taken of an axis; all within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AxisIndex {
+    /// One place; the axis goes.
+    Index(u64),
+    /// `count` places: `start`, `start + step`, ..
+    Range {
+        /// The first place; 0 where there is none.
+        start: u64,
+        /// Not 0; negative goes backwards.
+        step: i64,
+        /// How many places.
+        count: u64,
+    },
+}
+
+/// An operation on one operand. The result has the operand's dtype, unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is NumPy's function of its name")]
+pub enum Unary {
+    /// `-x`; not of bool.
+    Negate,
+    /// `~x`, of bool or i64.
+    Invert,
+    Absolute,
+    /// Of f64, f32 or i64.
+    Sign,
+    /// Of f64, f32 or i64.
+    Square,
+    // All further ones are of f64 or f32.
+    Sqrt,
+    Cbrt,
+    Exp,
+    Expm1,
+    Log,
+    Log1p,
+    Log2,
+    Log10,
+    Sin,
+    Cos,
+    Tan,
+    Arcsin,
+    Arccos,
+    Arctan,
+    Sinh,
+    Cosh,
+    Tanh,
+    Floor,
+    Ceil,
+    /// Half to even.
+    Round,
+    Trunc,
+    Reciprocal,
+    /// To bool.
+    IsNan,
+    /// To bool.
+    IsFinite,
+    /// To bool.
+    IsInf,
+}
+
+/// An operation on two operands of one dtype.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is Python's operator or NumPy's function of its name")]
 pub enum Binary {
-    /// `+`
+    // Of f64, f32 or i64, whose overflow wraps.
     Add,
-    /// `-`
     Subtract,
-    /// `*`
     Multiply,
-    /// `/`
+    /// Of f64 or f32.
     Divide,
+    /// Of f64, f32 or i64.
+    FloorDivide,
+    /// Of f64, f32 or i64; the sign of the divisor.
+    Remainder,
+    /// Of f64, f32, or i64, whose exponents are not negative.
+    Power,
+    // Of any dtype.
+    Minimum,
+    Maximum,
+    // Of f64 or f32.
+    Arctan2,
+    Hypot,
+    // Of bool or i64.
+    And,
+    Or,
+    Xor,
+    // To bool, of any dtype.
+    Less,
+    LessEqual,
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterEqual,
 }
 
-/// A reduction over all axes.
+/// Running results along an axis, of f64, f32 or i64, which wraps. One rounding after each element, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reduction {
-    /// `sum`
+pub enum Scan {
+    /// `cumsum`
     Sum,
-    /// `mean`
+    /// `cumprod`
+    Product,
+}
+
+/// A reduction. Its operand has at least one element for each element of the result, or an empty operand's
+/// result is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reduction {
+    /// What is computed.
+    pub kind: ReductionKind,
+    /// Whether NaN is left out (`nansum` and its kin).
+    pub skip_nan: bool,
+}
+
+/// What a reduction computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReductionKind {
+    /// Of f64, f32 or i64, to the same.
+    Sum,
+    /// Of f64, f32 or i64, to the same; i64 wraps.
+    Product,
+    /// Of f64 or i64 to f64, of f32 to f32. So are `Var` and `Std`.
     Mean,
-    /// `min`
-    Min,
-    /// `max`
-    Max,
-    /// `var`
+    /// The variance.
     Var {
         /// What is taken from the number of elements in the divisor.
         ddof: u64,
     },
-    /// `std`
+    /// The standard deviation.
     Std {
         /// What is taken from the number of elements in the divisor.
         ddof: u64,
     },
+    /// Of any dtype, to the same.
+    Min,
+    /// Of any dtype, to the same.
+    Max,
+    /// Of any dtype, to i64: the place in C order of the reduced axes.
+    ArgMin,
+    /// Of any dtype, to i64: the place in C order of the reduced axes.
+    ArgMax,
+    /// Of bool, to bool.
+    Any,
+    /// Of bool, to bool.
+    All,
+    /// Of bool, to i64.
+    CountNonzero,
+}
+
+/// The bins of a histogram of f64.
+#[derive(Debug, Clone)]
+pub enum Bins {
+    /// Bins of one width from `low` to `high`, both included; two numbers of f64.
+    Even {
+        /// How many; at least one.
+        count: u64,
+        /// The lower end.
+        low: Expr,
+        /// The upper end.
+        high: Expr,
+    },
+    /// The ascending edges of the bins, one more than bins; the last edge is included.
+    Edges(Vec<f64>),
 }
 
 impl Expr {
-    /// A number.
-    pub fn number(value: f64) -> Self {
-        Expr::node(Operation::Number(value), Shape::number(), Vec::new(), 0)
-    }
-
-    /// A random array; refuses parameters that are out of range.
-    pub fn random(random: Random, shape: Shape, chunks: &Chunks) -> Result<Self> {
-        random.distribution.check()?;
-        if shape.ndim() == 0 {
-            return Err(Error::refused("a random array without an axis").hint("for one element write size=1"));
-        }
-        let chunks = chunks.extents(&shape)?;
-        Ok(Expr::node(Operation::Random(random), shape, chunks, 0))
-    }
-
-    /// `-operand`.
-    pub fn negate(operand: &Expr) -> Result<Self> {
-        if let Operation::Number(value) = operand.operation() {
-            return Ok(Expr::number(-value));
-        }
-        let (shape, chunks) = (operand.shape().clone(), operand.chunks().to_vec());
-        Ok(Expr::node(Operation::Negate(operand.clone()), shape, chunks, deeper(&[operand])?))
-    }
-
-    /// `left operation right`; the shapes are equal or one is a number's.
-    pub fn binary(operation: Binary, left: &Expr, right: &Expr) -> Result<Self> {
-        if let (Operation::Number(left), Operation::Number(right)) = (left.operation(), right.operation()) {
-            return Ok(Expr::number(operation.apply(*left, *right)));
-        }
-        let (shape, chunks) = common(left, right)?;
-        let depth = deeper(&[left, right])?;
-        Ok(Expr::node(Operation::Binary(operation, left.clone(), right.clone()), shape, chunks, depth))
-    }
-
-    /// An array reduced to a number. What an empty array gives is known at once.
-    pub fn reduce(reduction: Reduction, operand: &Expr) -> Result<Self> {
-        if operand.is_number() {
-            return Err(Error::refused(format!("`{}` of a number", reduction.name()))
-                .hint("reductions take an array; leave it out"));
-        }
-        if operand.shape().size() == 0 {
-            return reduction.of_nothing().map(Expr::number);
-        }
-        let depth = deeper(&[operand])?;
-        Ok(Expr::node(Operation::Reduce(reduction, operand.clone()), Shape::number(), Vec::new(), depth))
-    }
-
-    fn node(operation: Operation, shape: Shape, chunks: Vec<u64>, depth: u32) -> Self {
-        Expr(Arc::new(Node { operation, shape, chunks, depth }))
+    /// A node that `make.rs` has checked.
+    pub(super) fn node(
+        operation: Operation,
+        shape: Shape,
+        dtype: DType,
+        chunks: Vec<AxisChunks>,
+        depth: u32,
+    ) -> Self {
+        Expr(Arc::new(Node { operation, shape, dtype, chunks, depth }))
     }
 
     /// What the node does.
@@ -169,9 +267,19 @@ impl Expr {
         &self.0.shape
     }
 
-    /// The extents of its chunks, one for each axis.
-    pub fn chunks(&self) -> &[u64] {
+    /// The dtype of its elements.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// Its chunks, axis by axis.
+    pub fn chunks(&self) -> &[AxisChunks] {
         &self.0.chunks
+    }
+
+    /// How many nodes lie one upon another.
+    pub fn depth(&self) -> u32 {
+        self.0.depth
     }
 
     /// Whether its value is a single number.
@@ -179,127 +287,30 @@ impl Expr {
         self.shape().ndim() == 0
     }
 
-    /// Refuses an array where only a number can be a result.
-    pub fn check_result(&self, name: &str) -> Result<()> {
-        if self.is_number() {
-            return Ok(());
+    /// The nodes it is made of directly.
+    pub fn operands(&self) -> Vec<&Expr> {
+        match self.operation() {
+            Operation::Scalar(_)
+            | Operation::Random(_)
+            | Operation::Full(_)
+            | Operation::Arange { .. }
+            | Operation::Stored(_) => Vec::new(),
+            Operation::Unary(_, operand)
+            | Operation::Cast(operand)
+            | Operation::View(_, operand)
+            | Operation::Scan(_, _, operand)
+            | Operation::Reduce(_, _, operand)
+            | Operation::Quantile(_, operand)
+            | Operation::Histogram(Bins::Edges(_), operand) => vec![operand],
+            Operation::Histogram(Bins::Even { low, high, .. }, operand) => vec![operand, low, high],
+            Operation::Binary(_, left, right) => vec![left, right],
+            Operation::Where(condition, left, right) => vec![condition, left, right],
+            Operation::Concatenate(_, parts) => parts.iter().collect(),
         }
-        Err(Error::refused(format!("result `{name}` is an array of shape {}", self.shape()))
-            .hint("a result is a number as yet: reduce the array, for example with .mean()"))
     }
 
     /// The same for clones of one node, and only for them, while any of them lives.
     pub fn identity(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
-    }
-}
-
-/// The shape and chunks of an operation on both: per axis the shorter chunk.
-fn common(left: &Expr, right: &Expr) -> Result<(Shape, Vec<u64>)> {
-    if right.is_number() {
-        return Ok((left.shape().clone(), left.chunks().to_vec()));
-    }
-    if left.is_number() {
-        return Ok((right.shape().clone(), right.chunks().to_vec()));
-    }
-    if left.shape() != right.shape() {
-        return Err(Error::refused(format!("shapes {} and {} differ", left.shape(), right.shape()))
-            .hint("arithmetic takes arrays of equal shape, or an array and a number, as yet"));
-    }
-    let chunks = left.chunks().iter().zip(right.chunks()).map(|(&left, &right)| left.min(right)).collect();
-    Ok((left.shape().clone(), chunks))
-}
-
-fn deeper(operands: &[&Expr]) -> Result<u32> {
-    let depth = 1 + operands.iter().map(|operand| operand.0.depth).max().unwrap_or(0);
-    if depth > DEPTH {
-        return Err(Error::refused(format!(
-            "an expression of more than {DEPTH} operations one upon another"
-        )));
-    }
-    Ok(depth)
-}
-
-impl Distribution {
-    /// The name of the function that makes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Distribution::Random => "random",
-            Distribution::Uniform { .. } => "uniform",
-            Distribution::Normal { .. } => "normal",
-        }
-    }
-
-    /// The parameters in NumPy's order.
-    pub fn parameters(self) -> Vec<f64> {
-        match self {
-            Distribution::Random => Vec::new(),
-            Distribution::Uniform { low, high } => vec![low, high],
-            Distribution::Normal { loc, scale } => vec![loc, scale],
-        }
-    }
-
-    /// Whether the parameters are finite and in range.
-    pub fn check(self) -> Result<()> {
-        let (ordered, rule) = match self {
-            Distribution::Random => return Ok(()),
-            Distribution::Uniform { low, high } => {
-                (low <= high && (high - low).is_finite(), "low is at most high")
-            }
-            Distribution::Normal { scale, .. } => (!scale.is_sign_negative(), "scale is not negative"),
-        };
-        let parameters = self.parameters();
-        if ordered && parameters.iter().all(|parameter| parameter.is_finite()) {
-            return Ok(());
-        }
-        let shown: Vec<String> = parameters.into_iter().map(repr).collect();
-        Err(Error::refused(format!("`{}` with parameters {}", self.name(), shown.join(" and ")))
-            .hint(format!("the parameters are finite, and {rule}")))
-    }
-}
-
-impl Binary {
-    /// The operation on two numbers: IEEE, one rounding.
-    pub fn apply(self, left: f64, right: f64) -> f64 {
-        match self {
-            Binary::Add => left + right,
-            Binary::Subtract => left - right,
-            Binary::Multiply => left * right,
-            Binary::Divide => left / right,
-        }
-    }
-
-    /// The sign in an expression.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Binary::Add => "+",
-            Binary::Subtract => "-",
-            Binary::Multiply => "*",
-            Binary::Divide => "/",
-        }
-    }
-}
-
-impl Reduction {
-    /// NumPy's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Reduction::Sum => "sum",
-            Reduction::Mean => "mean",
-            Reduction::Min => "min",
-            Reduction::Max => "max",
-            Reduction::Var { .. } => "var",
-            Reduction::Std { .. } => "std",
-        }
-    }
-
-    fn of_nothing(self) -> Result<f64> {
-        match self {
-            Reduction::Sum => Ok(0.0),
-            Reduction::Mean | Reduction::Var { .. } | Reduction::Std { .. } => Ok(f64::NAN),
-            Reduction::Min | Reduction::Max => {
-                Err(Error::refused(format!("`{}` of an empty array", self.name())))
-            }
-        }
     }
 }
