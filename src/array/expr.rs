@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::array::dtype::{DType, Scalar};
 use crate::array::random::Random;
 use crate::array::shape::{AxisChunks, Shape};
@@ -176,7 +178,7 @@ pub enum Binary {
 }
 
 /// Running results along an axis, of f64, f32 or i64, which wraps. One rounding after each element, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scan {
     /// `cumsum`
     Sum,
@@ -186,7 +188,7 @@ pub enum Scan {
 
 /// A reduction. Its operand has at least one element for each element of the result, or an empty operand's
 /// result is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reduction {
     /// What is computed.
     pub kind: ReductionKind,
@@ -195,7 +197,7 @@ pub struct Reduction {
 }
 
 /// What a reduction computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ReductionKind {
     /// Of f64, f32 or i64, to the same.
     Sum,

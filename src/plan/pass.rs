@@ -1,196 +1,292 @@
-//! A stage before its numbers are known: which arrays are gathered, in which groups, by how many tasks.
+//! One stage of a plan: what it has to gather, sink by sink, and what is made of it when it is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::array::{Reduction, Shape};
-use crate::error::{Error, Result};
-use crate::kernel::BLOCK;
-use crate::plan::compile::compile;
-use crate::plan::graph::{Entry, Id, Node};
-use crate::plan::partial::Gather;
-use crate::plan::stage::{Group, Instruction, Stage, TASK};
+use crate::array::{Data, DType, Reduction, ReductionKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::finish::{Cell, Finish};
+use crate::plan::graph::{Edges, Entry, Id, Made, Node};
+use crate::plan::group::{Item, Wanted, build};
+use crate::plan::known::Known;
+use crate::plan::lower::{ElementId, Lowered, Lowering};
+use crate::plan::memory::Footprint;
+use crate::plan::needs::{self, needs};
+use crate::plan::partial::{Gather, GatherKind};
+use crate::plan::product::{How, Layout, Product};
+use crate::plan::quantile::{STAGES, Search};
+use crate::plan::stage::Stage;
+use crate::plan::strided::Strided;
+use crate::plan::{Ends, too_large};
 
-/// Bytes of an accumulator with every limb in use, and of its copy while it is sent.
-fn bytes(gather: Gather) -> u64 {
-    match gather {
-        Gather::Sum => 2 << 10,
-        Gather::Moments => 8 << 10,
-        Gather::Extrema => 64,
-    }
-}
-
-/// One stage of a plan.
+/// One stage, with everything that is known when it begins.
 #[derive(Debug)]
 pub(super) struct Pass {
-    groups: Vec<Cut>,
-    gathers: Vec<Gather>,
-    /// The place of each accumulator among all of the stage.
-    places: BTreeMap<(Id, Gather), usize>,
-    /// Of the stage with any numbers: only they differ.
-    buffers: u32,
-    instructions: u64,
+    pub(super) stage: Stage,
+    pub(super) products: Vec<Product>,
+    /// Layouts of gathers, which are not those of their outputs in C order.
+    pub(super) layouts: Vec<Layout>,
+    pub(super) chunks: u64,
+    pub(super) elements: u64,
+    pub(super) footprint: Footprint,
 }
 
-/// The arrays of one shape.
-#[derive(Debug)]
-pub(super) struct Cut {
-    pub(super) shape: Shape,
-    pub(super) extent: u64,
-    pub(super) chunks: u64,
-    pub(super) sources: u64,
-    arrays: Vec<(Id, Vec<u32>)>,
+/// What is collected while the sinks of a stage are found.
+pub(super) struct Sinks<'a> {
+    pub(super) graph: &'a [Entry],
+    pub(super) lowering: Lowering<'a>,
+    pub(super) gathers: Vec<Gather>,
+    /// Outputs of each gather in all.
+    pub(super) outputs: Vec<u64>,
+    pub(super) wanted: Vec<Wanted>,
+    products: Vec<Product>,
+    /// Gathers of a single piece, which others may share: element, places, outputs, kind.
+    shared: BTreeMap<SharedKey, usize>,
 }
+
+type SharedKey = (ElementId, Option<ElementId>, Strided, String);
 
 impl Pass {
-    /// The stage that computes every reduction that can be computed after `stage` others, and not before.
-    pub(super) fn new(graph: &[Entry], stage: usize) -> Result<Self> {
-        let mut pass = Pass {
-            groups: Vec::new(),
+    /// The stage that computes everything that can be computed after `stage` others, and not before.
+    pub(super) fn new(known: &Known<'_>, ends: &Ends, stage: usize) -> Result<Self> {
+        let graph = known.graph();
+        let mut sinks = Sinks {
+            graph,
+            lowering: Lowering::new(graph),
             gathers: Vec::new(),
-            places: BTreeMap::new(),
-            buffers: 0,
-            instructions: 0,
+            outputs: Vec::new(),
+            wanted: Vec::new(),
+            products: Vec::new(),
+            shared: BTreeMap::new(),
         };
-        for (shape, wanted) in wanted(graph, stage) {
-            let mut arrays = Vec::with_capacity(wanted.len());
-            for (array, gathers) in wanted {
-                let mut places = Vec::with_capacity(gathers.len());
-                for gather in gathers {
-                    let place = pass.gathers.len();
-                    places.push(u32::try_from(place).map_err(|_| too_large())?);
-                    pass.places.insert((array, gather), place);
-                    pass.gathers.push(gather);
+        // Sums are also in the moments, if those are there.
+        for moments in [true, false] {
+            for (id, entry) in graph.iter().enumerate().filter(|(_, entry)| entry.made == Made::ByStage) {
+                if entry.shape.size() > 0 && is_moments(&entry.node) == moments {
+                    sinks.by_stage(known, id, stage)?;
                 }
-                arrays.push((array, places));
-            }
-            pass.groups.push(Cut::new(graph, shape.clone(), arrays));
-        }
-        // With any numbers: this finds out whether the stage is sound, and how large it is.
-        let trial = pass.stage(graph, &|_| f64::NAN)?;
-        for (cut, group) in pass.groups.iter_mut().zip(trial.groups()) {
-            let fills = group.instructions.iter().filter(|step| matches!(step, Instruction::Fill { .. }));
-            cut.sources = fills.count() as u64;
-            pass.buffers = pass.buffers.max(group.buffers);
-            pass.instructions += group.instructions.len() as u64;
-        }
-        pass.random_numbers().ok_or_else(too_large)?;
-        Ok(pass)
-    }
-
-    /// What workers are sent, `number` being the value of a number of an earlier stage.
-    pub(super) fn stage(&self, graph: &[Entry], number: &dyn Fn(Id) -> f64) -> Result<Stage> {
-        let group = |cut: &Cut| {
-            let program = compile(graph, &cut.arrays, number)?;
-            Ok(Group {
-                elements: cut.shape.size(),
-                extent: cut.extent,
-                buffers: program.buffers,
-                instructions: program.instructions,
-            })
-        };
-        Stage::new(self.groups.iter().map(group).collect::<Result<_>>()?, self.gathers.clone())
-    }
-
-    pub(super) fn groups(&self) -> &[Cut] {
-        &self.groups
-    }
-
-    pub(super) fn gathers(&self) -> &[Gather] {
-        &self.gathers
-    }
-
-    /// Where the stage's partial holds what a reduction of an array needs.
-    pub(super) fn place(&self, array: Id, reduction: Reduction) -> usize {
-        let gather = gather(reduction);
-        let place = |gather| self.places.get(&(array, gather)).copied();
-        let found = if gather == Gather::Sum {
-            place(Gather::Moments).or_else(|| place(gather))
-        } else {
-            place(gather)
-        };
-        found.expect("a pass gathers what every reduction of its stage needs")
-    }
-
-    pub(super) fn tasks(&self) -> u64 {
-        self.groups.iter().map(Cut::tasks).sum()
-    }
-
-    pub(super) fn chunks(&self) -> u64 {
-        self.groups.iter().fold(0, |chunks, cut| chunks.saturating_add(cut.chunks))
-    }
-
-    pub(super) fn elements(&self) -> u64 {
-        self.random_numbers().expect("checked when the pass was made")
-    }
-
-    fn random_numbers(&self) -> Option<u64> {
-        let count = |sum: u64, cut: &Cut| sum.checked_add(cut.shape.size().checked_mul(cut.sources)?);
-        self.groups.iter().try_fold(0, count)
-    }
-
-    pub(super) fn buffer_bytes(&self) -> u64 {
-        u64::from(self.buffers) * (BLOCK * size_of::<f64>()) as u64
-    }
-
-    pub(super) fn partial_bytes(&self) -> u64 {
-        self.gathers.iter().copied().map(bytes).sum()
-    }
-
-    pub(super) fn stage_bytes(&self) -> u64 {
-        self.instructions * size_of::<Instruction>() as u64
-    }
-}
-
-/// What a stage gathers from which arrays, by shape.
-type Wanted<'a> = BTreeMap<&'a Shape, BTreeMap<Id, BTreeSet<Gather>>>;
-
-fn wanted(graph: &[Entry], stage: usize) -> Wanted<'_> {
-    let mut wanted = Wanted::new();
-    for entry in graph.iter().filter(|entry| entry.after == stage + 1) {
-        if let Node::Reduce(reduction, array) = entry.node {
-            let gathers = wanted.entry(&graph[array].shape).or_default().entry(array).or_default();
-            gathers.insert(gather(reduction));
-        }
-    }
-    for gathers in wanted.values_mut().flat_map(BTreeMap::values_mut) {
-        // The moments hold the sum.
-        if gathers.contains(&Gather::Moments) {
-            gathers.remove(&Gather::Sum);
-        }
-    }
-    wanted
-}
-
-fn gather(reduction: Reduction) -> Gather {
-    match reduction {
-        Reduction::Sum | Reduction::Mean => Gather::Sum,
-        Reduction::Var { .. } | Reduction::Std { .. } => Gather::Moments,
-        Reduction::Min | Reduction::Max => Gather::Extrema,
-    }
-}
-
-fn too_large() -> Error {
-    Error::refused("the results need more than 2^64 random numbers in one stage")
-        .hint("compute some of the results in a run of their own")
-}
-
-impl Cut {
-    fn new(graph: &[Entry], shape: Shape, arrays: Vec<(Id, Vec<u32>)>) -> Self {
-        let mut chunk = shape.extents().to_vec();
-        for (array, _) in &arrays {
-            for (extent, other) in chunk.iter_mut().zip(&graph[*array].chunks) {
-                *extent = (*extent).min(*other);
             }
         }
-        // Neither product exceeds the size, or the number of elements: both fit.
-        let chunks =
-            shape.extents().iter().zip(&chunk).map(|(whole, chunk)| whole.div_ceil(*chunk)).product();
-        let block = BLOCK as u64;
-        let extent = chunk.iter().product::<u64>().min(TASK) / block * block;
-        Cut { shape, extent: extent.max(block), chunks, sources: 0, arrays }
-    }
-
-    pub(super) fn tasks(&self) -> u64 {
-        self.shape.size().div_ceil(self.extent)
+        for &id in ends.collected.iter().filter(|&&id| graph[id].after == stage) {
+            sinks.collect(id)?;
+        }
+        for (target, (_, id)) in ends.saved.iter().enumerate().filter(|(_, (_, id))| graph[*id].after == stage) {
+            let real = graph[*id].dtype.is_real();
+            let lowered = sinks.lowering.array(*id)?;
+            let gather = sinks.gather(GatherKind::Save { target: target as u32, real }, 1, 1);
+            sinks.want(&lowered, *id, |_, piece, root| {
+                Ok(vec![(gather, root, None, natural(graph[*id].shape.extents(), &[], piece))])
+            })?;
+        }
+        build(sinks, known, ends)
     }
 }
+
+fn is_moments(node: &Node) -> bool {
+    matches!(node, Node::Reduce(Reduction { kind: ReductionKind::Var { .. } | ReductionKind::Std { .. }, .. }, ..))
+}
+
+/// The piece of an array as gives see it: where it begins, and how far it goes.
+pub(super) type Box<'a> = (&'a [u64], &'a [u64]);
+
+impl Sinks<'_> {
+    pub(super) fn take_products(&mut self) -> Vec<Product> {
+        std::mem::take(&mut self.products)
+    }
+
+    fn by_stage(&mut self, known: &Known<'_>, id: Id, stage: usize) -> Result<()> {
+        let graph = self.graph;
+        let entry = &graph[id];
+        match &entry.node {
+            Node::Quantile(_, operand) if (entry.after - STAGES..entry.after).contains(&stage) => {
+                self.quantile(known, id, *operand)
+            }
+            Node::Quantile(..) => Ok(()),
+            _ if entry.after != stage + 1 => Ok(()),
+            Node::Reduce(reduction, axes, operand) => self.reduce(id, *reduction, axes, *operand),
+            Node::Histogram(edges, operand) => self.histogram(known, id, edges, *operand),
+            Node::View(view, operand) => {
+                let lowered = self.lowering.viewed(view, *operand)?;
+                let gather = self.gather(GatherKind::Collect { real: entry.dtype.is_real() }, 1, 1);
+                self.products.push(Product { id, how: How::Collect { gather } });
+                self.want(&lowered, *operand, |_, _, root| {
+                    Ok(vec![(gather, root, None, Strided::with(0, Vec::new(), Vec::new()))])
+                })
+            }
+            _ => Err(Error::new(ErrorKind::Internal, "a node that no stage can make")),
+        }
+    }
+
+    fn reduce(&mut self, id: Id, reduction: Reduction, axes: &[usize], operand: Id) -> Result<()> {
+        let graph = self.graph;
+        let (extents, dtype) = (graph[operand].shape.extents(), graph[operand].dtype);
+        let count = axes.iter().map(|&axis| extents[axis]).product();
+        let finish = needs::finish(reduction, dtype, count);
+        let lowered = self.lowering.array(operand)?;
+        let size = graph[id].shape.size();
+        let single = lowered.pieces.len() == 1;
+        let mut gathers: Vec<usize> = Vec::new();
+        let mut first = true;
+        let kept: Vec<usize> = (0..extents.len()).filter(|axis| !axes.contains(axis)).collect();
+        let mut made = Vec::new();
+        for piece in &lowered.pieces {
+            let range = (piece.start.as_slice(), piece.extents.as_slice());
+            let places = natural(extents, &kept, range);
+            let outputs = natural(extents, axes, range);
+            let needed = needs(&mut self.lowering, &finish, piece.root, &places);
+            let mut gives = Vec::with_capacity(needed.len());
+            for (number, need) in needed.into_iter().enumerate() {
+                if first {
+                    let known = self.known_gather(&need, &outputs).filter(|_| single);
+                    let gather = known.unwrap_or_else(|| self.gather(need.kind.clone(), size, size));
+                    gathers.push(gather);
+                    if known.is_some() {
+                        continue;
+                    }
+                    self.shared.insert(shared_key(&need, &outputs, &need.kind), gather);
+                }
+                gives.push((gathers[number], need.from, need.places, outputs.clone()));
+            }
+            first = false;
+            made.push(gives);
+        }
+        self.products.push(Product { id, how: How::Reduce { finish, gathers } });
+        let mut made = made.into_iter();
+        self.want(&lowered, operand, |_, _, _| Ok(made.next().expect("as many as pieces")))
+    }
+
+    fn histogram(&mut self, known: &Known<'_>, id: Id, edges: &Edges, operand: Id) -> Result<()> {
+        let kind = match edges {
+            Edges::Given(edges) => GatherKind::Edges(edges.clone()),
+            Edges::Even { count, low, high } => {
+                let real = |id: Id| match known.number(id) {
+                    Cell::Real(value) => value,
+                    Cell::Integer(value) => value as f64,
+                };
+                let (low, high) = (real(*low), real(*high));
+                if known.is_complete() && !(low.is_finite() && high.is_finite()) {
+                    return Err(Error::refused(format!("a histogram from {low} to {high}"))
+                        .hint("give a finite range=(low, high): the data hold infinities or NaN"));
+                }
+                let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
+                GatherKind::EvenBins { count: *count, low, high }
+            }
+        };
+        let size = self.graph[id].shape.size();
+        let gather = self.gather(kind, size, size);
+        self.products.push(Product { id, how: How::Histogram { gather } });
+        let lowered = self.lowering.array(operand)?;
+        self.want(&lowered, operand, |_, (_, extents), root| {
+            let still = Strided::with(0, extents.to_vec(), vec![0; extents.len()]);
+            Ok(vec![(gather, root, None, still)])
+        })
+    }
+
+    fn quantile(&mut self, known: &Known<'_>, id: Id, operand: Id) -> Result<()> {
+        let search = known.search(id);
+        let Some(kind) = search.gathers() else {
+            self.products.push(Product { id, how: How::Quantile { gather: None } });
+            return Ok(());
+        };
+        let gather = self.gather(kind, 1, 1);
+        self.products.push(Product { id, how: How::Quantile { gather: Some(gather) } });
+        let lowered = self.lowering.array(operand)?;
+        let from = self.wanted.len();
+        self.want(&lowered, operand, |_, (_, extents), root| {
+            let still = Strided::with(0, extents.to_vec(), vec![0; extents.len()]);
+            Ok(vec![(gather, root, None, still)])
+        })?;
+        let sampled = search == Search::Sample;
+        self.wanted[from..].iter_mut().for_each(|wanted| wanted.sampled = sampled);
+        Ok(())
+    }
+
+    fn collect(&mut self, id: Id) -> Result<()> {
+        let graph = self.graph;
+        let gather = self.gather(GatherKind::Collect { real: graph[id].dtype.is_real() }, 1, graph[id].shape.size());
+        self.products.push(Product { id, how: How::Collect { gather } });
+        let lowered = self.lowering.array(id)?;
+        self.want(&lowered, id, |_, piece, root| {
+            Ok(vec![(gather, root, None, natural(graph[id].shape.extents(), &[], piece))])
+        })
+    }
+
+    /// What is wanted of each piece of an array: gather, element, places and output of each place.
+    #[expect(clippy::type_complexity, reason = "one closure a sink")]
+    fn want(
+        &mut self,
+        lowered: &Lowered,
+        of: Id,
+        mut gives: impl FnMut(
+            &mut Self,
+            Box<'_>,
+            ElementId,
+        ) -> Result<Vec<(usize, ElementId, Option<ElementId>, Strided)>>,
+    ) -> Result<()> {
+        let pieces = lowered.pieces.len();
+        for piece in lowered.pieces.iter().filter(|piece| !piece.extents.contains(&0)) {
+            let items = gives(self, (&piece.start, &piece.extents), piece.root)?
+                .into_iter()
+                .map(|(gather, from, places, outputs)| Item { gather, from, places, outputs })
+                .collect();
+            let items: Vec<Item> = items;
+            if items.is_empty() {
+                continue;
+            }
+            let chunks = &self.graph[of].chunks;
+            let chunk = chunks.iter().fold(1_u64, |size, axis| size.saturating_mul(axis.largest()));
+            let count = chunks.iter().fold(1_u64, |count, axis| count.saturating_mul(axis.count()));
+            self.wanted.push(Wanted {
+                extents: piece.extents.clone(),
+                items,
+                sampled: false,
+                chunk,
+                chunks: count.div_ceil(pieces as u64),
+                several: pieces > 1,
+            });
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, kind: GatherKind, outputs: u64, all: u64) -> usize {
+        self.gathers.push(Gather { kind, outputs });
+        self.outputs.push(all);
+        self.gathers.len() - 1
+    }
+
+    /// The gather that gathers the same for somebody else.
+    fn known_gather(&self, need: &needs::Need, outputs: &Strided) -> Option<usize> {
+        let known = |kind: &GatherKind| self.shared.get(&shared_key(need, outputs, kind)).copied();
+        let moments = if need.kind == GatherKind::Sums { known(&GatherKind::Moments) } else { None };
+        moments.or_else(|| known(&need.kind))
+    }
+}
+
+fn shared_key(need: &needs::Need, outputs: &Strided, kind: &GatherKind) -> SharedKey {
+    (need.from, need.places, outputs.clone(), format!("{kind:?}"))
+}
+
+/// The number in C order of each place of a box of an array, the axes `without` left out.
+fn natural(extents: &[u64], without: &[usize], (start, range): Box<'_>) -> Strided {
+    let mut strides = vec![0; extents.len()];
+    let (mut stride, mut offset) = (1_i64, 0_i64);
+    for axis in (0..extents.len()).rev().filter(|axis| !without.contains(axis)) {
+        strides[axis] = if range[axis] > 1 { stride } else { 0 };
+        offset += stride * start[axis] as i64;
+        stride = stride.saturating_mul(extents[axis] as i64);
+    }
+    Strided::with(offset, range.to_vec(), strides)
+}
+
+/// An array of a finished stage where it is needed; refused if it is too large to be sent to workers.
+pub(super) fn input(known: &Known<'_>, id: Id) -> Result<Data> {
+    let entry = &known.graph()[id];
+    let bytes = entry.shape.size().saturating_mul(8);
+    if bytes > INPUT_BYTES {
+        return Err(too_large(entry.shape.size(), INPUT_BYTES / 8));
+    }
+    Ok(known.array(id))
+}
+
+/// Bytes of all arrays that a stage is sent along.
+pub(super) const INPUT_BYTES: u64 = 5 << 19;
+

@@ -1,30 +1,34 @@
-//! One pass over arrays as it is sent to workers: which elements, and what to do with a block of them.
+//! One pass over arrays as it is sent to workers: which places, where their elements come from, what is done
+//! with a block of them, and where it goes.
 //!
-//! A [`Stage`] that exists is sound: decoding checks every size, buffer and accumulator it names, so that
-//! `execute` need not.
+//! A [`Stage`] that exists is sound: decoding checks every size, register and source it names
+//! (`validate.rs`), so that `execute` need not.
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::elementwise::{Binary, Unary};
-use crate::kernel::{BLOCK, Distribution, Key};
+use crate::array::{Data, Reduction, Scan, Stored, Target};
+use crate::error::{Error, Result};
+use crate::kernel::program::{Register, Sizes, Step};
+use crate::kernel::{Distribution, Key};
+use crate::plan::finish::Finish;
 use crate::plan::partial::{Gather, Partial};
 
-/// Elements of a task at most.
-pub(super) const TASK: u64 = 1 << 20;
-/// Buffers of a thread at most: 8 MiB.
-pub(super) const BUFFERS: u32 = 1024;
-/// Instructions of a stage at most; bounds the time that checking one takes.
-pub(super) const INSTRUCTIONS: usize = 1 << 20;
-/// Elements of an array at most.
-const ELEMENTS: u64 = 1 << 63;
-
 /// One pass over arrays. Its tasks run through its groups, one after the other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Stage {
-    groups: Vec<Group>,
-    gathers: Vec<Gather>,
+    pub(super) groups: Vec<Group>,
+    pub(super) gathers: Vec<Gather>,
+    /// Arrays that earlier stages have made.
+    pub(super) inputs: Vec<Data>,
+    /// Arrays in files.
+    pub(super) stored: Vec<Stored>,
+    /// Files that are written.
+    pub(super) targets: Vec<Target>,
+    /// What is made inside tasks; each uses only those before it.
+    pub(super) inner: Vec<Inner>,
+    /// Tasks of a lease at most, so that its answer is not too large.
+    pub(super) lease_tasks: u64,
 }
 
 /// A stage as it is decoded.
@@ -32,93 +36,198 @@ pub struct Stage {
 struct Unchecked {
     groups: Vec<Group>,
     gathers: Vec<Gather>,
+    inputs: Vec<Data>,
+    stored: Vec<Stored>,
+    targets: Vec<Target>,
+    inner: Vec<Inner>,
+    lease_tasks: u64,
 }
 
-/// Arrays of one shape, computed together, block by block.
+/// Arrays over one space of places, computed together, block by block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
-    /// Elements of each array.
-    pub elements: u64,
-    /// Elements of a task, a multiple of [`BLOCK`]; the last task may have fewer.
-    pub extent: u64,
-    /// Buffers of [`BLOCK`] elements that the instructions use.
-    pub buffers: u32,
+    /// The places: a box, its last axis fastest.
+    pub extents: Vec<u64>,
+    /// The places of a task along each axis; fewer at the far end.
+    pub tile: Vec<u64>,
+    /// The axes in the order in which tasks are numbered, the last one fastest.
+    pub order: Vec<u32>,
+    /// Where only some tasks are wanted, evenly spaced: how many.
+    pub sample: Option<u64>,
     /// What is done with each block.
-    pub instructions: Vec<Instruction>,
+    pub program: Program,
+    /// Where it goes.
+    pub sinks: Vec<Sink>,
 }
 
-/// A step in the computation of a block. Numbers name buffers and accumulators.
+/// What is done with a block of places.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Where elements come from.
+    pub leaves: Vec<Leaf>,
+    /// What is done with them, in order.
+    pub instructions: Vec<Instruction>,
+    /// How many registers that takes.
+    pub sizes: Sizes,
+}
+
+/// A step in the computation of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Instruction {
-    /// Makes the block's elements of a random array.
-    Fill {
+    /// Elements of a leaf.
+    Load {
+        /// The leaf.
+        leaf: u32,
+        /// Where to; of the kind of the leaf's elements.
+        into: Register,
+    },
+    /// Elementwise work.
+    Step(Step),
+    /// Elements go to a sink.
+    Give {
+        /// The sink, of the group or of what is made inside tasks.
+        sink: u32,
+        /// The elements.
+        from: Register,
+        /// For argmin and argmax, where they are: an integer register.
+        places: Option<u32>,
+    },
+}
+
+/// Elements of a source: for each place, `offset + sum of index[axis] * stride[axis]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leaf {
+    /// The source.
+    pub source: Source,
+    /// Where the first place's element is.
+    pub offset: i64,
+    /// How far it is to the next along each axis.
+    pub strides: Vec<i64>,
+    /// Whether a task's elements are all fetched before its first block, in the order of the source.
+    pub gathered: bool,
+}
+
+/// Numbered elements.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Source {
+    /// Of a random array.
+    Random {
         /// Seed and stream.
         key: Key,
         /// The distribution of every element.
         distribution: Distribution,
-        /// The buffer that is filled.
-        into: u32,
     },
-    /// Copies a buffer.
-    Copy {
-        /// The buffer that is read.
-        from: u32,
-        /// The buffer that is filled, another one.
-        into: u32,
+    /// `start + i * step`, but the element `last` is given.
+    Arange {
+        /// Element 0.
+        start: f64,
+        /// The difference of neighbours.
+        step: f64,
+        /// The number and value of the last one.
+        last: Option<(u64, f64)>,
     },
-    /// `left = operation left`.
-    Unary {
-        /// What is done.
-        operation: Unary,
-        /// The operand and the result.
-        left: u32,
+    /// `start + i * step`, of integers.
+    Count {
+        /// Element 0.
+        start: i64,
+        /// The difference of neighbours.
+        step: i64,
     },
-    /// `left = left operation right`.
-    Binary {
-        /// What is done.
-        operation: Binary,
-        /// The first operand and the result.
-        left: u32,
-        /// The second operand, in another buffer.
-        right: u32,
+    /// An array that an earlier stage has made.
+    Input(u32),
+    /// An array in files.
+    Stored(u32),
+    /// What is made inside tasks.
+    Inner(u32),
+}
+
+/// Where elements go: for each place, an output of a panel of the gather.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sink {
+    /// The gather of the stage.
+    pub gather: u32,
+    /// Places of a panel along each axis, a multiple of the tile; 0 where panels do not divide the axis.
+    pub widths: Vec<u64>,
+    /// The output of the panel's first place.
+    pub offset: i64,
+    /// How far it is to the next output along each axis.
+    pub strides: Vec<i64>,
+}
+
+/// An array that is made inside tasks, in ranges of its elements: reductions of rows, or running sums.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inner {
+    /// The places from which it is made: first the axes of the array itself, then those that are reduced or
+    /// scanned.
+    pub extents: Vec<u64>,
+    /// How many axes are the array's own.
+    pub kept: u32,
+    /// What is done with each block.
+    pub program: Program,
+    /// What becomes of the elements.
+    pub making: Making,
+}
+
+/// How an array is made inside tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Making {
+    /// Each element from the places of its row.
+    Reduce {
+        /// What is gathered of a row, sink by sink.
+        gathers: Vec<Gather>,
+        /// What it comes to.
+        finish: Finish,
+        /// Whether rows are visited side by side, because neighbouring elements are neighbours in the source.
+        side_by_side: bool,
     },
-    /// `left = left operation right` with a number on the right.
-    BinaryScalar {
-        /// What is done.
-        operation: Binary,
-        /// The first operand and the result.
-        left: u32,
-        /// The second operand.
-        right: f64,
-    },
-    /// `right = left operation right` with a number on the left.
-    ScalarBinary {
-        /// What is done.
-        operation: Binary,
-        /// The first operand.
-        left: f64,
-        /// The second operand and the result.
-        right: u32,
-    },
-    /// Adds the elements to an accumulator.
-    Gather {
-        /// The buffer that is read.
-        from: u32,
-        /// The accumulator.
-        accumulator: u32,
+    /// Running sums or products of each row.
+    Scan {
+        /// What runs.
+        scan: Scan,
+        /// Whether it is rounded to single precision.
+        single: bool,
+        /// Reals, otherwise integers.
+        real: bool,
     },
 }
 
-impl Stage {
-    pub(super) fn new(groups: Vec<Group>, gathers: Vec<Gather>) -> Result<Self> {
-        let stage = Stage { groups, gathers };
-        stage.validate()?;
-        Ok(stage)
+impl Inner {
+    /// Whether its elements are reals.
+    pub fn is_real(&self) -> bool {
+        match &self.making {
+            Making::Reduce { finish, .. } => finish.is_real(),
+            Making::Scan { real, .. } => *real,
+        }
     }
 
+    /// Places for each element of a reduction; elements of a row of a scan.
+    pub fn row(&self) -> u64 {
+        self.extents[self.kept as usize..].iter().product()
+    }
+
+    /// Whether each place is an element.
+    pub fn is_scan(&self) -> bool {
+        matches!(self.making, Making::Scan { .. })
+    }
+
+    /// The reduction, where it is one.
+    pub fn reduction(&self) -> Option<Reduction> {
+        match &self.making {
+            Making::Reduce { finish, .. } => Some(finish.reduction),
+            Making::Scan { .. } => None,
+        }
+    }
+}
+
+impl Stage {
     /// The number of tasks.
     pub fn tasks(&self) -> u64 {
         self.groups.iter().map(Group::tasks).sum()
+    }
+
+    /// Tasks of a lease at most.
+    pub fn lease_tasks(&self) -> u64 {
+        self.lease_tasks
     }
 
     /// The groups, in the order of their tasks.
@@ -126,23 +235,34 @@ impl Stage {
         &self.groups
     }
 
-    /// The summary of no task.
-    pub fn empty_partial(&self) -> Partial {
-        Partial::empty(&self.gathers)
+    /// What is gathered.
+    pub fn gathers(&self) -> &[Gather] {
+        &self.gathers
     }
 
-    /// Whether everything it names exists and every size is in range. Decoding asks this.
-    pub fn validate(&self) -> Result<()> {
-        let instructions = self.groups.iter().map(|group| group.instructions.len());
-        let tasks = self.groups.iter().try_fold(0_u64, |tasks, group| {
-            group.validate(self.gathers.len())?;
-            tasks.checked_add(group.tasks()).ok_or_else(|| unsound("too many tasks"))
-        });
-        tasks?;
-        if instructions.sum::<usize>() > INSTRUCTIONS || self.gathers.len() > INSTRUCTIONS {
-            return Err(unsound("too many instructions"));
-        }
-        Ok(())
+    /// Arrays that earlier stages have made.
+    pub fn inputs(&self) -> &[Data] {
+        &self.inputs
+    }
+
+    /// Arrays in files.
+    pub fn stored(&self) -> &[Stored] {
+        &self.stored
+    }
+
+    /// Files that are written.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// What is made inside tasks.
+    pub fn inner(&self) -> &[Inner] {
+        &self.inner
+    }
+
+    /// The summary of no task.
+    pub fn empty_partial(&self) -> Partial {
+        Partial::empty(self.gathers.len())
     }
 }
 
@@ -150,60 +270,55 @@ impl TryFrom<Unchecked> for Stage {
     type Error = Error;
 
     fn try_from(unchecked: Unchecked) -> Result<Self> {
-        Stage::new(unchecked.groups, unchecked.gathers)
+        let Unchecked { groups, gathers, inputs, stored, targets, inner, lease_tasks } = unchecked;
+        let stage = Stage { groups, gathers, inputs, stored, targets, inner, lease_tasks };
+        stage.validate()?;
+        Ok(stage)
     }
 }
 
 impl Group {
     /// The number of tasks.
     pub fn tasks(&self) -> u64 {
-        self.elements.div_ceil(self.extent)
+        self.sample.unwrap_or_else(|| self.all_tasks())
     }
 
-    fn validate(&self, accumulators: usize) -> Result<()> {
-        let block = BLOCK as u64;
-        if !(1..=ELEMENTS).contains(&self.elements) {
-            return Err(unsound("a size out of range"));
-        }
-        if !(block..=TASK).contains(&self.extent) || !self.extent.is_multiple_of(block) {
-            return Err(unsound("a task that is not made of whole blocks"));
-        }
-        if self.buffers > BUFFERS {
-            return Err(unsound("too many buffers"));
-        }
-        let mut filled = vec![false; self.buffers as usize];
-        for instruction in &self.instructions {
-            instruction.validate(&mut filled, accumulators)?;
-        }
-        Ok(())
+    /// The number of tasks if all are wanted.
+    fn all_tasks(&self) -> u64 {
+        self.extents.iter().zip(&self.tile).map(|(extent, tile)| extent.div_ceil(*tile)).product()
     }
-}
 
-impl Instruction {
-    /// Buffers exist, hold something before they are read, and are not read and written at once.
-    fn validate(&self, filled: &mut [bool], accumulators: usize) -> Result<()> {
-        let is_filled = |buffer: u32| filled.get(buffer as usize) == Some(&true);
-        let sound = match *self {
-            Instruction::Fill { .. } => true,
-            Instruction::Copy { from, into } => is_filled(from) && from != into,
-            Instruction::Unary { left: own, .. }
-            | Instruction::BinaryScalar { left: own, .. }
-            | Instruction::ScalarBinary { right: own, .. } => is_filled(own),
-            Instruction::Binary { left, right, .. } => is_filled(left) && is_filled(right) && left != right,
-            Instruction::Gather { from, accumulator } => {
-                is_filled(from) && (accumulator as usize) < accumulators
-            }
+    /// The places of a task: the index of the first one, and how many along each axis.
+    pub fn task(&self, number: u64) -> (Vec<u64>, Vec<u64>) {
+        let mut rest = match self.sample {
+            Some(wanted) => (u128::from(number) * u128::from(self.all_tasks()) / u128::from(wanted)) as u64,
+            None => number,
         };
-        if !sound {
-            return Err(unsound("an instruction without its operands"));
+        let mut start = vec![0; self.extents.len()];
+        let mut extents = start.clone();
+        for &axis in self.order.iter().rev() {
+            let axis = axis as usize;
+            let cuts = self.extents[axis].div_ceil(self.tile[axis]);
+            start[axis] = rest % cuts * self.tile[axis];
+            extents[axis] = self.tile[axis].min(self.extents[axis] - start[axis]);
+            rest /= cuts;
         }
-        if let Instruction::Fill { into, .. } | Instruction::Copy { into, .. } = *self {
-            *filled.get_mut(into as usize).ok_or_else(|| unsound("a buffer that does not exist"))? = true;
-        }
-        Ok(())
+        (start, extents)
     }
 }
 
-fn unsound(cause: &str) -> Error {
-    Error::new(ErrorKind::Internal, "the stage is not sound").cause(cause)
+impl Sink {
+    /// The panel of a task that begins at `start`, and the output of its first place there.
+    pub fn panel(&self, group: &Group, start: &[u64]) -> (u64, i64) {
+        let (mut panel, mut output) = (0, self.offset);
+        for (axis, &width) in self.widths.iter().enumerate() {
+            let mut at = start[axis];
+            if width > 0 {
+                panel = panel * group.extents[axis].div_ceil(width) + at / width;
+                at %= width;
+            }
+            output += self.strides[axis] * at as i64;
+        }
+        (panel, output)
+    }
 }

@@ -1,0 +1,359 @@
+//! From what a stage wants to groups: arrays over one space of places, cut into tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Result};
+use crate::kernel::BLOCK;
+use crate::plan::Ends;
+use crate::plan::compile::{Give, compile};
+use crate::plan::inner::Inners;
+use crate::plan::known::Known;
+use crate::plan::lower::{Element, ElementId, Leaf, Lowering, Origin};
+use crate::plan::memory::{Footprint, lease_tasks};
+use crate::plan::needs::output_bytes;
+use crate::plan::partial::GatherKind;
+use crate::plan::pass::{Pass, Sinks};
+use crate::plan::product::Layout;
+use crate::plan::quantile::SAMPLES;
+use crate::plan::space::{Map, Space};
+use crate::plan::stage::{Group, Program, Sink, Stage};
+use crate::plan::strided::Strided;
+
+/// Elements of a task at most.
+pub(super) const TASK: u64 = 1 << 20;
+/// Elements of a task that holds some of its sources.
+const HELD: u64 = 1 << 16;
+/// Elements along an axis that is crossed by a source.
+const TILE: u64 = 1 << 8;
+/// Bytes on the wire of the accumulators of a panel.
+const PANEL_BYTES: u64 = 1 << 20;
+
+/// What is wanted of a box of an array.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) extents: Vec<u64>,
+    pub(super) items: Vec<Item>,
+    /// A few blocks will do.
+    pub(super) sampled: bool,
+    /// Elements of the user's largest chunk, and the number of chunks.
+    pub(super) chunk: u64,
+    pub(super) chunks: u64,
+    /// Whether other pieces give to the same gathers.
+    pub(super) several: bool,
+}
+
+/// Elements that go to a gather.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) gather: usize,
+    pub(super) from: ElementId,
+    pub(super) places: Option<ElementId>,
+    /// The output in C order of each place.
+    pub(super) outputs: Strided,
+}
+
+/// What sets groups apart: the extents, the order in which the main source lies, whether the order is
+/// the sink's, which axes of outputs are cut into panels, and sampling.
+type Key = (Vec<u64>, Vec<usize>, bool, Vec<i64>, bool);
+
+/// Puts the sinks of a stage together.
+pub(super) fn build(mut sinks: Sinks<'_>, known: &Known<'_>, ends: &Ends) -> Result<Pass> {
+    let mut clusters: BTreeMap<Key, Wanted> = BTreeMap::new();
+    for wanted in std::mem::take(&mut sinks.wanted) {
+        let key = key(&sinks, &wanted);
+        match clusters.get_mut(&key) {
+            None => {
+                clusters.insert(key, wanted);
+            }
+            Some(own) => {
+                own.items.extend(wanted.items);
+                own.chunk = own.chunk.min(wanted.chunk);
+                own.chunks = own.chunks.max(wanted.chunks);
+                own.several |= wanted.several;
+            }
+        }
+    }
+    let mut stage = Stage { gathers: sinks.gathers.clone(), targets: ends.targets.clone(), ..Stage::default() };
+    let mut layouts = Vec::new();
+    let mut inners = Inners::new(known);
+    let mut footprint = Footprint::default();
+    let (mut chunks, mut elements) = (0_u64, 0_u128);
+    for (key, wanted) in &clusters {
+        chunks = chunks.saturating_add(wanted.chunks);
+        let group = group(&mut sinks, &mut inners, key, wanted, known, &mut stage, &mut layouts)?;
+        elements += inners.elements(&group);
+        footprint.group(&group, &inners);
+        stage.groups.push(group);
+    }
+    let (inputs, stored, inner) = inners.take();
+    (stage.inputs, stage.stored, stage.inner) = (inputs, stored, inner);
+    stage.lease_tasks = lease_tasks(&stage)?;
+    footprint.stage(&stage);
+    stage.validate()?;
+    let elements = u64::try_from(elements).unwrap_or(u64::MAX);
+    Ok(Pass { stage, products: sinks.take_products(), layouts, chunks, elements, footprint })
+}
+
+fn key(sinks: &Sinks<'_>, wanted: &Wanted) -> Key {
+    let ordered =
+        wanted.items.iter().any(|item| matches!(sinks.gathers[item.gather].kind, GatherKind::Save { .. }));
+    let order = match wanted.items.first().and_then(|item| primary(&sinks.lowering, item.from)) {
+        Some(leaf) => order(&leaf.places),
+        None => Vec::new(),
+    };
+    let panels = wanted.items.iter().find(|item| is_panelled(sinks, wanted, item));
+    let panels = panels.map_or(Vec::new(), |item| item.outputs.strides().to_vec());
+    (wanted.extents.clone(), order, ordered, panels, wanted.sampled)
+}
+
+/// Whether a gather has too many outputs for one panel.
+fn is_panelled(sinks: &Sinks<'_>, wanted: &Wanted, item: &Item) -> bool {
+    let (wire, _) = output_bytes(&sinks.gathers[item.gather].kind);
+    !wanted.several && sinks.outputs[item.gather].saturating_mul(wire) > PANEL_BYTES
+}
+
+/// The axes along which places move, the slowest first.
+fn order(places: &Strided) -> Vec<usize> {
+    let moves = |axis: &usize| places.strides()[*axis] != 0 && places.extents()[*axis] > 1;
+    let mut axes: Vec<usize> = (0..places.extents().len()).filter(moves).collect();
+    axes.sort_by_key(|&axis| std::cmp::Reverse(places.strides()[axis].unsigned_abs()));
+    axes
+}
+
+/// The source that decides the order: the largest one, the first of several.
+fn primary<'a>(lowering: &'a Lowering<'_>, root: ElementId) -> Option<&'a Leaf> {
+    let reach = |leaf: &Leaf| {
+        let axes = leaf.places.strides().iter().zip(leaf.places.extents());
+        let moving = axes.filter(|(stride, _)| **stride != 0).fold(1_u64, |n, (_, e)| n.saturating_mul(*e));
+        (matches!(leaf.origin, Origin::Node(_)), moving)
+    };
+    let mut found: Option<&Leaf> = None;
+    for id in leaves(lowering, [root]) {
+        let Element::Leaf(leaf) = lowering.element(id) else { continue };
+        if leaf.origin != Origin::Place && found.is_none_or(|found| reach(found) < reach(leaf)) {
+            found = Some(leaf);
+        }
+    }
+    found
+}
+
+/// The sources that elements are made of, each once.
+pub(super) fn leaves(
+    lowering: &Lowering<'_>,
+    roots: impl IntoIterator<Item = ElementId>,
+) -> BTreeSet<ElementId> {
+    let (mut reached, mut open) = (BTreeSet::new(), roots.into_iter().collect::<Vec<_>>());
+    let mut found = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if !reached.insert(id) {
+            continue;
+        }
+        let element = lowering.element(id);
+        if matches!(element, Element::Leaf(_)) {
+            found.insert(id);
+        }
+        open.extend(element.operands());
+    }
+    found
+}
+
+fn group(
+    sinks: &mut Sinks<'_>,
+    inners: &mut Inners<'_>,
+    key: &Key,
+    wanted: &Wanted,
+    known: &Known<'_>,
+    stage: &mut Stage,
+    layouts: &mut Vec<Layout>,
+) -> Result<Group> {
+    let roots = wanted.items.iter().flat_map(|item| [Some(item.from), item.places]).flatten();
+    let sources: Vec<ElementId> = leaves(&sinks.lowering, roots).into_iter().collect();
+    let (mut space, first) = space(sinks, wanted, &sources);
+    space.drop_single_axes();
+    match (key.2, main(sinks, wanted, &sources)) {
+        (true, _) => space.order_by(first),
+        (false, Some(main)) => {
+            space.flip_to(main);
+            space.order_by(main);
+        }
+        (false, None) => {}
+    }
+    space.join_axes();
+    let number: BTreeMap<ElementId, u32> =
+        sources.iter().enumerate().map(|(number, &id)| (id, number as u32)).collect();
+    let mut program_leaves = Vec::with_capacity(sources.len());
+    for (id, map) in sources.iter().zip(&space.maps) {
+        let Element::Leaf(leaf) = sinks.lowering.element(*id) else { unreachable!("only leaves are sources") };
+        let origin = leaf.origin;
+        program_leaves.push(inners.leaf(&mut sinks.lowering, origin, map, &space.extents)?);
+    }
+    let widths = widths(sinks, wanted, &space, first);
+    let (tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
+    let mut group_sinks = Vec::with_capacity(wanted.items.len());
+    let mut gives = Vec::with_capacity(wanted.items.len());
+    for (item, map) in wanted.items.iter().zip(&space.maps[first..]) {
+        let sink = sink(item, map, wanted, &space, &widths, stage, layouts);
+        gives.push(Give { sink: group_sinks.len() as u32, from: item.from, places: item.places });
+        group_sinks.push(sink);
+    }
+    let (instructions, sizes) = compile(&sinks.lowering, &gives, &number, &|id| known.number(id))?;
+    let is_panel = |axis: &u32| widths[*axis as usize] > 0;
+    let axes = 0..space.extents.len() as u32;
+    let order = axes.clone().filter(is_panel).chain(axes.filter(|axis| !is_panel(axis))).collect();
+    let program = Program { leaves: program_leaves, instructions, sizes };
+    let mut group = Group { extents: space.extents, tile, order, sample: None, program, sinks: group_sinks };
+    if wanted.sampled {
+        group.sample = Some(SAMPLES.min(group.tasks()));
+    }
+    Ok(group)
+}
+
+/// The places with the maps of all sources, then of all sinks; the second number is that of the first sink's.
+fn space(sinks: &Sinks<'_>, wanted: &Wanted, sources: &[ElementId]) -> (Space, usize) {
+    let map = |places: &Strided| Map { offset: places.offset(), strides: places.strides().to_vec() };
+    let mut maps: Vec<Map> = sources
+        .iter()
+        .map(|&id| match sinks.lowering.element(id) {
+            Element::Leaf(leaf) => map(&leaf.places),
+            _ => unreachable!("only leaves are sources"),
+        })
+        .collect();
+    let first = maps.len();
+    maps.extend(wanted.items.iter().map(|item| map(&item.outputs)));
+    (Space { extents: wanted.extents.clone(), maps }, first)
+}
+
+/// The map of the source that decides the order.
+fn main(sinks: &Sinks<'_>, wanted: &Wanted, sources: &[ElementId]) -> Option<usize> {
+    let leaf = wanted.items.iter().find_map(|item| primary(&sinks.lowering, item.from))?;
+    sources.iter().position(|&id| matches!(sinks.lowering.element(id), Element::Leaf(own) if own == leaf))
+}
+
+/// Places of a panel along each axis, 0 where panels do not divide it.
+fn widths(sinks: &Sinks<'_>, wanted: &Wanted, space: &Space, first: usize) -> Vec<u64> {
+    let mut widths = vec![0; space.extents.len()];
+    let panelled = wanted.items.iter().position(|item| is_panelled(sinks, wanted, item));
+    let Some(item) = panelled else { return widths };
+    let wire = |item: &Item| output_bytes(&sinks.gathers[item.gather].kind).0;
+    let mut room = (PANEL_BYTES / wanted.items.iter().map(wire).sum::<u64>().max(1)).max(1);
+    let strides = &space.maps[first + item].strides;
+    for axis in (0..widths.len()).rev().filter(|&axis| strides[axis] != 0) {
+        let width = space.extents[axis].min(room);
+        room = (room / width).max(1);
+        widths[axis] = if width < space.extents[axis] { width } else { 0 };
+    }
+    widths
+}
+
+/// The places of a task along each axis, and panels that consist of whole tasks.
+fn tile(
+    space: &Space,
+    leaves: &[crate::plan::stage::Leaf],
+    inners: &Inners<'_>,
+    wanted: &Wanted,
+    mut widths: Vec<u64>,
+) -> Result<(Vec<u64>, Vec<u64>)> {
+    let last = space.extents.len() - 1;
+    let limit = |axis: usize| if widths[axis] > 0 { widths[axis] } else { space.extents[axis] };
+    let mut tile = vec![0; space.extents.len()];
+    let holds = leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).is_some());
+    let block = BLOCK as u64;
+    let mut room = if wanted.sampled { block } else { (if holds { HELD } else { TASK }).min(wanted.chunk) };
+    room = (room / inners.weight(leaves)).max(1);
+    if last == 0 && room > block {
+        room = room / block * block;
+    }
+    // A source that is read across gets a square.
+    for leaf in leaves.iter().filter(|leaf| leaf.gathered) {
+        let fast = fastest(&leaf.strides, &space.extents);
+        for axis in [last, fast] {
+            if tile[axis] == 0 {
+                tile[axis] = limit(axis).min(TILE).min(room);
+                room = (room / tile[axis]).max(1);
+            }
+        }
+    }
+    for (axis, row) in inners.rows(leaves, &space.extents)? {
+        let whole = (room / row).max(1).saturating_mul(row).min(space.extents[axis]);
+        if tile[axis] < whole {
+            tile[axis] = whole;
+            room = (room / whole).max(1);
+            widths[axis] = 0;
+        }
+    }
+    for axis in (0..=last).rev().filter(|&axis| tile[axis] == 0).collect::<Vec<_>>() {
+        let limit = if widths[axis] > 0 { widths[axis] } else { space.extents[axis] };
+        tile[axis] = limit.min(room);
+        room = (room / tile[axis]).max(1);
+    }
+    for (tile, width) in tile.iter_mut().zip(&mut widths).filter(|(_, width)| **width > 0) {
+        let tiles = width.div_ceil(*tile);
+        *tile = width.div_ceil(tiles);
+        *width = *tile * tiles;
+    }
+    Ok((tile, widths))
+}
+
+/// The axis along which a source goes in the smallest steps.
+pub(super) fn fastest(strides: &[i64], extents: &[u64]) -> usize {
+    let moving = (0..strides.len()).rev().filter(|&axis| strides[axis] != 0 && extents[axis] > 1);
+    moving.min_by_key(|&axis| strides[axis].unsigned_abs()).unwrap_or(strides.len() - 1)
+}
+
+/// Where the elements of an item go, and how its outputs lie in panels.
+fn sink(
+    item: &Item,
+    map: &Map,
+    wanted: &Wanted,
+    space: &Space,
+    widths: &[u64],
+    stage: &mut Stage,
+    layouts: &mut Vec<Layout>,
+) -> Sink {
+    let gather = item.gather as u32;
+    let natural = Sink {
+        gather,
+        widths: vec![0; space.extents.len()],
+        offset: map.offset,
+        strides: map.strides.clone(),
+    };
+    let kind = &stage.gathers[item.gather].kind;
+    if !has_outputs(kind) || wanted.several {
+        return natural;
+    }
+    let mut strides = vec![0; space.extents.len()];
+    let mut outputs: u64 = 1;
+    for axis in (0..strides.len()).rev().filter(|&axis| map.strides[axis] != 0) {
+        strides[axis] = outputs as i64;
+        outputs *= if widths[axis] > 0 { widths[axis] } else { space.extents[axis] };
+    }
+    let own: Vec<u64> =
+        widths.iter().zip(&map.strides).map(|(&width, &stride)| if stride != 0 { width } else { 0 }).collect();
+    let sink = Sink { gather, widths: own, offset: 0, strides };
+    let layout = Layout::new(item.gather, &sink, map, &space.extents);
+    if !layouts.contains(&layout) {
+        layouts.push(layout);
+    }
+    stage.gathers[item.gather].outputs = outputs;
+    sink
+}
+
+/// Whether a gather has an accumulator for each output.
+fn has_outputs(kind: &GatherKind) -> bool {
+    !matches!(
+        kind,
+        GatherKind::Collect { .. }
+            | GatherKind::Save { .. }
+            | GatherKind::EvenBins { .. }
+            | GatherKind::Edges(_)
+            | GatherKind::KeyBins { .. }
+            | GatherKind::Between { .. }
+    )
+}
+
+/// Refuses what would take too much for anybody.
+pub(super) fn whole_axis_too_long(extent: u64) -> Error {
+    Error::refused(format!("a running sum along an axis of {extent} elements"))
+        .cause(format!("such an axis has to lie whole in a task, of at most {TASK} elements"))
+        .hint("sum in pieces, or reshape the array first")
+}

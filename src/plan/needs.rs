@@ -1,0 +1,85 @@
+//! What has to be gathered for a reduction, and of which elements.
+
+use crate::array::{DType, Reduction, ReductionKind, Scalar, Unary};
+use crate::plan::finish::Finish;
+use crate::plan::lower::{Constant, Element, ElementId, Leaf, Lowering, Origin};
+use crate::plan::partial::GatherKind;
+use crate::plan::strided::Strided;
+
+/// One thing to be gathered.
+#[derive(Debug, Clone)]
+pub(super) struct Need {
+    pub(super) kind: GatherKind,
+    pub(super) from: ElementId,
+    pub(super) places: Option<ElementId>,
+}
+
+/// What a reduction of the element `root` over places of these extents needs; the first, then with `skip_nan`
+/// the count of numbers. `strides` number the places among the reduced ones.
+pub(super) fn needs(
+    lowering: &mut Lowering<'_>,
+    finish: &Finish,
+    root: ElementId,
+    places: &Strided,
+) -> Vec<Need> {
+    use ReductionKind::{
+        All, Any, ArgMax, ArgMin, CountNonzero, Max, Mean, Min, Product, Std, Sum, Var,
+    };
+    let Finish { reduction, dtype, .. } = *finish;
+    let real = dtype.is_real();
+    let kind = match reduction.kind {
+        Sum | Mean if real => GatherKind::Sums,
+        Sum | Mean => GatherKind::IntegerSums,
+        Var { .. } | Std { .. } if real => GatherKind::Moments,
+        Var { .. } | Std { .. } => GatherKind::IntegerMoments,
+        Product if real => GatherKind::Products,
+        Product => GatherKind::IntegerProducts,
+        Min | Max if real => GatherKind::Extrema,
+        Min | Max => GatherKind::IntegerExtrema,
+        ArgMin | ArgMax if real => GatherKind::ArgExtrema { greatest: reduction.kind == ArgMax },
+        ArgMin | ArgMax => GatherKind::IntegerArgExtrema { greatest: reduction.kind == ArgMax },
+        Any | All | CountNonzero => GatherKind::Counts,
+    };
+    let places = matches!(reduction.kind, ArgMin | ArgMax)
+        .then(|| lowering.enter(Element::Leaf(Leaf { origin: Origin::Place, places: places.clone() })));
+    if !reduction.skip_nan {
+        return vec![Need { kind, from: root, places }];
+    }
+    let nan = lowering.enter(Element::Unary(Unary::IsNan, dtype, root));
+    let number = lowering.enter(Element::Unary(Unary::Invert, DType::Bool, nan));
+    let instead = Scalar::Float(match reduction.kind {
+        Product => 1.0,
+        Min | ArgMin => f64::INFINITY,
+        Max | ArgMax => f64::NEG_INFINITY,
+        _ => 0.0,
+    });
+    let instead = lowering.enter(Element::Constant(Constant::new(instead, dtype)));
+    let from = lowering.enter(Element::Where(dtype, nan, instead, root));
+    vec![Need { kind, from, places }, Need { kind: GatherKind::Counts, from: number, places: None }]
+}
+
+/// The reduction as it is finished: NaN can only be skipped where it can be.
+pub(super) fn finish(reduction: Reduction, dtype: DType, count: u64) -> Finish {
+    let reduction = Reduction { skip_nan: reduction.skip_nan && dtype.is_real(), ..reduction };
+    Finish { reduction, dtype, count }
+}
+
+/// Bytes of an output on the wire for ordinary data, and in memory.
+pub(super) fn output_bytes(kind: &GatherKind) -> (u64, u64) {
+    match kind {
+        GatherKind::Sums => (24, 96),
+        GatherKind::Moments => (60, 256),
+        GatherKind::IntegerSums => (20, 16),
+        GatherKind::IntegerMoments => (48, 64),
+        GatherKind::Counts => (9, 8),
+        GatherKind::Products => (40, 48),
+        GatherKind::IntegerProducts => (9, 8),
+        GatherKind::Extrema | GatherKind::IntegerExtrema => (18, 16),
+        GatherKind::ArgExtrema { .. } | GatherKind::IntegerArgExtrema { .. } => (20, 32),
+        GatherKind::EvenBins { .. } | GatherKind::Edges(_) => (9, 8),
+        GatherKind::KeyBins { .. } => (27 << 14, 32 << 14),
+        GatherKind::Between { .. } => (0, 0),
+        GatherKind::Collect { .. } | GatherKind::Save { .. } => (0, 0),
+    }
+}
+
