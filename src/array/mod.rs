@@ -27,4 +27,4 @@ pub use random::{Distribution, Random};
 pub use shape::Shape;
 pub use stored::{Files, Format, Kind, Part, Stored};
 pub use text::{Definitions, parse};
-pub use value::Value;
+pub use value::{ArrayValue, Data, Value};
