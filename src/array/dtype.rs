@@ -63,6 +63,17 @@ impl DType {
         }
     }
 
+    /// The dtype that NumPy or Python calls so.
+    pub fn named(name: &str) -> Option<DType> {
+        match name {
+            "bool" | "bool_" | "?" => Some(DType::Bool),
+            "int64" | "int" | "int_" | "i8" | "<i8" => Some(DType::I64),
+            "float32" | "single" | "f4" | "<f4" => Some(DType::F32),
+            "float64" | "float" | "double" | "f8" | "<f8" => Some(DType::F64),
+            _ => None,
+        }
+    }
+
     /// Bytes of an element.
     pub fn itemsize(self) -> u64 {
         match self {
@@ -107,3 +118,15 @@ impl Scalar {
         }
     }
 }
+
+macro_rules! scalar_from {
+    ($($number:ty => $kind:ident),*) => {$(
+        impl From<$number> for Scalar {
+            fn from(number: $number) -> Self {
+                Scalar::$kind(number.into())
+            }
+        }
+    )*};
+}
+
+scalar_from!(bool => Bool, i32 => Int, i64 => Int, f64 => Float);

@@ -1,6 +1,6 @@
 //! The lazy expression: a directed graph of sources, elementwise operations, views and reductions.
 //!
-//! Nodes are checked when they are made (`make.rs`), so that an [`Expr`] is always meaningful: operands of an
+//! Nodes are checked when they are made (`make`), so that an [`Expr`] is always meaningful: operands of an
 //! operation have one dtype, and one shape unless they are numbers; axes exist; sizes fit. Evaluation is
 //! `plan`'s and `execute`'s.
 
@@ -8,10 +8,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::array::cut::AxisChunks;
 use crate::array::dtype::{DType, Scalar};
 use crate::array::random::Random;
-use crate::array::shape::{AxisChunks, Shape};
+use crate::array::shape::Shape;
 use crate::array::stored::Stored;
+use crate::error::{Error, Result};
+
+/// Bounds the recursion over an expression.
+const DEPTH: u32 = 1000;
 
 /// An array or number that is not computed yet. Cheap to clone: clones share the node.
 #[derive(Debug, Clone)]
@@ -248,15 +253,26 @@ pub enum Bins {
 }
 
 impl Expr {
-    /// A node that `make.rs` has checked.
-    pub(super) fn node(
+    /// A node without operands, which `make` has checked.
+    pub(super) fn source(operation: Operation, shape: Shape, dtype: DType, chunks: Vec<AxisChunks>) -> Self {
+        Expr(Arc::new(Node { operation, shape, dtype, chunks, depth: 0 }))
+    }
+
+    /// A node upon its operands, which `make` has checked; refuses too many one upon another.
+    pub(super) fn upon(
         operation: Operation,
         shape: Shape,
         dtype: DType,
         chunks: Vec<AxisChunks>,
-        depth: u32,
-    ) -> Self {
-        Expr(Arc::new(Node { operation, shape, dtype, chunks, depth }))
+    ) -> Result<Self> {
+        let depth = 1 + operation.operands().into_iter().map(Expr::depth).max().unwrap_or(0);
+        if depth > DEPTH {
+            return Err(Error::refused(format!(
+                "an expression of more than {DEPTH} operations one upon another"
+            ))
+            .hint("save an array from the middle of it, and load it"));
+        }
+        Ok(Expr(Arc::new(Node { operation, shape, dtype, chunks, depth })))
     }
 
     /// What the node does.
@@ -291,7 +307,19 @@ impl Expr {
 
     /// The nodes it is made of directly.
     pub fn operands(&self) -> Vec<&Expr> {
-        match self.operation() {
+        self.operation().operands()
+    }
+
+    /// The same for clones of one node, and only for them, while any of them lives.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl Operation {
+    /// The nodes it takes, in order.
+    pub fn operands(&self) -> Vec<&Expr> {
+        match self {
             Operation::Scalar(_)
             | Operation::Random(_)
             | Operation::Full(_)
@@ -309,10 +337,5 @@ impl Expr {
             Operation::Where(condition, left, right) => vec![condition, left, right],
             Operation::Concatenate(_, parts) => parts.iter().collect(),
         }
-    }
-
-    /// The same for clones of one node, and only for them, while any of them lives.
-    pub fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
     }
 }

@@ -4,9 +4,82 @@
 
 use std::cell::Cell;
 
-use crate::array::expr::{Distribution, Expr, Random};
+use crate::array::chunks::Chunks;
+use crate::array::expr::Expr;
 use crate::array::handle::Array;
-use crate::array::shape::{Chunks, Shape};
+use crate::array::repr::repr;
+use crate::array::shape::Shape;
+use crate::error::{Error, Result};
+
+/// Where the values of a random array come from; with the index, that is all an element depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Random {
+    /// The seed of the array's generator; none means the run's.
+    pub seed: Option<u128>,
+    /// The stream; none is refused when a plan is made.
+    pub stream: Option<String>,
+    /// The distribution of every element.
+    pub distribution: Distribution,
+}
+
+/// A distribution with its parameters, which are finite and in range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Distribution {
+    /// Uniform in [0, 1).
+    Random,
+    /// Uniform in [low, high).
+    Uniform {
+        /// The lower end.
+        low: f64,
+        /// The upper end.
+        high: f64,
+    },
+    /// Normal.
+    Normal {
+        /// The mean.
+        loc: f64,
+        /// The standard deviation.
+        scale: f64,
+    },
+}
+
+impl Distribution {
+    /// The name of the function that makes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Distribution::Random => "random",
+            Distribution::Uniform { .. } => "uniform",
+            Distribution::Normal { .. } => "normal",
+        }
+    }
+
+    /// The parameters in NumPy's order.
+    pub fn parameters(self) -> Vec<f64> {
+        match self {
+            Distribution::Random => Vec::new(),
+            Distribution::Uniform { low, high } => vec![low, high],
+            Distribution::Normal { loc, scale } => vec![loc, scale],
+        }
+    }
+
+    /// Whether the parameters are finite and in range.
+    pub fn check(self) -> Result<()> {
+        let (ordered, rule) = match self {
+            Distribution::Random => return Ok(()),
+            Distribution::Uniform { low, high } => {
+                (low <= high && (high - low).is_finite(), "low is at most high")
+            }
+            Distribution::Normal { scale, .. } => (!scale.is_sign_negative(), "scale is not negative"),
+        };
+        let parameters = self.parameters();
+        if ordered && parameters.iter().all(|parameter| parameter.is_finite()) {
+            return Ok(());
+        }
+        let shown: Vec<String> = parameters.into_iter().map(repr).collect();
+        Err(Error::refused(format!("`{}` with parameters {}", self.name(), shown.join(" and ")))
+            .hint(format!("the parameters are finite, and {rule}")))
+    }
+}
 
 /// A distribution that still needs a size.
 #[derive(Debug, Clone)]

@@ -1,47 +1,90 @@
-//! Numbers as Python's repr prints them: the shortest digits that read back as the same number.
+//! Numbers as Python and NumPy print them: the shortest digits that read back as the same number.
+//!
+//! How numbers stand together in an array is `array`'s and `column`'s matter.
 
-/// `0.1`, `1e+16`, `5.662568700976701e-06`, `nan`, `-inf`.
+use std::fmt::LowerExp;
+use std::str::FromStr;
+
+pub(super) mod array;
+mod column;
+
+/// A float64: `0.1`, `1e+16`, `5.662568700976701e-06`, `nan`, `-inf`.
 pub(super) fn repr(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".into();
+    number(value, 1e16, || Decimal::shortest(value.abs()))
+}
+
+/// A float32, whose digits are fewer.
+pub(super) fn single(value: f32) -> String {
+    number(value.into(), 1e6, || Decimal::shortest(value.abs()))
+}
+
+/// Without an exponent from 0.0001 to below `limit`.
+fn number(value: f64, limit: f64, decimal: impl FnOnce() -> Decimal) -> String {
+    if !value.is_finite() {
+        return word(value).to_owned();
     }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf".into() } else { "-inf".into() };
-    }
-    let scientific = shortest(value.abs());
-    let (mantissa, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
-    let exponent: i32 = exponent.parse().expect("`{:e}` writes a decimal exponent");
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let sign = if value.is_sign_negative() { "-" } else { "" };
-    let magnitude = if (-4..16).contains(&exponent) {
-        positional(&digits, exponent)
-    } else {
-        let direction = if exponent < 0 { '-' } else { '+' };
-        format!("{mantissa}e{direction}{:02}", exponent.abs())
-    };
-    format!("{sign}{magnitude}")
-}
-
-/// The shortest digits that read back as the number. Where two such lie equally near, the even one: Rust's
-/// own choice there is the upper one.
-fn shortest(value: f64) -> String {
-    let shortest = format!("{value:e}");
-    let digits = shortest.chars().take_while(|&c| c != 'e').filter(char::is_ascii_digit).count();
-    let nearest = format!("{value:.places$e}", places = digits - 1);
-    if nearest.parse() == Ok(value) { nearest } else { shortest }
-}
-
-/// Places the point after the digit that `exponent` counts from the first.
-fn positional(digits: &str, exponent: i32) -> String {
-    let before = exponent + 1;
-    if before <= 0 {
-        return format!("0.{}{digits}", "0".repeat(before.unsigned_abs() as usize));
+    let decimal = decimal();
+    if value == 0.0 || (1e-4..limit).contains(&value.abs()) {
+        let (whole, fraction) = decimal.positional();
+        return format!("{sign}{whole}.{}", if fraction.is_empty() { "0" } else { &fraction });
     }
-    let before = before.unsigned_abs() as usize;
-    match digits.split_at_checked(before) {
-        Some((whole, "")) => format!("{whole}.0"),
-        Some((whole, fraction)) => format!("{whole}.{fraction}"),
-        None => format!("{digits}{}.0", "0".repeat(before - digits.len())),
+    let (first, others) = decimal.digits.split_at(1);
+    let point = if others.is_empty() { "" } else { "." };
+    format!("{sign}{first}{point}{others}e{}", exponent(decimal.exponent, 2))
+}
+
+/// What is printed for what is not finite.
+fn word(value: f64) -> &'static str {
+    if value.is_nan() {
+        return "nan";
+    }
+    if value > 0.0 { "inf" } else { "-inf" }
+}
+
+/// `+07`, with at least so many digits.
+fn exponent(exponent: i32, digits: usize) -> String {
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{sign}{:0digits$}", exponent.unsigned_abs())
+}
+
+/// The digits of a number without its sign; the point is after the first, and moved by `exponent`.
+struct Decimal {
+    digits: String,
+    exponent: i32,
+}
+
+impl Decimal {
+    /// The shortest digits that read back as the number, a float without its sign.
+    fn shortest<T: LowerExp + FromStr + PartialEq>(value: T) -> Self {
+        let shortest = Decimal::parse(&format!("{value:e}"));
+        // Where two such lie equally near, the even one: Rust's own choice there is the upper one.
+        let nearest = format!("{value:.places$e}", places = shortest.digits.len() - 1);
+        if nearest.parse().is_ok_and(|read: T| read == value) { Decimal::parse(&nearest) } else { shortest }
+    }
+
+    /// Reads what `{:e}` writes.
+    fn parse(scientific: &str) -> Self {
+        let (mantissa, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
+        let exponent = exponent.parse().expect("`{:e}` writes a decimal exponent");
+        Decimal { digits: mantissa.chars().filter(char::is_ascii_digit).collect(), exponent }
+    }
+
+    /// How many digits follow the point where there is no exponent.
+    fn places(&self) -> i64 {
+        self.digits.len() as i64 - 1 - i64::from(self.exponent)
+    }
+
+    /// What is before the point and what is after it; the latter without zeros at its end.
+    fn positional(&self) -> (String, String) {
+        let digits = self.digits.trim_end_matches('0');
+        let before = usize::try_from(self.exponent + 1).unwrap_or(0);
+        let lead = usize::try_from(-self.exponent - 1).unwrap_or(0);
+        match digits.split_at_checked(before) {
+            Some(("", fraction)) => ("0".into(), "0".repeat(lead) + fraction),
+            Some((whole, fraction)) => (whole.into(), fraction.into()),
+            None => (format!("{digits:0<before$}"), String::new()),
+        }
     }
 }
 
@@ -54,7 +97,7 @@ mod tests {
     use rand::rngs::StdRng;
     use rand::{RngExt as _, SeedableRng as _};
 
-    use super::repr;
+    use super::{repr, single};
 
     const PYTHON: &str = "import struct,sys\n\
         for line in sys.stdin: print(repr(struct.unpack('<d', int(line).to_bytes(8, 'little'))[0]))";
@@ -105,5 +148,15 @@ mod tests {
         assert_eq!(repr(0.0001), "0.0001");
         assert_eq!(repr(-0.0), "-0.0");
         assert_eq!(repr(5e-324), "5e-324");
+    }
+
+    #[test]
+    fn singles_have_their_own_digits_and_limits() {
+        assert_eq!(single(0.1), "0.1");
+        assert_eq!(single(999_999.94), "999999.94");
+        assert_eq!(single(1e6), "1e+06");
+        assert_eq!(single(0.0001), "1e-04", "the nearest single is below 0.0001");
+        assert_eq!(single(-0.0), "-0.0");
+        assert_eq!(single(f32::MAX), "3.4028235e+38");
     }
 }

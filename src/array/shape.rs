@@ -1,4 +1,4 @@
-//! Extents of arrays and of chunks: NumPy's shape, dask's chunks, with their sizes checked once.
+//! NumPy's shape, with its size checked once, and how axes and shapes meet: normalised, broadcast.
 
 use std::fmt;
 
@@ -9,9 +9,6 @@ const ELEMENTS: u64 = 1 << 63;
 
 /// NumPy's own limit on the number of axes.
 const AXES: usize = 64;
-
-/// Elements in a chunk where the user leaves the choice: 128 MiB of f64, as dask's default.
-const AUTOMATIC_CHUNK: u64 = 1 << 24;
 
 /// The extents of an array. `()` is the shape of a number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -32,7 +29,9 @@ impl Shape {
             return Err(Error::refused(format!("an array of {} axes", extents.len()))
                 .hint(format!("an array has at most {AXES} axes")));
         }
-        let size = if extents.contains(&0) {
+        let size = if extents.iter().any(|&extent| extent > ELEMENTS) {
+            None
+        } else if extents.contains(&0) {
             Some(0)
         } else {
             extents.iter().try_fold(1_u64, |size, &extent| size.checked_mul(extent))
@@ -58,6 +57,30 @@ impl Shape {
     pub fn size(&self) -> u64 {
         self.size
     }
+
+    /// The shape that arrays of these shapes have together: axes are matched from the last one, and axes of
+    /// extent 1 repeat.
+    pub fn broadcast(shapes: &[&Shape]) -> Result<Shape> {
+        let ndim = shapes.iter().map(|shape| shape.ndim()).max().unwrap_or(0);
+        let mut extents = vec![1; ndim];
+        for shape in shapes {
+            let aligned = extents[ndim - shape.ndim()..].iter_mut();
+            for (extent, &own) in aligned.zip(shape.extents()) {
+                if *extent == 1 {
+                    *extent = own;
+                } else if own != 1 && own != *extent {
+                    return Err(apart(shapes));
+                }
+            }
+        }
+        Shape::new(extents)
+    }
+}
+
+fn apart(shapes: &[&Shape]) -> Error {
+    let shown: Vec<String> = shapes.iter().map(ToString::to_string).collect();
+    Error::refused(format!("operands could not be broadcast together with shapes {}", shown.join(" ")))
+        .hint("axes are matched from the last one: two extents are equal, or one of them is 1")
 }
 
 impl fmt::Display for Shape {
@@ -67,87 +90,39 @@ impl fmt::Display for Shape {
 }
 
 /// `(3, 4)`, and `(3,)` for one axis, as Python writes it.
-fn tuple(extents: &[u64]) -> String {
+pub(super) fn tuple(extents: &[impl fmt::Display]) -> String {
     match extents {
         [one] => format!("({one},)"),
-        _ => format!("({})", extents.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+        _ => format!("({})", extents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     }
 }
 
-/// The chunks a user asks for; -1 is the whole axis.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Chunks {
-    /// About 16 million elements a chunk, the last axes kept whole.
-    #[default]
-    Automatic,
-    /// The same extent on every axis.
-    Every(i128),
-    /// One extent for each axis.
-    Axes(Vec<i128>),
+/// The axis that a user means; negative ones count from the last.
+pub(super) fn axis_within(axis: i128, ndim: usize) -> Result<usize> {
+    let axes = ndim as i128;
+    if (-axes..axes).contains(&axis) {
+        return Ok(axis.rem_euclid(axes) as usize);
+    }
+    let error = Error::refused(format!("axis {axis} is out of bounds for array of dimension {ndim}"));
+    Err(match ndim {
+        0 => error.hint("a number has no axis"),
+        1 => error.hint("its only axis is 0, also -1"),
+        _ => error.hint(format!("its axes are 0 to {}, also -{ndim} to -1", ndim - 1)),
+    })
 }
 
-impl Chunks {
-    /// The extents of a chunk of an array of this shape, none longer than the array.
-    pub fn extents(&self, shape: &Shape) -> Result<Vec<u64>> {
-        let asked = match self {
-            Chunks::Automatic => return Ok(automatic(shape)),
-            Chunks::Every(extent) => vec![*extent; shape.ndim()],
-            Chunks::Axes(axes) if axes.len() == shape.ndim() => axes.clone(),
-            Chunks::Axes(axes) => {
-                return Err(Error::refused(format!(
-                    "chunks for {} axes of an array with {}",
-                    axes.len(),
-                    shape.ndim()
-                ))
-                .hint(format!("the array's shape is {shape}: give one chunk extent for each axis")));
-            }
-        };
-        asked.iter().zip(shape.extents()).map(|(&chunk, &extent)| clipped(chunk, extent)).collect()
+/// The axes that a user means, ascending; none means all.
+pub(super) fn axes_within(axes: Option<&[i128]>, ndim: usize) -> Result<Vec<usize>> {
+    let Some(axes) = axes else { return Ok((0..ndim).collect()) };
+    let mut all = axes.iter().map(|&axis| axis_within(axis, ndim)).collect::<Result<Vec<_>>>()?;
+    all.sort_unstable();
+    match all.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(all),
+        Some(pair) => Err(Error::refused("duplicate value in 'axis'")
+            .cause(format!("axis {} is given twice", pair[0]))
+            .hint("name each axis once")),
     }
 }
-
-fn clipped(chunk: i128, extent: u64) -> Result<u64> {
-    match chunk {
-        -1 => Ok(extent.max(1)),
-        1.. => Ok(u64::try_from(chunk).unwrap_or(u64::MAX).min(extent.max(1))),
-        _ => Err(Error::refused(format!("chunks of {chunk} elements"))
-            .hint("a chunk has at least one element; -1 is the whole axis")),
-    }
-}
-
-fn automatic(shape: &Shape) -> Vec<u64> {
-    let mut room = AUTOMATIC_CHUNK;
-    let mut extents: Vec<u64> = shape.extents().to_vec();
-    for extent in extents.iter_mut().rev() {
-        *extent = (*extent).clamp(1, room);
-        room /= *extent;
-    }
-    extents
-}
-
-macro_rules! chunks_from {
-    ($($integer:ty),*) => {$(
-        impl From<$integer> for Chunks {
-            fn from(extent: $integer) -> Self {
-                Chunks::Every(extent.into())
-            }
-        }
-
-        impl<const N: usize> From<[$integer; N]> for Chunks {
-            fn from(axes: [$integer; N]) -> Self {
-                Chunks::Axes(axes.map(i128::from).to_vec())
-            }
-        }
-
-        impl From<Vec<$integer>> for Chunks {
-            fn from(axes: Vec<$integer>) -> Self {
-                Chunks::Axes(axes.into_iter().map(i128::from).collect())
-            }
-        }
-    )*};
-}
-
-chunks_from!(i32, i64, u64);
 
 #[cfg(test)]
 mod tests {
@@ -165,15 +140,7 @@ mod tests {
         assert_eq!(Shape::new(vec![1 << 31, 1 << 32]).unwrap().size(), 1 << 63);
         assert!(Shape::new(vec![(1 << 63) + 1]).is_err());
         assert!(Shape::new(vec![1 << 32, 1 << 32]).is_err());
-        assert_eq!(Shape::new(vec![u64::MAX, 0, u64::MAX]).unwrap().size(), 0);
-    }
-
-    #[test]
-    fn automatic_chunks_keep_last_axes_whole() {
-        let chunks = |extents: Vec<u64>| Chunks::Automatic.extents(&Shape::new(extents).unwrap()).unwrap();
-        assert_eq!(chunks(vec![20_000, 20_000]), [838, 20_000]);
-        assert_eq!(chunks(vec![1 << 30]), [1 << 24]);
-        assert_eq!(chunks(vec![7, 5]), [7, 5]);
-        assert_eq!(chunks(vec![9, 1 << 24]), [1, 1 << 24]);
+        assert_eq!(Shape::new(vec![1 << 63, 0, 1 << 63]).unwrap().size(), 0);
+        assert!(Shape::new(vec![0, (1 << 63) + 1]).is_err());
     }
 }
