@@ -26,5 +26,5 @@ pub use make::{HistogramBins, Index};
 pub use random::{Distribution, Random};
 pub use shape::Shape;
 pub use stored::{Files, Format, Kind, Part, Stored};
-pub use text::{Definitions, parse};
+pub use text::{Definitions, Parsed, parse};
 pub use value::Value;
