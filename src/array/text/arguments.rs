@@ -92,7 +92,7 @@ impl Signature {
         }
         bound.given.extend(self.of.clone().map(|(name, expr)| (name, Item::Lazy(expr), call)));
         match parameters.iter().find(|parameter| parameter.required && !bound.has(parameter.name)) {
-            Some(missing) => Err(self.missing(source, missing.name, call)),
+            Some(missing) => Err(self.missing(source, missing, &parameters, call)),
             None => Ok(bound),
         }
     }
@@ -131,8 +131,9 @@ impl Signature {
         })
     }
 
-    fn missing(&self, source: &Source, parameter: &str, call: Span) -> Error {
-        let what = if ["a", "x"].contains(&parameter) { "an array" } else { &format!("`{parameter}`") };
+    fn missing(&self, source: &Source, missing: &Parameter, all: &[Parameter], call: Span) -> Error {
+        let array = ["a", "x"].contains(&missing.name) && all.first() == Some(missing);
+        let what = if array { "an array" } else { &format!("`{}`", missing.name) };
         let error = source.error(call, format!("`{}` needs {what}", self.name));
         error.hint(format!("write {}({})", self.name, self.parameters))
     }

@@ -4,11 +4,11 @@ use crate::array::text::item::{BUILTINS, CONSTANTS, DTYPES, Item, Namespace, is_
 use crate::array::text::table;
 use crate::error::{Error, nearest};
 
-/// Names that NumPy and dask have, and what takes their place here.
+/// Names that NumPy and dask have, and what takes their place here; `{}` is the name.
 const ELSEWHERE: &[(&[&str], &str)] = &[
-    (&["compute", "persist", "result"], "leave it out: every result is computed"),
-    (&["visualize"], "leave it out: `squall graph` draws the graph"),
-    (&["rechunk"], "leave it out: no result depends on chunks"),
+    (&["compute", "persist", "result"], "leave out .{}(): every result is computed"),
+    (&["visualize"], "leave out .{}(): `squall graph` draws the graph"),
+    (&["rechunk"], "leave out .{}(): no result depends on chunks"),
     (
         &["array", "asarray", "asanyarray", "from_array", "from_zarr", "fromfile", "loadtxt", "memmap"],
         "arrays come from files: load(\"x.npy\"), or load(\"dir/\") for a stack of them",
@@ -18,7 +18,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "name the array in [save]: x = \"x.npy\"",
     ),
     (&["matmul", "inner", "vdot"], "write dot(a, b) or a @ b"),
-    (&["item", "tolist", "copy", "view"], "leave it out: results are printed as Python prints them"),
+    (&["item", "tolist", "copy", "view"], "leave out .{}(): results are printed as Python prints them"),
     (
         &["nonzero", "argwhere", "flatnonzero"],
         "count with count_nonzero(x), and choose with where(x > 0, x, 0)",
@@ -78,6 +78,6 @@ fn is_generator(name: &str) -> bool {
     ["default_rng", "RandomState"].contains(&name)
 }
 
-fn elsewhere(name: &str) -> Option<&'static str> {
-    ELSEWHERE.iter().find(|(names, _)| names.contains(&name)).map(|(_, hint)| *hint)
+fn elsewhere(name: &str) -> Option<String> {
+    ELSEWHERE.iter().find(|(names, _)| names.contains(&name)).map(|(_, hint)| hint.replace("{}", name))
 }

@@ -69,7 +69,7 @@ pub fn parse(definitions: &Definitions, files: &dyn Files) -> Result<Parsed> {
         items.insert(line.source.name.clone(), item);
     }
     let results = lines[definitions.arrays.len()..].iter();
-    let results = results.map(|line| Ok((line.source.name.clone(), value(line, &items, "result")?)));
+    let results = results.map(|line| Ok((line.source.name.clone(), value(line, &items, "result `{}`")?)));
     let results = results.collect::<Result<_>>()?;
     Ok(Parsed { results, saves: saves(definitions, &lines, &items)? })
 }
@@ -105,15 +105,14 @@ fn check_name(name: &str, array: bool) -> Result<()> {
     Ok(())
 }
 
-/// The value of a line whose value is asked for: an array or a number.
+/// The value of a line that is asked for, an array or a number. The `role` says by whom, with `{}` for the name.
 fn value(line: &Line, items: &BTreeMap<String, Item>, role: &str) -> Result<Expr> {
     let item = items.get(&line.source.name);
     if let Some(expr) = item.and_then(Item::expr) {
         return Ok(expr);
     }
-    let name = &line.source.name;
-    let what = item.map_or("nothing", Item::what);
-    let what = format!("{role} `{name}` is {what}, not an array or a number");
+    let role = role.replace("{}", &line.source.name);
+    let what = format!("{role} is {}, not an array or a number", item.map_or("nothing", Item::what));
     let error = line.source.error(line.syntax.span, what);
     Err(match item {
         Some(Item::Tuple(_) | Item::List(_)) => {
@@ -146,7 +145,7 @@ fn saves(
             return Err(Error::refused(format!("two lines of [save] write to `{path}`"))
                 .hint("give each a file of its own"));
         }
-        saves.push((path.clone(), value(line, items, "what [save] names,")?));
+        saves.push((path.clone(), value(line, items, "`{}`, which [save] names,")?));
     }
     Ok(saves)
 }

@@ -77,8 +77,8 @@ fn part(of: &Item, items: &[Item], index: &Item) -> Result<Item> {
     let count = items.len() as i128;
     match index {
         Item::Integer(place) => {
-            let place = if *place < 0 { place + count } else { *place };
-            let item = usize::try_from(place).ok().and_then(|place| items.get(place));
+            let counted = if *place < 0 { place + count } else { *place };
+            let item = usize::try_from(counted).ok().and_then(|place| items.get(place));
             item.cloned()
                 .ok_or_else(|| Error::refused(format!("{} of {count} items has no such one", of.what())))
         }

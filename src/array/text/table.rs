@@ -271,7 +271,7 @@ pub(super) static TABLE: &[Entry] = &[
     unary("floor", Unary::Floor),
     unary("ceil", Unary::Ceil),
     unary("trunc", Unary::Trunc),
-    unary("rint", Unary::Round),
+    call("rint", "x", elementwise::rint),
     call("round", "a, decimals=0, out=None", elementwise::round).also(&["around"]).and_method(),
     binary("minimum", Binary::Minimum),
     binary("maximum", Binary::Maximum),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::array::chunks::{AxisChunk, Chunks};
 use crate::array::dtype::{DType, Scalar};
 use crate::array::expr::Expr;
-use crate::array::shape::{Shape, axis_within};
+use crate::array::shape::{Shape, axes_within};
 use crate::array::text::arguments::Arguments;
 use crate::array::text::item::{DTYPES, Item, dtype};
 use crate::array::text::place::Span;
@@ -106,9 +106,7 @@ impl Arguments<'_> {
             Some(items) => items.iter().map(one).collect::<Result<_>>()?,
             None => vec![one(item)?],
         };
-        for &axis in &axes {
-            axis_within(axis, ndim).map_err(|error| self.source.locate(span, error))?;
-        }
+        axes_within(Some(&axes), ndim).map_err(|error| self.source.locate(span, error))?;
         Ok(Some(axes))
     }
 
@@ -127,11 +125,7 @@ impl Arguments<'_> {
     pub(super) fn shape(&self, parameter: &'static str) -> Result<Shape> {
         let extent = |whole: i128| {
             u64::try_from(whole).map_err(|_| {
-                let what = if whole < 0 {
-                    format!("a negative {parameter}")
-                } else {
-                    format!("a {parameter} of more than 2^63 elements")
-                };
+                let what = if whole < 0 { "a negative size" } else { "a size of more than 2^63 elements" };
                 self.locate(parameter, Error::refused(what))
             })
         };

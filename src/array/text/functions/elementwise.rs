@@ -40,6 +40,14 @@ pub(crate) fn astype(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Resul
     arguments.located(Expr::cast(&arguments.array("x")?, dtype)).map(Item::from)
 }
 
+/// To whole numbers, which stay floats: integers become floats too.
+pub(crate) fn rint(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
+    let array = arguments.array("x")?;
+    let dtype = if array.dtype().is_real() { array.dtype() } else { DType::F64 };
+    let real = arguments.located(Expr::cast(&array, dtype))?;
+    arguments.located(Expr::unary(Unary::Round, &real)).map(Item::from)
+}
+
 /// To a number of decimal places, as NumPy: scaled, rounded half to even, and scaled back.
 pub(crate) fn round(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
     arguments.refuse_out()?;
