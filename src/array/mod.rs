@@ -25,6 +25,6 @@ pub use handle::{Array, Axes, arange, concatenate, full, linspace, ones, stack, 
 pub use make::{HistogramBins, Index};
 pub use random::{Distribution, Random};
 pub use shape::Shape;
-pub use stored::{Files, Format, Kind, Part, Stored};
-pub use text::{Definitions, parse};
+pub use stored::{Files, Format, Kind, Part, Stored, Target};
+pub use text::{Definitions, Parsed, parse};
 pub use value::{ArrayValue, Data, Value};

@@ -78,6 +78,21 @@ impl Format {
     }
 }
 
+/// A file to be written by many workers, in C order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The absolute path.
+    pub path: String,
+    /// The path until the file is whole.
+    pub temporary: String,
+    /// What the elements are.
+    pub dtype: DType,
+    /// The extents.
+    pub shape: Vec<u64>,
+    /// The byte at which elements begin: a page's first.
+    pub offset: u64,
+}
+
 /// Where expressions find the arrays in files that they name.
 pub trait Files {
     /// Reads the header of `path`, a `.npy` file or a directory of them.

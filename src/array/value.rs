@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::array::dtype::DType;
@@ -36,7 +37,7 @@ pub struct ArrayValue {
 }
 
 /// The elements of an array.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Data {
     /// Of float64 and float32.
     Real(Vec<f64>),

@@ -1,32 +1,45 @@
 //! From expressions to stages and tasks, and from partials back to results.
 //!
-//! A stage is one pass over arrays, block by block; what a stage needs of earlier ones are a few numbers.
-//! Random arrays are made again in a later stage, never stored. Carrying tasks out is `execute`'s business,
-//! giving them out is `scheduler`'s.
+//! `graph` holds every node once and decides which stage makes it, `lower` moves views down to the sources,
+//! `pass` finds what a stage has to gather, `group` cuts its places into tasks, `compile` writes their
+//! instructions, `product` says what the gathered things come to. Random arrays and files are read again in a
+//! later stage, never stored. Carrying tasks out is `execute`'s business, giving them out is `scheduler`'s.
 
 mod compile;
 mod describe;
+mod emit;
+mod finish;
 mod graph;
+mod group;
+mod inner;
+mod known;
+mod lower;
+mod memory;
+mod needs;
 mod partial;
 mod pass;
+mod product;
+mod push;
+mod quantile;
+mod space;
 mod stage;
+mod strided;
 #[cfg(test)]
 mod tests;
+mod validate;
 
-use crate::array::{Expr, Reduction, Value};
+use crate::array::{Data, Expr, Shape, Target, Value};
 use crate::error::{Error, ErrorKind, Result};
-use graph::{Builder, Entry, Id, Node};
-use partial::Accumulator;
-pub use partial::{Gather, Partial};
+pub use finish::{Cell, Finish};
+use graph::{Builder, Entry, Id, Made};
+use known::Known;
+pub use known::Finished;
+pub use memory::ROWS;
+use memory::{PARTIALS, PROCESS, THREAD};
+pub use partial::{Accumulator, Gather, GatherKind, Partial, Values};
 use pass::Pass;
-pub use stage::{Group, Instruction, Stage};
-
-/// What a process needs besides buffers and partials: program, libraries, connections, logs.
-const PROCESS: u64 = 32 << 20;
-/// What a thread needs besides buffers and partials: its stack.
-const THREAD: u64 = 2 << 20;
-/// Partials that are in memory at a time besides one for each thread: folded, received, being sent or kept.
-const PARTIALS: u64 = 4;
+pub use product::Running;
+pub use stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage};
 
 /// How results are computed: stages, one after the other, each cut into tasks.
 #[derive(Debug)]
@@ -34,45 +47,76 @@ pub struct Plan {
     seed: u128,
     graph: Vec<Entry>,
     results: Vec<(String, Id)>,
-    passes: Vec<Pass>,
+    ends: Ends,
+    /// Each stage as it would be if every number were known.
+    trials: Vec<Pass>,
 }
 
-/// Plans the computation of all results together. Every result is a number as yet.
-pub fn plan(results: &[(String, Expr)], seed: u128) -> Result<Plan> {
+/// What a plan is for, besides numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// Arrays whose elements are sent to the driver.
+    collected: Vec<Id>,
+    /// Arrays that workers write, with the name of each file.
+    saved: Vec<(String, Id)>,
+    targets: Vec<Target>,
+}
+
+/// Plans the computation of all results together, and the files that arrays are saved to.
+pub fn plan(results: &[(String, Expr)], saves: &[(Target, Expr)], seed: u128) -> Result<Plan> {
     let mut builder = Builder::new(seed);
-    let mut ids = Vec::with_capacity(results.len());
-    for (name, expr) in results {
-        expr.check_result(name)?;
-        ids.push((name.clone(), builder.add(expr)?));
+    let ids = |builder: &mut Builder| -> Result<Vec<(String, Id)>> {
+        results.iter().map(|(name, expr)| Ok((name.clone(), builder.add(expr)?))).collect()
+    };
+    let results = ids(&mut builder)?;
+    let mut ends = Ends::default();
+    for (target, expr) in saves {
+        if expr.is_number() {
+            return Err(Error::refused(format!("`{}` would hold a single number", target.path))
+                .hint("save an array; a number is a result"));
+        }
+        ends.saved.push((target.path.clone(), builder.add(expr)?));
+        ends.targets.push(target.clone());
     }
     let graph = builder.finish();
-    let stages = graph.iter().map(|entry| entry.after).max().unwrap_or(0);
-    let passes = (0..stages).map(|stage| Pass::new(&graph, stage)).collect::<Result<_>>()?;
-    Ok(Plan { seed, graph, results: ids, passes })
+    for (_, id) in &results {
+        let entry = &graph[*id];
+        let collected = !entry.is_number() && entry.made != Made::ByStage && entry.shape.size() > 0;
+        if collected && !ends.collected.contains(id) {
+            ends.collected.push(*id);
+        }
+    }
+    let made = graph.iter().filter(|entry| entry.made == Made::ByStage).map(|entry| entry.after).max();
+    let ended = ends.collected.iter().chain(ends.saved.iter().map(|(_, id)| id));
+    let stages = made.unwrap_or(0).max(ended.map(|&id| graph[id].after + 1).max().unwrap_or(0));
+    let known = Known::trial(&graph);
+    let trials = (0..stages).map(|stage| Pass::new(&known, &ends, stage)).collect::<Result<_>>()?;
+    drop(known);
+    Ok(Plan { seed, graph, results, ends, trials })
 }
 
 impl Plan {
-    /// The number of stages; none where every result is known already.
+    /// The number of stages at most; none where every result is known already.
     pub fn stages(&self) -> usize {
-        self.passes.len()
+        self.trials.len()
     }
 
-    /// The number of tasks of a stage.
+    /// The number of tasks of a stage; a stage that turns out not to be needed has none.
     ///
     /// # Panics
     /// This and the other questions about a stage: when there is no such stage.
     pub fn tasks(&self, stage: usize) -> u64 {
-        self.passes[stage].tasks()
+        self.trials[stage].stage.tasks()
     }
 
     /// The number of the user's chunks in a stage, for progress.
     pub fn chunks(&self, stage: usize) -> u64 {
-        self.passes[stage].chunks()
+        self.trials[stage].chunks
     }
 
-    /// The number of random numbers that a stage makes, for the rate.
+    /// The number of elements that a stage makes or reads, for the rate.
     pub fn elements(&self, stage: usize) -> u64 {
-        self.passes[stage].elements()
+        self.trials[stage].elements
     }
 
     /// The seed of arrays without a generator of their own.
@@ -80,89 +124,70 @@ impl Plan {
         self.seed
     }
 
-    /// What workers are sent, given the partials of all stages before it.
-    pub fn stage(&self, stage: usize, finished: &[Partial]) -> Result<Stage> {
-        if finished.len() < stage {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "a stage is begun before those it needs are finished",
-            ));
-        }
-        let numbers = self.numbers(&finished[..stage])?;
-        self.passes[stage].stage(&self.graph, &|id| numbers[id])
+    /// The files that are written.
+    pub fn targets(&self) -> &[Target] {
+        &self.ends.targets
     }
 
-    /// The results, given the partials of all stages.
-    pub fn finish(&self, partials: &[Partial]) -> Result<Vec<(String, Value)>> {
-        if partials.len() != self.stages() {
+    /// Begins the next stage, given all that stages before it have made.
+    pub fn begin(&self, finished: &Finished) -> Result<Running> {
+        let known = Known::new(&self.graph, finished);
+        let pass = Pass::new(&known, &self.ends, finished.stages)?;
+        Ok(Running::new(pass.stage, pass.products, pass.layouts))
+    }
+
+    /// The results, given all that stages have made.
+    pub fn finish(&self, finished: &Finished) -> Result<Vec<(String, Value)>> {
+        if finished.stages != self.stages() {
             return Err(Error::new(
                 ErrorKind::Internal,
                 "the results are asked for before all stages are finished",
             ));
         }
-        let numbers = self.numbers(partials)?;
-        Ok(self.results.iter().map(|(name, id)| (name.clone(), Value::Number(numbers[*id]))).collect())
+        let known = Known::new(&self.graph, finished);
+        Ok(self.results.iter().map(|(name, id)| (name.clone(), self.value(&known, *id))).collect())
+    }
+
+    fn value(&self, known: &Known<'_>, id: Id) -> Value {
+        let entry = &self.graph[id];
+        let data = if entry.is_number() {
+            match known.number(id) {
+                Cell::Real(value) => Data::Real(vec![value]),
+                Cell::Integer(value) => Data::Integer(vec![value]),
+            }
+        } else {
+            known.array(id)
+        };
+        let shape = if entry.is_number() { Shape::number() } else { entry.shape.clone() };
+        Value::array(shape, entry.dtype, data)
     }
 
     /// A bound for the memory of a worker with this many compute threads, in bytes.
     pub fn worker_memory(&self, cores: u32) -> u64 {
         let pass = |pass: &Pass| {
-            let thread = THREAD + pass.buffer_bytes() + pass.partial_bytes();
-            u64::from(cores) * thread + PARTIALS * pass.partial_bytes() + pass.stage_bytes()
+            let own = &pass.footprint;
+            let thread = THREAD + own.thread + own.partial;
+            (u64::from(cores) * thread).saturating_add(PARTIALS * own.partial + own.stage)
         };
-        PROCESS + self.passes.iter().map(pass).max().unwrap_or(0)
+        self.trials.iter().map(pass).max().unwrap_or(0).saturating_add(PROCESS)
     }
 
     /// A bound for the memory of the driver, in bytes, the connections to workers aside.
     pub fn driver_memory(&self) -> u64 {
-        let finished: u64 = self.passes.iter().map(Pass::partial_bytes).sum();
-        let pass = |pass: &Pass| PARTIALS * pass.partial_bytes() + 2 * pass.stage_bytes();
-        PROCESS + finished + self.passes.iter().map(pass).max().unwrap_or(0)
-    }
-
-    /// The values of all numbers that these stages determine; NaN for every other node.
-    fn numbers(&self, finished: &[Partial]) -> Result<Vec<f64>> {
-        for (pass, partial) in self.passes.iter().zip(finished) {
-            partial.check(pass.gathers())?;
-        }
-        let mut numbers = vec![f64::NAN; self.graph.len()];
-        for (id, entry) in self.graph.iter().enumerate() {
-            if !entry.is_number() || entry.after > finished.len() {
-                continue;
-            }
-            numbers[id] = match &entry.node {
-                Node::Number(value) => *value,
-                Node::Negate(operand) => -numbers[*operand],
-                Node::Binary(operation, left, right) => operation.apply(numbers[*left], numbers[*right]),
-                Node::Reduce(reduction, operand) => {
-                    let stage = entry.after - 1;
-                    let place = self.passes[stage].place(*operand, *reduction);
-                    let count = self.graph[*operand].shape.size();
-                    reduce(*reduction, finished[stage].accumulator(place), count)?
-                }
-                Node::Random(_) => f64::NAN,
-            };
-        }
-        Ok(numbers)
+        let made = self.graph.iter().filter(|entry| entry.made == Made::ByStage);
+        let finished = made.fold(0_u64, |sum, entry| sum.saturating_add(entry.shape.size().saturating_mul(8)));
+        let pass = |pass: &Pass| {
+            let own = &pass.footprint;
+            own.gathered.saturating_add(PARTIALS * own.partial + 2 * own.stage)
+        };
+        let stages = self.trials.iter().map(pass).max().unwrap_or(0);
+        PROCESS.saturating_add(finished).saturating_add(stages)
     }
 }
 
-/// The number that a reduction over `count` elements comes to.
-fn reduce(reduction: Reduction, accumulator: &Accumulator, count: u64) -> Result<f64> {
-    let value = match (reduction, accumulator) {
-        (Reduction::Sum, Accumulator::Sum(sum)) => Some(sum.round()),
-        (Reduction::Sum, Accumulator::Moments(moments)) => Some(moments.sum().round()),
-        (Reduction::Mean, Accumulator::Sum(sum)) => Some(sum.mean(count)),
-        (Reduction::Mean, Accumulator::Moments(moments)) => Some(moments.mean(count)),
-        (Reduction::Var { ddof }, Accumulator::Moments(moments)) => Some(moments.variance(count, ddof)),
-        (Reduction::Std { ddof }, Accumulator::Moments(moments)) => {
-            Some(moments.standard_deviation(count, ddof))
-        }
-        (Reduction::Min, Accumulator::Extrema(extrema)) => extrema.minimum(),
-        (Reduction::Max, Accumulator::Extrema(extrema)) => extrema.maximum(),
-        _ => None,
-    };
-    value.ok_or_else(|| {
-        Error::new(ErrorKind::Internal, format!("a partial does not hold what `{}` needs", reduction.name()))
-    })
+/// An array of an earlier stage that is too large to be sent to workers.
+fn too_large(elements: u64, most: u64) -> Error {
+    Error::refused(format!("an array of {elements} elements would have to be sent to every worker"))
+        .cause(format!("what one pass computes is kept for the next one up to {most} elements"))
+        .hint("reduce it further, or save it with [save] and load it in a second run")
 }

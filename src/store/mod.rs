@@ -16,7 +16,6 @@ mod tests;
 
 pub use open::LocalFiles;
 pub use read::Reader;
-pub use target::Target;
 pub use write::Writer;
 
 /// Bytes that are read or written at once where neighbours are wanted.

@@ -10,26 +10,10 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
-use crate::array::{DType, Shape};
+use crate::array::{DType, Shape, Target};
 use crate::error::{Error, Result};
 use crate::store::header;
-
-/// A file to be written by many workers, in C order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// The absolute path.
-    pub path: String,
-    /// The path until the file is whole.
-    pub temporary: String,
-    /// What the elements are.
-    pub dtype: DType,
-    /// The extents.
-    pub shape: Vec<u64>,
-    /// The byte at which elements begin: a page's first.
-    pub offset: u64,
-}
 
 impl Target {
     /// Checks that `path` can be written later, by the run of the given id. Nothing stays behind.

@@ -1,27 +1,43 @@
-//! The meaning of a syntax tree: names are looked up, numbers folded exactly, arrays built lazily.
+//! The meaning of a syntax tree: names are looked up, operators applied, arrays built lazily.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::array::expr::{Binary, Expr};
-use crate::array::text::Line;
-use crate::array::text::item::{BUILTINS, DistributionName, Function, Item, ReductionName, builtin};
+use crate::array::expr::{Binary, Expr, Unary};
+use crate::array::shape::Shape;
+use crate::array::stored::Stored;
+use crate::array::text::files::Opened;
+use crate::array::text::item::{Item, Namespace, builtin, constant};
 use crate::array::text::place::{Source, Span};
 use crate::array::text::syntax::{Kind, Syntax};
-use crate::error::{Error, Result, nearest};
+use crate::array::text::table::{self, Meaning};
+use crate::array::text::{Line, hints, plain};
+use crate::error::Result;
 
 /// The evaluation of one line.
 pub(super) struct Evaluation<'a> {
     pub(super) source: &'a Source,
     items: &'a BTreeMap<String, Item>,
     lines: &'a [Line],
+    files: &'a Opened<'a>,
     /// Random calls so far, in the order of the text: they number the streams.
     pub(super) random_calls: u64,
 }
 
 impl<'a> Evaluation<'a> {
     /// `items` holds the values of all lines that this one names; `lines` are for hints.
-    pub(super) fn new(source: &'a Source, items: &'a BTreeMap<String, Item>, lines: &'a [Line]) -> Self {
-        Evaluation { source, items, lines, random_calls: 0 }
+    pub(super) fn new(
+        source: &'a Source,
+        items: &'a BTreeMap<String, Item>,
+        lines: &'a [Line],
+        files: &'a Opened<'a>,
+    ) -> Self {
+        Evaluation { source, items, lines, files, random_calls: 0 }
+    }
+
+    /// The array in a file.
+    pub(super) fn open(&self, path: &str) -> Result<(Arc<Stored>, Shape)> {
+        self.files.open(path)
     }
 
     pub(super) fn item(&mut self, syntax: &Syntax) -> Result<Item> {
@@ -29,7 +45,12 @@ impl<'a> Evaluation<'a> {
             Kind::Integer(value) => Ok(i128::try_from(*value).map_or(Item::Seed(*value), Item::Integer)),
             Kind::Float(value) => Ok(Item::Float(*value)),
             Kind::Text(text) => Ok(Item::Text(text.clone())),
+            Kind::Ellipsis => Ok(Item::Ellipsis),
             Kind::Name(name) => self.name(name, syntax.span),
+            Kind::Function(name) => match table::function(name) {
+                Some(entry) => Ok(Item::Function(entry, None)),
+                None => self.name(name, syntax.span),
+            },
             Kind::Attribute { of, name, place } => {
                 let item = self.item(of)?;
                 self.attribute(&item, name, *place)
@@ -38,137 +59,152 @@ impl<'a> Evaluation<'a> {
                 let item = self.item(function)?;
                 self.call(&item, function.span, arguments, syntax.span)
             }
-            Kind::Tuple(items) => {
-                items.iter().map(|item| self.item(item)).collect::<Result<_>>().map(Item::Tuple)
+            Kind::Subscript { of, index } => {
+                let item = self.item(of)?;
+                self.subscript(&item, of.span, index)
             }
-            Kind::Unary { minus, operand } => {
+            Kind::Tuple(items) => self.items(items).map(Item::Tuple),
+            Kind::List(items) => self.items(items).map(Item::List),
+            Kind::Dict(items) => {
+                let pair = |(key, value): &(Syntax, Syntax)| Ok((self.item(key)?, self.item(value)?));
+                items.iter().map(pair).collect::<Result<_>>().map(Item::Dict)
+            }
+            Kind::Slice(bounds) => self.slice(bounds),
+            Kind::Unary { sign, operand } => {
                 let item = self.item(operand)?;
-                self.unary(*minus, item, operand.span)
+                self.unary(sign, &item, operand.span)
             }
             Kind::Binary { sign, place, left, right } => {
                 let operands = (self.item(left)?, self.item(right)?);
-                self.binary(sign, *place, (operands.0, left.span), (operands.1, right.span))
+                self.binary(sign, *place, (&operands.0, left.span), (&operands.1, right.span))
             }
         }
+    }
+
+    fn items(&mut self, items: &[Syntax]) -> Result<Vec<Item>> {
+        items.iter().map(|item| self.item(item)).collect()
     }
 
     fn name(&self, name: &str, span: Span) -> Result<Item> {
         if let Some(item) = self.items.get(name).cloned().or_else(|| builtin(name)) {
             return Ok(item);
         }
-        let error = self.source.error(span, format!("unknown name `{name}`"));
-        if DistributionName::of(name).is_some() {
-            return Err(error.hint(format!("write `random.{name}`")));
-        }
-        if ReductionName::of(name).is_some() {
-            return Err(error.hint(format!("write `x.{name}()` or `da.{name}(x)`")));
-        }
         let known = self.lines.iter().map(|line| line.source.name.as_str());
         let other = known.filter(|&known| known != self.source.name);
-        Err(match nearest(name, other.chain(BUILTINS)) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint("names are defined in [arrays] and [results]"),
-        })
+        Err(hints::unknown_name(self.source.error(span, format!("unknown name `{name}`")), name, other))
     }
 
     fn attribute(&self, item: &Item, name: &str, place: Span) -> Result<Item> {
-        let (found, owner, known) = match item {
-            Item::Namespace(namespace) => {
-                (namespace.attribute(name), format!("`{}`", namespace.name()), namespace.names())
+        let found = match item {
+            Item::Namespace(Namespace::Dask) => {
+                (name == "array").then_some(Item::Namespace(Namespace::Array))
             }
-            Item::Generator(seed) => (
-                DistributionName::of(name).map(|name| Item::Function(Function::Random(name, *seed))),
-                "a random generator".to_owned(),
-                DistributionName::ALL.map(DistributionName::name).to_vec(),
-            ),
-            Item::Lazy(expr) => (
-                ReductionName::of(name).map(|name| Item::Method(expr.clone(), name)),
-                item.what().to_owned(),
-                ReductionName::ALL.map(ReductionName::name).to_vec(),
-            ),
-            _ => (None, item.what().to_owned(), Vec::new()),
+            Item::Namespace(Namespace::Array) if name == "random" => Some(Item::Namespace(Namespace::Random)),
+            Item::Namespace(Namespace::Array) => {
+                table::function(name).map(|entry| Item::Function(entry, None)).or_else(|| constant(name))
+            }
+            Item::Namespace(Namespace::Random) => {
+                table::random(name).map(|entry| Item::Function(entry, None))
+            }
+            Item::Generator(seed) => table::random(name)
+                .filter(|entry| matches!(entry.meaning, Meaning::Random(_)))
+                .map(|entry| Item::Function(entry, *seed)),
+            Item::Lazy(expr) => match table::method(name) {
+                Some(entry) => Some(match &entry.meaning {
+                    Meaning::Property(property) => property(expr),
+                    Meaning::View(view) => {
+                        Item::from(view(expr).map_err(|error| self.source.locate(place, error))?)
+                    }
+                    _ => Item::Method(expr.clone(), entry),
+                }),
+                None => None,
+            },
+            _ => None,
         };
         found.ok_or_else(|| {
+            let owner = match item {
+                Item::Namespace(namespace) => format!("`{}`", namespace.name()),
+                _ => item.what().to_owned(),
+            };
             let error = self.source.error(place, format!("{owner} has no `{name}`"));
-            hint_attribute(error, name, &known)
+            hints::unknown_attribute(error, name, item)
         })
     }
 
-    fn unary(&self, minus: bool, item: Item, span: Span) -> Result<Item> {
-        match item {
-            Item::Integer(value) if minus => Ok(Item::Integer(-value)),
-            Item::Integer(value) => Ok(Item::Integer(value)),
-            item => {
-                let expr = self.operand(&item, span)?;
-                let expr =
-                    if minus { Expr::negate(&expr).map_err(|e| self.source.locate(span, e))? } else { expr };
-                Ok(Item::from(expr))
-            }
+    fn unary(&self, sign: &str, item: &Item, span: Span) -> Result<Item> {
+        if let Some(known) = plain::unary(sign, item) {
+            return Ok(known);
         }
+        let operand = self.operand(item, span)?;
+        let result = match sign {
+            "-" => Expr::unary(Unary::Negate, &operand),
+            "~" => Expr::unary(Unary::Invert, &operand),
+            _ => Ok(operand),
+        };
+        result.map(Item::from).map_err(|error| self.source.locate(span, error))
     }
 
-    fn binary(&self, sign: &str, place: Span, left: (Item, Span), right: (Item, Span)) -> Result<Item> {
-        if let (Item::Integer(left), Item::Integer(right)) = (&left.0, &right.0)
-            && let Some(exact) = integers(sign, *left, *right)
-        {
-            return Ok(Item::Integer(exact));
+    fn binary(&self, sign: &str, place: Span, left: (&Item, Span), right: (&Item, Span)) -> Result<Item> {
+        if let Some(known) = plain::binary(sign, left.0, right.0) {
+            return Ok(known);
         }
         let operation = match sign {
             "+" => Binary::Add,
             "-" => Binary::Subtract,
             "*" => Binary::Multiply,
             "/" => Binary::Divide,
-            "**" if matches!(right.0.whole(), Some(2)) => {
-                let base = self.operand(&left.0, left.1)?;
-                return self.combine(Binary::Multiply, &base, &base, place);
+            "//" => Binary::FloorDivide,
+            "%" => Binary::Remainder,
+            "**" => Binary::Power,
+            "&" => Binary::And,
+            "|" => Binary::Or,
+            "^" => Binary::Xor,
+            "<" => Binary::Less,
+            "<=" => Binary::LessEqual,
+            "==" => Binary::Equal,
+            "!=" => Binary::NotEqual,
+            ">" => Binary::Greater,
+            ">=" => Binary::GreaterEqual,
+            "@" => return self.product(left, right, place),
+            _ => {
+                let error = self.source.error(place, format!("`{sign}` of these operands"));
+                return Err(error.hint("shifts take two whole numbers; of arrays multiply, or divide by //"));
             }
-            "**" => {
-                let error = self.source.error(place, "this power is not supported yet");
-                return Err(error.hint("x ** 2 is, and whole numbers to a whole power that is not negative"));
-            }
-            "//" => {
-                let error = self.source.error(place, "`//` of these operands is not supported yet");
-                return Err(error.hint("it takes two whole numbers, the second one not 0"));
-            }
-            _ => return Err(self.source.error(place, format!("`{sign}` is not supported yet"))),
         };
-        let (left, right) = (self.operand(&left.0, left.1)?, self.operand(&right.0, right.1)?);
-        self.combine(operation, &left, &right, place)
+        self.combine(operation, left, right, place)
     }
 
-    fn combine(&self, operation: Binary, left: &Expr, right: &Expr, place: Span) -> Result<Item> {
-        Expr::binary(operation, left, right).map(Item::from).map_err(|error| self.source.locate(place, error))
+    /// An operation on two operands; `place` is where a mistake in it is shown.
+    pub(super) fn combine(
+        &self,
+        operation: Binary,
+        left: (&Item, Span),
+        right: (&Item, Span),
+        place: Span,
+    ) -> Result<Item> {
+        let operands = (self.operand(left.0, left.1)?, self.operand(right.0, right.1)?);
+        self.check_range(left, &operands.1)?;
+        self.check_range(right, &operands.0)?;
+        Expr::binary(operation, &operands.0, &operands.1)
+            .map(Item::from)
+            .map_err(|error| self.source.locate(place, error))
     }
 
-    fn operand(&self, item: &Item, span: Span) -> Result<Expr> {
-        item.expr().ok_or_else(|| self.source.error(span, format!("arithmetic with {}", item.what())))
-    }
-}
-
-/// The exact result where Python's integers give one and it fits.
-fn integers(sign: &str, left: i128, right: i128) -> Option<i128> {
-    match sign {
-        "+" => left.checked_add(right),
-        "-" => left.checked_sub(right),
-        "*" => left.checked_mul(right),
-        // Towards minus infinity, as Python.
-        "//" => {
-            let towards_zero = left.checked_div(right)?;
-            let inexact = left % right != 0 && (left < 0) != (right < 0);
-            towards_zero.checked_sub(i128::from(inexact))
+    /// A whole number beyond int64 may meet arrays of floats only, as in NumPy.
+    fn check_range(&self, number: (&Item, Span), other: &Expr) -> Result<()> {
+        let large = match number.0 {
+            Item::Integer(value) => i64::try_from(*value).is_err(),
+            Item::Seed(_) => true,
+            _ => false,
+        };
+        if large && !other.is_number() && !other.dtype().is_real() {
+            let what = format!("a whole number that does not fit the array's {}", other.dtype());
+            return Err(self.source.error(number.1, what).hint("write it as a float, such as 1e20"));
         }
-        "**" => left.checked_pow(u32::try_from(right).ok()?),
-        _ => None,
+        Ok(())
     }
-}
 
-fn hint_attribute(error: Error, name: &str, known: &[&str]) -> Error {
-    if ["compute", "persist", "visualize"].contains(&name) {
-        return error.hint(format!("leave out .{name}(): every result is computed"));
-    }
-    match nearest(name, known.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None if known.is_empty() => error,
-        None => error.hint(format!("known are {}", known.join(", "))),
+    pub(super) fn operand(&self, item: &Item, span: Span) -> Result<Expr> {
+        item.expr().ok_or_else(|| self.source.error(span, format!("arithmetic with {}", item.what())))
     }
 }

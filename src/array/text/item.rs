@@ -1,6 +1,9 @@
-//! What a piece of an expression stands for while it is read: a lazy array, an exact number, a function.
+//! What a piece of an expression stands for while it is read: a lazy array, a number of Python, a function.
 
-use crate::array::expr::{Expr, Operation, Reduction};
+use crate::array::dtype::{DType, Scalar};
+use crate::array::expr::{Expr, Operation};
+use crate::array::text::plain::known;
+use crate::array::text::table::Entry;
 
 /// The value of a piece of an expression.
 #[derive(Debug, Clone)]
@@ -10,18 +13,29 @@ pub(super) enum Item {
     /// A whole number that is good for a seed only.
     Seed(u128),
     Float(f64),
-    /// An array, or a number that is not known before a stage has run.
+    Bool(bool),
+    /// An array, or a number that has a dtype of its own.
     Lazy(Expr),
     Text(String),
     Tuple(Vec<Item>),
+    List(Vec<Item>),
+    Dict(Vec<(Item, Item)>),
+    /// Start, stop, step of a subscript.
+    Slice([Option<i128>; 3]),
+    Ellipsis,
     None,
-    Bool(bool),
+    /// The type of elements. Python's own types, called, make numbers without a dtype.
+    Type {
+        dtype: DType,
+        python: bool,
+    },
     /// A random generator with its seed; none means the run's.
     Generator(Option<u128>),
     Namespace(Namespace),
-    Function(Function),
-    /// A reduction of this array, not called yet.
-    Method(Expr, ReductionName),
+    /// Not called yet. Of a random function, with the seed of its generator.
+    Function(&'static Entry, Option<u128>),
+    /// A method of this array, not called yet.
+    Method(Expr, &'static Entry),
 }
 
 /// A prefix of names.
@@ -33,32 +47,6 @@ pub(super) enum Namespace {
     Random,
 }
 
-/// A function of a namespace or generator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Function {
-    DefaultRng,
-    Random(DistributionName, Option<u128>),
-    Reduction(ReductionName),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DistributionName {
-    Normal,
-    StandardNormal,
-    Uniform,
-    Random,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReductionName {
-    Sum,
-    Mean,
-    Min,
-    Max,
-    Var,
-    Std,
-}
-
 /// Names that mean the same in every line.
 pub(super) fn builtin(name: &str) -> Option<Item> {
     match name {
@@ -68,12 +56,57 @@ pub(super) fn builtin(name: &str) -> Option<Item> {
         "None" => Some(Item::None),
         "True" => Some(Item::Bool(true)),
         "False" => Some(Item::Bool(false)),
+        "int" => Some(Item::Type { dtype: DType::I64, python: true }),
+        "float" => Some(Item::Type { dtype: DType::F64, python: true }),
+        "bool" => Some(Item::Type { dtype: DType::Bool, python: true }),
         _ => None,
     }
 }
 
-/// Every name that [`builtin`] knows and a user may mean.
-pub(super) const BUILTINS: [&str; 5] = ["da", "np", "numpy", "dask", "random"];
+/// Every name that [`builtin`] knows and a user may mistype.
+pub(super) const BUILTINS: [&str; 8] = ["da", "np", "numpy", "dask", "random", "int", "float", "bool"];
+
+/// What NumPy has beside functions, with its value.
+pub(super) fn constant(name: &str) -> Option<Item> {
+    match name {
+        "pi" => Some(Item::Float(std::f64::consts::PI)),
+        "e" => Some(Item::Float(std::f64::consts::E)),
+        "inf" => Some(Item::Float(f64::INFINITY)),
+        "nan" => Some(Item::Float(f64::NAN)),
+        "newaxis" => Some(Item::None),
+        "True_" => Some(Item::Bool(true)),
+        "False_" => Some(Item::Bool(false)),
+        _ => dtype(name).map(|dtype| Item::Type { dtype, python: false }),
+    }
+}
+
+/// The names that [`constant`] knows, but for the spellings of dtypes that few use.
+pub(super) const CONSTANTS: [&str; 9] =
+    ["pi", "e", "inf", "nan", "newaxis", "float64", "float32", "int64", "bool"];
+
+/// The dtype of a name, as NumPy writes it.
+pub(super) fn dtype(name: &str) -> Option<DType> {
+    match name {
+        "bool" | "bool_" | "?" | "b1" => Some(DType::Bool),
+        "int64" | "int" | "int_" | "i8" | "<i8" | "q" => Some(DType::I64),
+        "float32" | "single" | "f4" | "<f4" | "f" => Some(DType::F32),
+        "float64" | "float" | "double" | "f8" | "<f8" | "d" => Some(DType::F64),
+        _ => None,
+    }
+}
+
+/// Names of further dtypes of NumPy, which only files can have.
+pub(super) fn is_foreign_dtype(name: &str) -> bool {
+    let sized = |kind: &str| {
+        name.strip_prefix(kind)
+            .is_some_and(|bits| !bits.is_empty() && bits.chars().all(|c| c.is_ascii_digit()))
+    };
+    ["int", "uint", "float", "complex", "i", "u", "f", "c"].into_iter().any(sized)
+        || ["half", "longdouble", "complex", "object", "str", "intc", "short", "long"].contains(&name)
+}
+
+/// What to write instead of another dtype.
+pub(super) const DTYPES: &str = "the dtypes are bool, int64, float32 and float64";
 
 impl Namespace {
     pub(super) fn name(self) -> &'static str {
@@ -83,100 +116,37 @@ impl Namespace {
             Namespace::Random => "random",
         }
     }
-
-    /// The names that can follow the prefix and a point.
-    pub(super) fn names(self) -> Vec<&'static str> {
-        match self {
-            Namespace::Dask => vec!["array"],
-            Namespace::Array => ReductionName::ALL.iter().map(|name| name.name()).chain(["random"]).collect(),
-            Namespace::Random => {
-                DistributionName::ALL.iter().map(|name| name.name()).chain(["default_rng"]).collect()
-            }
-        }
-    }
-
-    pub(super) fn attribute(self, name: &str) -> Option<Item> {
-        match (self, name) {
-            (Namespace::Dask, "array") => Some(Item::Namespace(Namespace::Array)),
-            (Namespace::Array, "random") => Some(Item::Namespace(Namespace::Random)),
-            (Namespace::Array, _) => Some(Item::Function(Function::Reduction(ReductionName::of(name)?))),
-            (Namespace::Random, "default_rng") => Some(Item::Function(Function::DefaultRng)),
-            (Namespace::Random, _) => {
-                Some(Item::Function(Function::Random(DistributionName::of(name)?, None)))
-            }
-            (Namespace::Dask, _) => None,
-        }
-    }
-}
-
-impl DistributionName {
-    pub(super) const ALL: [DistributionName; 4] = [
-        DistributionName::Normal,
-        DistributionName::StandardNormal,
-        DistributionName::Uniform,
-        DistributionName::Random,
-    ];
-
-    pub(super) fn of(name: &str) -> Option<Self> {
-        DistributionName::ALL.into_iter().find(|known| known.name() == name)
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            DistributionName::Normal => "normal",
-            DistributionName::StandardNormal => "standard_normal",
-            DistributionName::Uniform => "uniform",
-            DistributionName::Random => "random",
-        }
-    }
-}
-
-impl ReductionName {
-    pub(super) const ALL: [ReductionName; 6] = [
-        ReductionName::Sum,
-        ReductionName::Mean,
-        ReductionName::Min,
-        ReductionName::Max,
-        ReductionName::Std,
-        ReductionName::Var,
-    ];
-
-    pub(super) fn of(name: &str) -> Option<Self> {
-        ReductionName::ALL.into_iter().find(|known| known.name() == name)
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        self.with(0).name()
-    }
-
-    pub(super) fn with(self, ddof: u64) -> Reduction {
-        match self {
-            ReductionName::Sum => Reduction::Sum,
-            ReductionName::Mean => Reduction::Mean,
-            ReductionName::Min => Reduction::Min,
-            ReductionName::Max => Reduction::Max,
-            ReductionName::Var => Reduction::Var { ddof },
-            ReductionName::Std => Reduction::Std { ddof },
-        }
-    }
 }
 
 impl Item {
-    /// As an operand of arithmetic.
+    /// As an operand: a number of Python or anything lazy.
     pub(super) fn expr(&self) -> Option<Expr> {
         match self {
             Item::Lazy(expr) => Some(expr.clone()),
-            _ => self.float().map(Expr::number),
+            _ => self.scalar().map(Expr::scalar),
         }
     }
 
-    /// As a number known now.
+    /// As a number of Python, which has no dtype of its own. Whole numbers that fit no int64 are floats.
+    pub(super) fn scalar(&self) -> Option<Scalar> {
+        match *self {
+            Item::Bool(value) => Some(Scalar::Bool(value)),
+            Item::Integer(value) => {
+                Some(i64::try_from(value).map_or(Scalar::Float(value as f64), Scalar::Int))
+            }
+            Item::Seed(value) => Some(Scalar::Float(value as f64)),
+            Item::Float(value) => Some(Scalar::Float(value)),
+            _ => None,
+        }
+    }
+
+    /// As a number that is known now.
     pub(super) fn float(&self) -> Option<f64> {
         match self {
+            Item::Bool(_) => None,
+            Item::Lazy(expr) => known(expr),
             Item::Integer(value) => Some(*value as f64),
-            Item::Seed(value) => Some(*value as f64),
-            Item::Float(value) => Some(*value),
-            _ => None,
+            _ => self.scalar().map(Scalar::to_f64),
         }
     }
 
@@ -185,7 +155,17 @@ impl Item {
         match self {
             Item::Integer(value) => Some(*value),
             // Exact, or the nearest end of the range: too large for everything that takes whole numbers.
-            Item::Float(value) if value.trunc() == *value && value.is_finite() => Some(*value as i128),
+            _ => self
+                .float()
+                .filter(|value| value.trunc() == *value && value.is_finite())
+                .map(|value| value as i128),
+        }
+    }
+
+    /// The items of a tuple or list.
+    pub(super) fn items(&self) -> Option<&[Item]> {
+        match self {
+            Item::Tuple(items) | Item::List(items) => Some(items),
             _ => None,
         }
     }
@@ -198,20 +178,28 @@ impl Item {
             Item::Lazy(_) => "an array",
             Item::Text(_) => "a text",
             Item::Tuple(_) => "a tuple",
+            Item::List(_) => "a list",
+            Item::Dict(_) => "a dict",
+            Item::Slice(_) => "a slice",
+            Item::Ellipsis => "`...`",
             Item::None => "None",
             Item::Bool(_) => "a truth value",
+            Item::Type { .. } => "a dtype",
             Item::Generator(_) => "a random generator",
             Item::Namespace(_) => "a prefix of names",
-            Item::Function(_) | Item::Method(..) => "a function that is not called",
+            Item::Function(..) | Item::Method(..) => "a function that is not called",
         }
     }
 }
 
 impl From<Expr> for Item {
-    /// A number that is known already is an item of its own.
+    /// A number of Python is an item of its own.
     fn from(expr: Expr) -> Self {
-        match expr.operation() {
-            Operation::Number(value) => Item::Float(*value),
+        match *expr.operation() {
+            Operation::Scalar(scalar) if scalar.dtype() != expr.dtype() => Item::Lazy(expr),
+            Operation::Scalar(Scalar::Bool(value)) => Item::Bool(value),
+            Operation::Scalar(Scalar::Int(value)) => Item::Integer(value.into()),
+            Operation::Scalar(Scalar::Float(value)) => Item::Float(value),
             _ => Item::Lazy(expr),
         }
     }

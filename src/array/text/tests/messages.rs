@@ -50,12 +50,6 @@ fn mistyped_names_are_answered_with_the_nearest() {
 
 #[test]
 fn names_that_resemble_none_are_answered_with_what_is_known() {
-    insta::assert_snapshot!(refused(&[X], "x.median()"), @r"
-    error: an array has no `median`
-    cause: result = x.median()
-                      ^^^^^^
-    hint: known are sum, mean, min, max, std, var
-    ");
     insta::assert_snapshot!(refused(&[], "random.normal(0, 1, size=10, colour=3).mean()"), @r"
     error: `normal` has no argument `colour`
     cause: result = random.normal(0, 1, size=10, colour=3).mean()
@@ -74,12 +68,6 @@ fn names_that_resemble_none_are_answered_with_what_is_known() {
                     ^^^^^^
     hint: write `random.normal`
     ");
-    insta::assert_snapshot!(refused(&[X], "mean(x)"), @r"
-    error: unknown name `mean`
-    cause: result = mean(x)
-                    ^^^^
-    hint: write `x.mean()` or `da.mean(x)`
-    ");
     insta::assert_snapshot!(refused(&[], "dask.random.normal(size=3).sum()"), @r"
     error: `dask` has no `random`
     cause: result = dask.random.normal(size=3).sum()
@@ -94,68 +82,13 @@ fn what_dask_scripts_add_is_answered_with_what_to_leave_out() {
     error: a computed number has no `compute`
     cause: result = x.mean().compute()
                              ^^^^^^^
-    hint: leave out .compute(): every result is computed
+    hint: leave it out: every result is computed
     ");
     insta::assert_snapshot!(refused(&[X], "x.visualize()"), @r"
     error: an array has no `visualize`
     cause: result = x.visualize()
                       ^^^^^^^^^
-    hint: leave out .visualize(): every result is computed
-    ");
-    insta::assert_snapshot!(refused(&[X], "x.mean(axis=0)"), @r"
-    error: `axis` is not supported yet
-    cause: result = x.mean(axis=0)
-                                ^
-    hint: leave it out: a reduction goes over all axes as yet
-    ");
-    insta::assert_snapshot!(refused(&[X], "x.mean(0)"), @r"
-    error: `axis` is not supported yet
-    cause: result = x.mean(0)
-                           ^
-    hint: leave it out: a reduction goes over all axes as yet
-    ");
-    insta::assert_snapshot!(refused(&[X], "da.std(x, keepdims=True)"), @r"
-    error: `keepdims` is not supported yet
-    cause: result = da.std(x, keepdims=True)
-                                       ^^^^
-    hint: leave it out: a reduction goes over all axes as yet
-    ");
-    insta::assert_snapshot!(refused(&[], "random.normal(size=10, dtype=\"f4\").sum()"), @r#"
-    error: `dtype` is not supported yet
-    cause: result = random.normal(size=10, dtype="f4").sum()
-                                                 ^^^^
-    hint: leave it out: arrays are f64, and results are new
-    "#);
-}
-
-#[test]
-fn operations_that_are_not_built_yet_are_named() {
-    insta::assert_snapshot!(refused(&[X], "x.mean()[::100]"), @r"
-    error: indexing is not supported yet
-    cause: result = x.mean()[::100]
-                            ^
-    ");
-    insta::assert_snapshot!(refused(&[X], "(x > 0).sum()"), @r"
-    error: `>` is not supported yet
-    cause: result = (x > 0).sum()
-                       ^
-    ");
-    insta::assert_snapshot!(refused(&[X], "(x ** 3).sum()"), @r"
-    error: this power is not supported yet
-    cause: result = (x ** 3).sum()
-                       ^^
-    hint: x ** 2 is, and whole numbers to a whole power that is not negative
-    ");
-    insta::assert_snapshot!(refused(&[X], "(x // 2).sum()"), @r"
-    error: `//` of these operands is not supported yet
-    cause: result = (x // 2).sum()
-                       ^^
-    hint: it takes two whole numbers, the second one not 0
-    ");
-    insta::assert_snapshot!(refused(&[X], "(x % 2).sum()"), @r"
-    error: `%` is not supported yet
-    cause: result = (x % 2).sum()
-                       ^
+    hint: leave it out: `squall graph` draws the graph
     ");
 }
 
@@ -222,20 +155,22 @@ fn chunks_out_of_range_are_refused() {
     hint: a chunk has at least one element; -1 is the whole axis
     ");
     insta::assert_snapshot!(refused(&[], "random.normal(0, 1, size=(10, 10), chunks=(5,)).mean()"), @r"
-    error: chunks for 1 axes of an array with 2
+    error: chunks for 1 axis of an array with 2 axes
     cause: result = random.normal(0, 1, size=(10, 10), chunks=(5,)).mean()
                                                               ^^^^
-    hint: the array's shape is (10, 10): give one chunk extent for each axis
+    hint: the array's shape is (10, 10): give one entry for each axis
     ");
     insta::assert_snapshot!(refused(&[], "random.normal(0, 1, size=10, chunks=\"big\").mean()"), @r#"
-    error: `chunks` is a text, not a whole number, a tuple with one for each axis, -1 or "auto"
+    error: invalid chunks "big"
     cause: result = random.normal(0, 1, size=10, chunks="big").mean()
                                                         ^^^^^
+    hint: write "auto" or a size such as "64 MiB"
     "#);
     insta::assert_snapshot!(refused(&[], "random.normal(0, 1, size=0).min()"), @r"
-    error: `min` of an empty array
+    error: zero-size array to reduction operation minimum which has no identity
     cause: result = random.normal(0, 1, size=0).min()
                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    hint: the array's shape is (0,)
     ");
 }
 
@@ -330,6 +265,7 @@ fn arguments_follow_the_rules_of_python() {
     error: `mean` needs an array
     cause: result = da.mean()
                     ^^^^^^^^^
+    hint: write mean(a, axis=None, dtype=None, out=None, keepdims=False, *, split_every=None)
     ");
     insta::assert_snapshot!(refused(&[], "da.mean(\"x\")"), @r#"
     error: `a` is a text, not an array
@@ -346,10 +282,10 @@ fn arguments_follow_the_rules_of_python() {
 #[test]
 fn operands_that_do_not_fit_are_refused() {
     insta::assert_snapshot!(refused(&[X, ("y", "random.random(size=11)")], "(x + y).mean()"), @r"
-    error: shapes (10,) and (11,) differ
+    error: operands could not be broadcast together with shapes (10,) (11,)
     cause: result = (x + y).mean()
                        ^
-    hint: arithmetic takes arrays of equal shape, or an array and a number, as yet
+    hint: axes are matched from the last one: two extents are equal, or one of them is 1
     ");
     insta::assert_snapshot!(refused(&[X], "(x + \"1\").mean()"), @r#"
     error: arithmetic with a text
@@ -366,40 +302,24 @@ fn operands_that_do_not_fit_are_refused() {
     cause: result = -da
                      ^^
     ");
-    insta::assert_snapshot!(refused(&[X], "x.mean().sum()"), @r"
-    error: `sum` of a number
-    cause: result = x.mean().sum()
-                    ^^^^^^^^^^^^^^
-    hint: reductions take an array; leave it out
-    ");
-    insta::assert_snapshot!(refused(&[X], "da.sum(3)"), @r"
-    error: `sum` of a number
-    cause: result = da.sum(3)
-                    ^^^^^^^^^
-    hint: reductions take an array; leave it out
-    ");
 }
 
 #[test]
 fn results_that_are_no_numbers_are_refused() {
-    insta::assert_snapshot!(refused(&[X], "x"), @r"
-    error: result `result` is an array of shape (10,)
-    cause: result = x
-                    ^
-    hint: a result is a number as yet: reduce the array, for example with .mean()
-    ");
     insta::assert_snapshot!(refused(&[X], "(x.mean(), x.std())"), @r"
-    error: result `result` is not a number
+    error: result `result` is a tuple, not an array or a number
     cause: result = (x.mean(), x.std())
                     ^^^^^^^^^^^^^^^^^^^
+    hint: take one part of it, the first with [0], or give each part a line of its own
     ");
     insta::assert_snapshot!(refused(&[X], "x.mean"), @r"
-    error: result `result` is not a number
+    error: result `result` is a function that is not called, not an array or a number
     cause: result = x.mean
                     ^^^^^^
+    hint: call it: write () after it
     ");
     insta::assert_snapshot!(refused(&[X], "random.default_rng(1)"), @r"
-    error: result `result` is not a number
+    error: result `result` is a random generator, not an array or a number
     cause: result = random.default_rng(1)
                     ^^^^^^^^^^^^^^^^^^^^^
     ");

@@ -1,0 +1,1 @@
+//! later, not empty at all
