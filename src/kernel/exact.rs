@@ -1,100 +1,33 @@
-//! Exact reductions: sums that no order, split or instruction set can change, rounded once at the end.
+//! The machinery of exact sums: numbers that no order, split or instruction set can change, rounded once.
 //!
-//! An [`ExactSum`] holds the exact sum of the values added to it, [`ExactMoments`] the exact sum of their
-//! squares as well. `window` adds blocks by the loops in
-//! `kernels`, `limbs` keeps the result, `rounding` finishes it.
-//! Its tests are in `tests/exact.rs`, which sends it through the codec as well.
-//! NaN, or infinities of both signs, make NaN; one infinity makes itself; an exact zero is +0.0.
+//! [`cells`] keeps one exact number for each output, in a fixed window of bits (`cell`) and, where exponents
+//! force it, in as many digits as it takes (`limbs`). Values get there by blocks (`window`, one output) or by
+//! rows (`columns`, one output for each element), with the loops in `kernels`. `rounding` finishes.
+//! What is gathered with it is in `accumulate`; its tests are in `tests/exact.rs`.
 
+mod canonical;
+mod cell;
+pub(in crate::kernel) mod cells;
+pub(in crate::kernel) mod columns;
 mod kernels;
 mod limbs;
-mod moments;
-mod rounding;
-mod special;
+pub(in crate::kernel) mod rounding;
+pub(in crate::kernel) mod special;
 mod window;
 
-pub use moments::ExactMoments;
+pub(in crate::kernel) use canonical::Canonical;
 
-use num_bigint::BigUint;
-use serde::{Deserialize, Serialize};
+/// The exponent of the least bit of all exact numbers, below the square of the smallest double.
+const ORIGIN: i32 = -2176;
+/// Bytes that the sum of 2^64 squares of doubles can reach, with room for a sign.
+const BYTES: usize = 544;
 
-use crate::kernel::Isa;
-use crate::kernel::exact::kernels::SUM_WIDTH;
-use crate::kernel::exact::limbs::{Canonical, Limbs};
-use crate::kernel::exact::special::Special;
-use crate::kernel::exact::window::Window;
-
-/// The exact sum of doubles.
-///
-/// Equal means equal in value, however it was reached. What is sent is some tens of bytes for ordinary data.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "Wire", into = "Wire")]
-pub struct ExactSum {
-    limbs: Limbs,
-    special: Special,
-    /// Where the next values are expected; of no influence on the sum.
-    window: Window<SUM_WIDTH>,
-}
-
-impl ExactSum {
-    /// Adds values, in any number.
-    pub fn add(&mut self, isa: Isa, values: &[f64]) {
-        let special = &mut self.special;
-        self.window.add(isa, values, &mut self.limbs, kernels::sum, |limbs, value| {
-            if value.is_finite() { limbs.add(value) } else { special.add(value) }
-        });
-    }
-
-    /// Adds what another has gathered.
-    pub fn merge(&mut self, other: &ExactSum) {
-        self.limbs.merge(&other.limbs);
-        self.special.merge(other.special);
-    }
-
-    /// The sum.
-    pub fn round(&self) -> f64 {
-        self.divided(1)
-    }
-
-    /// The sum divided by `count`; NaN if `count` is zero.
-    pub fn mean(&self, count: u64) -> f64 {
-        if count == 0 { f64::NAN } else { self.divided(count) }
-    }
-
-    fn divided(&self, count: u64) -> f64 {
-        if let Some(value) = self.special.value() {
-            return value;
-        }
-        let sum = self.limbs.canonical();
-        let (magnitude, exponent) = sum.magnitude();
-        let value = rounding::quotient(&magnitude, &BigUint::from(count), exponent);
-        if sum.negative { -value } else { value }
-    }
-}
-
-impl PartialEq for ExactSum {
-    fn eq(&self, other: &ExactSum) -> bool {
-        self.special == other.special && self.limbs == other.limbs
-    }
-}
-
-/// What is sent of a sum.
-#[derive(Serialize, Deserialize)]
-struct Wire {
-    special: Special,
-    sum: Canonical,
-}
-
-impl From<ExactSum> for Wire {
-    fn from(sum: ExactSum) -> Wire {
-        Wire { special: sum.special, sum: sum.limbs.canonical() }
-    }
-}
-
-impl TryFrom<Wire> for ExactSum {
-    type Error = &'static str;
-
-    fn try_from(wire: Wire) -> Result<ExactSum, &'static str> {
-        Ok(ExactSum { limbs: wire.sum.into_limbs()?, special: wire.special, window: Window::default() })
-    }
+/// Sign, integer mantissa, and the exponent of the mantissa's least bit, of a finite double.
+#[inline(always)]
+pub(in crate::kernel) fn parts(value: f64) -> (bool, u64, i32) {
+    let bits = value.to_bits();
+    let exponent = (bits >> 52 & 0x7FF) as i32;
+    let fraction = bits & ((1 << 52) - 1);
+    let mantissa = if exponent == 0 { fraction } else { fraction | 1 << 52 };
+    (bits >> 63 == 1, mantissa, exponent.max(1) - 1075)
 }

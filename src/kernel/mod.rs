@@ -1,18 +1,17 @@
-//! Inner loops on slices: random numbers, elementwise operations, exact sums, extrema.
+//! Inner loops on slices: random numbers, elementwise operations, accumulators of reductions.
 //!
 //! Everything here is a pure function of its arguments: no shapes, no I/O, no clock, no platform maths.
 //! Each hot loop has one portable source, compiled three times (`isa`), and gives the same bits each time.
 //! `tests/numbers.rs` holds the numbers against an independent reference in Python.
 
+pub mod accumulate;
 pub mod elementary;
 pub mod elementwise;
-pub mod exact;
-pub mod extrema;
+mod exact;
 pub mod isa;
 pub mod random;
+pub mod rows;
 
-pub use exact::{ExactMoments, ExactSum};
-pub use extrema::Extrema;
 pub use isa::Isa;
 pub use random::{Distribution, Key};
 

@@ -1,10 +1,10 @@
-//! The two block kernels: the sum of values, and the sum of their squares.
+//! The loops: the sum of values and the sum of their squares, of a block to one output and of a row to many.
 //!
 //! Both rest on one fact. Let |x| < 2^top, and let x be a multiple of 2^(top - 87). With q = x rounded to a
 //! multiple of 2^(top - 43) and r = x - q, which is exact and at most 2^(top - 44), the sums of up to 1024
 //! such q, and of up to 1024 such r, fit in 53 bits, so that every partial sum is exact in any order.
 
-use crate::kernel::exact::window::{LANES, Parts, Range, by_lane, splitter};
+use crate::kernel::exact::window::{LANES, Parts, Range, SPLIT, by_lane, power_of_two, splitter};
 use crate::kernel::isa::forms;
 
 /// Binary exponents in the window of the sum: a double not below 2^(top - 35) is a multiple of 2^(top - 87).
@@ -20,6 +20,17 @@ forms! {
 forms! {
     /// The sum of the squares of at most 1024 values, in four parts.
     pub(super) fn sum_of_squares(block: &[f64], top: i32) -> Parts<4> = sum_of_squares_body;
+}
+
+forms! {
+    /// Adds each value to the two parts of its output, if it lies in that output's window, whose limit is
+    /// given. Tells whether a value other than zero did not.
+    pub(super) fn sum_row(row: &[f64], limits: &[f64], parts: [&mut [f64]; 2]) -> bool = sum_row_body;
+}
+
+forms! {
+    /// Adds each value to the first two parts of its output and its square to the other four, as `sum_row`.
+    pub(super) fn moments_row(row: &[f64], limits: &[f64], parts: [&mut [f64]; 6]) -> bool = moments_row_body;
 }
 
 #[inline(always)]
@@ -56,6 +67,56 @@ fn sum_of_squares_body(block: &[f64], top: i32) -> Parts<4> {
         error_low[lane] += error - rounded;
     });
     range.with([high, low, error_high, error_low])
+}
+
+#[inline(always)]
+fn sum_row_body(row: &[f64], limits: &[f64], parts: [&mut [f64]; 2]) -> bool {
+    let count = row.len();
+    let limits = &limits[..count];
+    let [high, low] = parts.map(|part| &mut part[..count]);
+    let mut outside = 0;
+    for index in 0..count {
+        let (value, splitter) = inside::<SUM_WIDTH>(row[index], limits[index], &mut outside);
+        let rounded = (value + splitter) - splitter;
+        high[index] += rounded;
+        low[index] += value - rounded;
+    }
+    outside != 0
+}
+
+#[inline(always)]
+fn moments_row_body(row: &[f64], limits: &[f64], parts: [&mut [f64]; 6]) -> bool {
+    let count = row.len();
+    let limits = &limits[..count];
+    let [high, low, square_high, square_low, error_high, error_low] = parts.map(|part| &mut part[..count]);
+    let mut outside = 0;
+    for index in 0..count {
+        let (value, splitter) = inside::<SQUARES_WIDTH>(row[index], limits[index], &mut outside);
+        let rounded = (value + splitter) - splitter;
+        high[index] += rounded;
+        low[index] += value - rounded;
+        let square = value * value;
+        let error = error_of_square(value, square);
+        let splitter = limits[index] * splitter;
+        let rounded = (square + splitter) - splitter;
+        square_high[index] += rounded;
+        square_low[index] += square - rounded;
+        let splitter = splitter * power_of_two(-54);
+        let rounded = (error + splitter) - splitter;
+        error_high[index] += rounded;
+        error_low[index] += error - rounded;
+    }
+    outside != 0
+}
+
+/// The value if it lies in the window below `limit`, zero and a bit in `outside` if not; and the splitter of
+/// the window.
+#[inline(always)]
+fn inside<const WIDTH: i32>(value: f64, limit: f64, outside: &mut u64) -> (f64, f64) {
+    let size = value.abs();
+    let fits = (size < limit) & (size >= limit * power_of_two(-WIDTH));
+    *outside |= if fits { 0 } else { size.to_bits() };
+    (if fits { value } else { 0.0 }, limit * SPLIT)
 }
 
 /// `value * value - square` exactly, for the rounded `square` (Dekker 1971): the value is cut into 26 bits and

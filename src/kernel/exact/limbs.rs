@@ -1,19 +1,14 @@
-//! A signed fixed-point number of any size, in digits of 32 bits: what exact sums are kept in.
+//! A signed fixed-point number of any size, in digits of 32 bits: what does not fit a cell.
 //!
-//! The least bit of digit 0 stands for 2^-2176, below the square of the smallest double; only the digits that
-//! have been touched are stored. Adding leaves carries where they fall; they are settled when they are read,
-//! and long before a digit could overflow.
+//! Only the digits from the lowest to the highest that have been touched are stored. Adding leaves carries
+//! where they fall; they are settled when they are read, and long before a digit could overflow.
 
-use num_bigint::BigUint;
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::kernel::exact::{BYTES, Canonical, ORIGIN};
 
 const DIGIT_BITS: u32 = 32;
 const DIGIT_MASK: i64 = 0xFFFF_FFFF;
-/// The exponent of the least bit of digit 0.
-const ORIGIN: i32 = -2176;
-/// Digits that 2^64 squares of doubles can reach, with room for a sign.
-const DIGITS: usize = 136;
+/// Digits that numbers within reach take, and two for carries.
+const DIGITS: usize = BYTES / 4 + 2;
 /// Additions after which carries are settled: each adds less than 2^32 to a digit.
 const ADDITIONS: u32 = 1 << 28;
 
@@ -28,25 +23,16 @@ pub(super) struct Limbs {
 }
 
 impl Limbs {
-    /// Adds a finite double.
-    #[inline]
-    pub(super) fn add(&mut self, value: f64) {
-        let (negative, mantissa, exponent) = parts(value);
-        self.add_scaled(negative, mantissa, exponent);
-    }
+    /// Bytes that all digits take.
+    pub(super) const MOST_BYTES: u64 = (size_of::<Limbs>() + DIGITS * size_of::<i64>()) as u64;
 
-    /// Adds the square of a finite double.
-    #[inline]
-    pub(super) fn add_square(&mut self, value: f64) {
-        let (_, mantissa, exponent) = parts(value);
-        let square = u128::from(mantissa) * u128::from(mantissa);
-        self.add_scaled(false, square as u64, 2 * exponent);
-        self.add_scaled(false, (square >> 64) as u64, 2 * exponent + 64);
+    /// Whether nothing has been added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.digits.is_empty()
     }
 
     /// Adds `mantissa * 2^exponent`, negated if `negative`; `exponent` must not be below `ORIGIN`.
-    #[inline]
-    fn add_scaled(&mut self, negative: bool, mantissa: u64, exponent: i32) {
+    pub(super) fn add(&mut self, negative: bool, mantissa: u64, exponent: i32) {
         if mantissa == 0 {
             return;
         }
@@ -62,7 +48,6 @@ impl Limbs {
     }
 
     /// Room for one addition to the three digits from `place` on.
-    #[inline]
     fn digits_at(&mut self, place: usize) -> &mut [i64; 3] {
         if self.additions >= ADDITIONS {
             self.settle();
@@ -75,11 +60,13 @@ impl Limbs {
         self.digits[start..].first_chunk_mut().expect("the digits have just been covered")
     }
 
-    /// Stores digits `first..end` too.
+    /// Stores digits `first..end` too. Takes the memory for all that may come at once: who spills once, spills
+    /// again.
     #[cold]
     fn cover(&mut self, first: usize, end: usize) {
         if self.digits.is_empty() {
             self.base = first;
+            self.digits.reserve_exact(DIGITS);
         }
         if first < self.base {
             self.digits.splice(0..0, std::iter::repeat_n(0, self.base - first));
@@ -123,7 +110,7 @@ impl Limbs {
         self.additions = 2;
     }
 
-    /// The one form that equal sums share.
+    /// The one form that equal numbers share.
     pub(super) fn canonical(&self) -> Canonical {
         let mut settled = self.clone();
         settled.settle();
@@ -132,94 +119,9 @@ impl Limbs {
             settled.digits.iter_mut().for_each(|digit| *digit = -*digit);
             settled.settle();
         }
-        let is_zero = |digit: &&i64| **digit == 0;
-        let zeros_above = settled.digits.iter().rev().take_while(is_zero).count();
-        settled.digits.truncate(settled.digits.len() - zeros_above);
-        let zeros_below = settled.digits.iter().take_while(is_zero).count();
-        let digits: Vec<u32> = settled.digits[zeros_below..].iter().map(|digit| *digit as u32).collect();
-        let base = if digits.is_empty() { 0 } else { settled.base + zeros_below };
-        Canonical { negative, base: base as u8, digits: Digits(digits) }
+        let bytes: Vec<u8> = settled.digits.iter().flat_map(|digit| (*digit as u32).to_le_bytes()).collect();
+        Canonical::trimmed(negative, 4 * settled.base, &bytes)
     }
-}
-
-impl PartialEq for Limbs {
-    fn eq(&self, other: &Limbs) -> bool {
-        self.canonical() == other.canonical()
-    }
-}
-
-/// A sum in sign and magnitude, without zero digits at either end: the form that is compared and sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Canonical {
-    pub(super) negative: bool,
-    base: u8,
-    digits: Digits,
-}
-
-impl Canonical {
-    /// The magnitude as an integer and the exponent of its least bit.
-    pub(super) fn magnitude(&self) -> (BigUint, i64) {
-        let exponent = i64::from(ORIGIN) + i64::from(self.base) * i64::from(DIGIT_BITS);
-        (BigUint::new(self.digits.0.clone()), exponent)
-    }
-
-    /// The sum that was sent, or what is wrong with it.
-    pub(super) fn into_limbs(self) -> Result<Limbs, &'static str> {
-        let digits = self.digits.0;
-        if digits.first() == Some(&0) || digits.last() == Some(&0) {
-            return Err("an exact sum has zero digits at an end");
-        }
-        if digits.is_empty() && (self.negative || self.base != 0) {
-            return Err("an exact sum of zero has a sign or a base");
-        }
-        if usize::from(self.base) + digits.len() > DIGITS {
-            return Err("an exact sum is out of range");
-        }
-        let sign = if self.negative { -1 } else { 1 };
-        let digits = digits.into_iter().map(|digit| sign * i64::from(digit)).collect();
-        Ok(Limbs { base: usize::from(self.base), digits, additions: 1 })
-    }
-}
-
-/// Digits whose number is bounded while they are read.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Digits(Vec<u32>);
-
-impl<'de> Deserialize<'de> for Digits {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digits, D::Error> {
-        deserializer.deserialize_seq(DigitsVisitor)
-    }
-}
-
-struct DigitsVisitor;
-
-impl<'de> Visitor<'de> for DigitsVisitor {
-    type Value = Digits;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "at most {DIGITS} digits")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Digits, A::Error> {
-        let mut digits = Vec::new();
-        while let Some(digit) = sequence.next_element()? {
-            if digits.len() == DIGITS {
-                return Err(A::Error::invalid_length(DIGITS + 1, &self));
-            }
-            digits.push(digit);
-        }
-        Ok(Digits(digits))
-    }
-}
-
-/// Sign, integer mantissa, and the exponent of the mantissa's least bit.
-#[inline]
-fn parts(value: f64) -> (bool, u64, i32) {
-    let bits = value.to_bits();
-    let exponent = (bits >> 52 & 0x7FF) as i32;
-    let fraction = bits & ((1 << 52) - 1);
-    let mantissa = if exponent == 0 { fraction } else { fraction | 1 << 52 };
-    (bits >> 63 == 1, mantissa, exponent.max(1) - 1075)
 }
 
 #[cfg(test)]
@@ -227,24 +129,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn merging_negative_sums_again_and_again_stores_few_digits() {
+    fn merging_negative_numbers_again_and_again_stores_few_digits() {
         let mut one = Limbs::default();
-        one.add(-0.1);
+        one.add(true, 0x1999_9999_9999_9a, -56);
         let mut sum = Limbs::default();
         for _ in 0..1000 {
             sum.merge(&one);
         }
         assert!(sum.digits.len() <= 5, "{} digits", sum.digits.len());
         let mut expected = Limbs::default();
-        (0..1000).for_each(|_| expected.add(-0.1));
-        assert_eq!(sum, expected);
-    }
-
-    #[test]
-    fn zeros_store_no_digits() {
-        let mut sum = Limbs::default();
-        sum.add(0.0);
-        sum.add_square(-0.0);
-        assert!(sum.digits.is_empty());
+        (0..1000).for_each(|_| expected.add(true, 0x1999_9999_9999_9a, -56));
+        assert_eq!(sum.canonical(), expected.canonical());
     }
 }

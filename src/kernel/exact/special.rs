@@ -1,11 +1,8 @@
 //! NaN and infinities: the values that an exact sum can only remember having seen.
 
-use serde::{Deserialize, Serialize};
-
 /// Which values that are not finite have been added.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u8", into = "u8")]
-pub(super) struct Special(u8);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::kernel) struct Special(u8);
 
 const NAN: u8 = 1;
 const POSITIVE: u8 = 2;
@@ -30,7 +27,7 @@ impl Special {
     }
 
     /// What the sum is because of them, if there were any.
-    pub(super) fn value(self) -> Option<f64> {
+    pub(in crate::kernel) fn value(self) -> Option<f64> {
         match self.0 {
             0 => None,
             POSITIVE => Some(f64::INFINITY),
@@ -38,22 +35,14 @@ impl Special {
             _ => Some(f64::NAN),
         }
     }
-}
 
-impl From<Special> for u8 {
-    fn from(special: Special) -> u8 {
-        special.0
+    /// The flags, below 8.
+    pub(in crate::kernel) fn flags(self) -> u8 {
+        self.0
     }
-}
 
-impl TryFrom<u8> for Special {
-    type Error = &'static str;
-
-    fn try_from(flags: u8) -> Result<Special, &'static str> {
-        if flags <= (NAN | POSITIVE | NEGATIVE) {
-            Ok(Special(flags))
-        } else {
-            Err("unknown flags in an exact sum")
-        }
+    /// What the lowest three bits tell.
+    pub(in crate::kernel) fn of_flags(flags: u8) -> Special {
+        Special(flags & (NAN | POSITIVE | NEGATIVE))
     }
 }

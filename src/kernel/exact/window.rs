@@ -1,11 +1,10 @@
 //! Adding values to exact sums a block at a time, wherever they lie in a window of binary exponents.
 //!
 //! A kernel adds a block of values without a look at their exponents, in a few doubles whose sum is exact if
-//! all of them lay in the window it was given, and tells the range they had. If that fits, its parts go to the
-//! limbs. If not, the window is moved to the block's greatest value, the values outside it are picked out and
-//! added one by one, and the kernel adds the rest. Where the window lies has no influence on the sum.
+//! all of them lay in the window it was given, and tells the range they had. If that fits, its parts are
+//! handed over. If not, the window is moved to the block's greatest value, the values outside it are picked out and
+//! handed over one by one, and the kernel adds the rest. Where the window lies has no influence on the sum.
 
-use crate::kernel::exact::limbs::Limbs;
 use crate::kernel::isa::forms;
 use crate::kernel::{BLOCK, Isa};
 
@@ -17,9 +16,8 @@ const FEW: usize = 2 * LANES;
 const TOPS: std::ops::RangeInclusive<i32> = -440..=490;
 
 /// Where the next values are expected: 2^(top - WIDTH) <= |x| < 2^top.
-#[derive(Clone, Debug)]
 pub(super) struct Window<const WIDTH: i32> {
-    top: i32,
+    pub(super) top: i32,
 }
 
 /// What a kernel makes of a block.
@@ -35,26 +33,26 @@ pub(super) struct Parts<const N: usize> {
 pub(super) type Kernel<const N: usize> = fn(Isa, &[f64], i32) -> Parts<N>;
 
 impl<const WIDTH: i32> Window<WIDTH> {
-    /// Adds values to `limbs` by `kernel`, and those that it cannot add by `add_one`.
+    /// Hands to `add` the parts that `kernel` makes of the values, as `Ok`, and as `Err` the values of which it
+    /// can make none.
     pub(super) fn add<const N: usize>(
         &mut self,
         isa: Isa,
         values: &[f64],
-        limbs: &mut Limbs,
         kernel: Kernel<N>,
-        mut add_one: impl FnMut(&mut Limbs, f64),
+        mut add: impl FnMut(Result<f64, f64>),
     ) {
         for block in values.chunks(BLOCK) {
             if block.len() < FEW {
-                block.iter().for_each(|value| add_one(limbs, *value));
+                block.iter().for_each(|value| add(Err(*value)));
                 continue;
             }
             let Parts { parts, least, greatest } = kernel(isa, block, self.top);
             if least >= self.bottom() && greatest < self.limit() && !parts[N - 1].is_nan() {
-                parts.iter().for_each(|part| limbs.add(*part));
+                parts.into_iter().for_each(|part| add(Ok(part)));
             } else {
-                self.move_to(greatest);
-                self.add_inside(isa, block, limbs, kernel, &mut add_one);
+                self.top = top_above(greatest, 1);
+                self.add_inside(isa, block, kernel, &mut add);
             }
         }
     }
@@ -65,24 +63,17 @@ impl<const WIDTH: i32> Window<WIDTH> {
         &self,
         isa: Isa,
         block: &[f64],
-        limbs: &mut Limbs,
         kernel: Kernel<N>,
-        add_one: &mut impl FnMut(&mut Limbs, f64),
+        add: &mut impl FnMut(Result<f64, f64>),
     ) {
         let (bottom, limit) = (self.bottom(), self.limit());
         let mut inside = [0.0; BLOCK];
         let inside = &mut inside[..block.len()];
         if pick(isa, block, bottom, limit, inside) {
             let is_outside = |value: &&f64| !(value.abs() >= bottom && value.abs() < limit);
-            block.iter().filter(is_outside).for_each(|value| add_one(limbs, *value));
+            block.iter().filter(is_outside).for_each(|value| add(Err(*value)));
         }
-        kernel(isa, inside, self.top).parts.iter().for_each(|part| limbs.add(*part));
-    }
-
-    /// Moves the window so that it ends somewhat above this magnitude.
-    fn move_to(&mut self, greatest: f64) {
-        let exponent = (greatest.to_bits() >> 52) as i32 - 1023;
-        self.top = (exponent + 2).clamp(*TOPS.start(), *TOPS.end());
+        kernel(isa, inside, self.top).parts.into_iter().for_each(|part| add(Ok(part)));
     }
 
     fn bottom(&self) -> f64 {
@@ -94,10 +85,15 @@ impl<const WIDTH: i32> Window<WIDTH> {
     }
 }
 
-impl<const WIDTH: i32> Default for Window<WIDTH> {
-    fn default() -> Self {
-        Window { top: 4 }
-    }
+/// The top of a window that ends above this magnitude, with `spare` exponents more.
+fn top_above(magnitude: f64, spare: i32) -> i32 {
+    let exponent = (magnitude.to_bits() >> 52) as i32 - 1023;
+    (exponent + 1 + spare).clamp(*TOPS.start(), *TOPS.end())
+}
+
+/// The limit of such a window.
+pub(super) fn limit_above(magnitude: f64, spare: i32) -> f64 {
+    power_of_two(top_above(magnitude, spare))
 }
 
 forms! {
@@ -163,14 +159,17 @@ impl Range {
     }
 }
 
+/// The splitter of a window, divided by the window's limit.
+pub(super) const SPLIT: f64 = 768.0;
+
 /// Adding and subtracting it rounds what is below 2^top to a multiple of 2^(top - 43).
 #[inline(always)]
 pub(super) fn splitter(top: i32) -> f64 {
-    1.5 * power_of_two(top + 9)
+    SPLIT * power_of_two(top)
 }
 
 /// 2^exponent, for exponents of normal doubles.
 #[inline(always)]
-fn power_of_two(exponent: i32) -> f64 {
+pub(super) const fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }

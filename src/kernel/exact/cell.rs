@@ -1,0 +1,175 @@
+//! An exact number in a window of 256 bits: where a sum is kept as long as its exponents allow it.
+//!
+//! 256 bits hold the sum of 2^64 doubles of 35 binary exponents, or of their squares, wherever the first of
+//! them put the window. What does not fit is for `cells` to keep elsewhere.
+
+use crate::kernel::exact::special::Special;
+use crate::kernel::exact::{Canonical, ORIGIN};
+
+const WORDS: usize = 4;
+/// Bits of a magnitude: the 256 less a sign and one bit for a carry.
+const ROOM: i32 = 254;
+/// Bits below the first number added that are kept free for smaller ones.
+const BELOW: i32 = 112;
+/// The base of a cell that nothing has been added to: everything lies below it.
+const UNSET: i16 = i16::MAX;
+
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    /// Two's complement, least word first.
+    words: [u64; WORDS],
+    /// The exponent of the least bit, a multiple of 8 not below `ORIGIN`.
+    base: i16,
+    /// The top of the window in which the next values are expected; of no influence on the number.
+    pub(super) top: i16,
+    /// Values that are not finite.
+    pub(super) special: Special,
+}
+
+impl Default for Cell {
+    fn default() -> Cell {
+        Cell { words: [0; WORDS], base: UNSET, top: 4, special: Special::default() }
+    }
+}
+
+impl Cell {
+    /// Adds `mantissa * 2^exponent`, negated if `negative`, or returns false if it does not fit. The mantissa
+    /// must not be zero.
+    #[inline]
+    pub(super) fn add(&mut self, negative: bool, mantissa: u64, exponent: i32) -> bool {
+        let offset = exponent - i32::from(self.base);
+        let bits = (64 - mantissa.leading_zeros()).cast_signed();
+        if offset < 0 || offset + bits > ROOM {
+            return false;
+        }
+        let wide = u128::from(mantissa) << (offset % 64);
+        let (wide, sign) = if negative { (wide.wrapping_neg(), u64::MAX) } else { (wide, 0) };
+        let mut carry = false;
+        for (index, word) in self.words[offset as usize / 64..].iter_mut().enumerate() {
+            let part = match index {
+                0 => wide as u64,
+                1 => (wide >> 64) as u64,
+                _ => sign,
+            };
+            let (sum, first) = word.overflowing_add(part);
+            let (sum, second) = sum.overflowing_add(u64::from(carry));
+            *word = sum;
+            carry = first | second;
+        }
+        true
+    }
+
+    /// Whether a further addition could overflow.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        let top = self.words[WORDS - 1].cast_signed() >> (ROOM % 64);
+        top != 0 && top != -1
+    }
+
+    /// Moves the window so that this addition fits, if some window holds it and the number both.
+    pub(super) fn make_room(&mut self, mantissa: u64, exponent: i32) -> bool {
+        let mut low = exponent + mantissa.trailing_zeros().cast_signed();
+        let mut high = exponent + 64 - mantissa.leading_zeros().cast_signed();
+        let (negative, words) = self.magnitude();
+        if words == [0; WORDS] {
+            self.base = based(low - BELOW);
+            return high - i32::from(self.base) <= ROOM;
+        }
+        for (word, at) in self.placed(words) {
+            low = low.min(at + word.trailing_zeros().cast_signed());
+            high = high.max(at + 64 - word.leading_zeros().cast_signed());
+        }
+        let slack = ROOM - (high - low);
+        if slack < 16 {
+            return false;
+        }
+        let placed: Vec<(u64, i32)> = self.placed(words).collect();
+        self.words = [0; WORDS];
+        self.base = based(low - slack / 2);
+        for (word, at) in placed {
+            let zeros = word.trailing_zeros();
+            self.add(negative, word >> zeros, at + zeros.cast_signed());
+        }
+        true
+    }
+
+    /// The number's parts: words of its magnitude that are not zero, with the exponents of their least bits.
+    pub(super) fn parts(&self) -> (bool, impl Iterator<Item = (u64, i32)> + use<>) {
+        let (negative, words) = self.magnitude();
+        (negative, self.placed(words))
+    }
+
+    fn placed(&self, words: [u64; WORDS]) -> impl Iterator<Item = (u64, i32)> + use<> {
+        let base = i32::from(self.base);
+        let placed = words.into_iter().enumerate().map(move |(index, word)| (word, base + 64 * index as i32));
+        placed.filter(|(word, _)| *word != 0)
+    }
+
+    fn magnitude(&self) -> (bool, [u64; WORDS]) {
+        let negative = self.words[WORDS - 1].cast_signed() < 0;
+        let mut words = self.words;
+        if negative {
+            let mut carry = true;
+            for word in &mut words {
+                (*word, carry) = (!*word).overflowing_add(u64::from(carry));
+            }
+        }
+        (negative, words)
+    }
+
+    /// The number, if it was kept here alone.
+    pub(super) fn canonical(&self) -> Canonical {
+        let (negative, words) = self.magnitude();
+        let mut bytes = [0; 8 * WORDS];
+        for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        Canonical::trimmed(negative, (i32::from(self.base) - ORIGIN) as usize / 8, &bytes)
+    }
+
+    /// Makes the number zero.
+    pub(super) fn clear(&mut self) {
+        (self.words, self.base) = ([0; WORDS], UNSET);
+    }
+}
+
+/// A base not above `exponent`, unless nothing lies so low.
+fn based(exponent: i32) -> i16 {
+    (exponent.max(ORIGIN) & !7) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_moves_to_hold_small_and_large_numbers_and_no_further() {
+        let mut cell = Cell::default();
+        assert!(!cell.add(false, 1, 0) && cell.make_room(1, 0) && cell.add(false, 1, 0));
+        let one = cell.canonical();
+        for (exponent, fits) in [(-180, true), (-400, false), (40, true), (150, false)] {
+            let added =
+                cell.add(true, 1, exponent) || cell.make_room(1, exponent) && cell.add(true, 1, exponent);
+            assert_eq!(added, fits, "{exponent}");
+        }
+        for exponent in [-180, 40] {
+            assert!(cell.add(false, 1, exponent));
+        }
+        assert_eq!(cell.canonical(), one);
+    }
+
+    #[test]
+    fn a_cell_is_full_before_it_overflows() {
+        for negative in [false, true] {
+            let mut cell = Cell::default();
+            assert!(cell.make_room(1, 0) && cell.add(negative, 1, 0));
+            let top = i32::from(cell.base) + ROOM - 64;
+            while !cell.is_full() {
+                assert!(cell.add(negative, u64::MAX, top));
+            }
+            let canonical = cell.canonical();
+            assert_eq!(canonical.negative, negative);
+            assert_eq!(canonical.magnitude().0.bits() as i32 + canonical.exponent(), top + 65);
+        }
+    }
+}

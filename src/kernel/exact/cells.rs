@@ -1,0 +1,223 @@
+//! Exact numbers, one for each output.
+//!
+//! Ordinary data fill a cell of 40 bytes an output and nothing else. Once a number does not fit its cell, all
+//! outputs get room for digits beside them, and those that need it fill it.
+
+use crate::kernel::Isa;
+use crate::kernel::exact::cell::Cell;
+use crate::kernel::exact::columns::Target;
+use crate::kernel::exact::kernels::{self, SQUARES_WIDTH, SUM_WIDTH};
+use crate::kernel::exact::limbs::Limbs;
+use crate::kernel::exact::special::Special;
+use crate::kernel::exact::window::Window;
+use crate::kernel::exact::{Canonical, parts};
+
+/// Bytes of an output whose number fits its cell.
+pub(in crate::kernel) const CELL_BYTES: u64 = size_of::<Cell>() as u64;
+/// Bytes of an output that uses every exponent of a square of a double.
+pub(in crate::kernel) const SPILLED_BYTES: u64 = CELL_BYTES + Limbs::MOST_BYTES;
+
+#[derive(Clone, Debug)]
+pub(in crate::kernel) struct Cells {
+    cells: Vec<Cell>,
+    /// What did not fit the cells: for no output, or for each.
+    spilled: Vec<Limbs>,
+}
+
+impl Cells {
+    pub(in crate::kernel) fn new(outputs: usize) -> Cells {
+        Cells { cells: vec![Cell::default(); outputs], spilled: Vec::new() }
+    }
+
+    pub(in crate::kernel) fn outputs(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Adds values to one output.
+    pub(in crate::kernel) fn add_run(&mut self, isa: Isa, output: usize, values: &[f64]) {
+        let mut window = Window::<SUM_WIDTH> { top: i32::from(self.cells[output].top) };
+        window.add(isa, values, kernels::sum, |addition| match addition {
+            Ok(part) => self.add(output, part),
+            Err(value) => self.add_any(output, value),
+        });
+        self.cells[output].top = window.top as i16;
+    }
+
+    /// Adds the squares of values to one output; those that are not finite are left out.
+    pub(in crate::kernel) fn add_squares_of_run(&mut self, isa: Isa, output: usize, values: &[f64]) {
+        let mut window = Window::<SQUARES_WIDTH> { top: i32::from(self.cells[output].top) };
+        window.add(isa, values, kernels::sum_of_squares, |addition| match addition {
+            Ok(part) => self.add(output, part),
+            Err(value) => self.add_square_of_any(output, value),
+        });
+        self.cells[output].top = window.top as i16;
+    }
+
+    /// Adds a value, or remembers that it was not finite.
+    #[inline]
+    pub(in crate::kernel) fn add_any(&mut self, output: usize, value: f64) {
+        if value.is_finite() { self.add(output, value) } else { self.cells[output].special.add(value) }
+    }
+
+    /// Adds the square of a finite value.
+    pub(in crate::kernel) fn add_square_of_any(&mut self, output: usize, value: f64) {
+        if value.is_finite() {
+            let (_, mantissa, exponent) = parts(value);
+            let square = u128::from(mantissa) * u128::from(mantissa);
+            self.add_scaled(output, false, square as u64, 2 * exponent);
+            self.add_scaled(output, false, (square >> 64) as u64, 2 * exponent + 64);
+        }
+    }
+
+    /// Adds a finite double.
+    #[inline]
+    pub(in crate::kernel) fn add(&mut self, output: usize, value: f64) {
+        let (negative, mantissa, exponent) = parts(value);
+        self.add_scaled(output, negative, mantissa, exponent);
+    }
+
+    #[inline]
+    fn add_scaled(&mut self, output: usize, negative: bool, mantissa: u64, exponent: i32) {
+        if mantissa == 0 {
+            return;
+        }
+        if !self.cells[output].add(negative, mantissa, exponent) {
+            self.add_elsewhere(output, negative, mantissa, exponent);
+        }
+        if self.cells[output].is_full() {
+            self.empty_cell(output);
+        }
+    }
+
+    /// Adds what does not fit the cell as it is.
+    #[cold]
+    #[inline(never)]
+    fn add_elsewhere(&mut self, output: usize, negative: bool, mantissa: u64, exponent: i32) {
+        let zeros = mantissa.trailing_zeros();
+        let (mantissa, exponent) = (mantissa >> zeros, exponent + zeros.cast_signed());
+        let cell = &mut self.cells[output];
+        let fits = cell.add(negative, mantissa, exponent)
+            || cell.make_room(mantissa, exponent) && cell.add(negative, mantissa, exponent);
+        if !fits {
+            self.digits(output).add(negative, mantissa, exponent);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn empty_cell(&mut self, output: usize) {
+        let (negative, parts) = self.cells[output].parts();
+        self.cells[output].clear();
+        parts.for_each(|(word, exponent)| self.digits(output).add(negative, word, exponent));
+    }
+
+    fn digits(&mut self, output: usize) -> &mut Limbs {
+        if self.spilled.is_empty() {
+            self.spilled = vec![Limbs::default(); self.cells.len()];
+        }
+        &mut self.spilled[output]
+    }
+
+    /// Adds what another, with as many outputs, has gathered.
+    pub(in crate::kernel) fn merge(&mut self, other: &Cells) {
+        for output in 0..other.outputs() {
+            self.merge_output(output, other, output);
+        }
+    }
+
+    fn merge_output(&mut self, output: usize, other: &Cells, of: usize) {
+        let cell = &other.cells[of];
+        self.cells[output].special.merge(cell.special);
+        let (negative, parts) = cell.parts();
+        parts.for_each(|(word, exponent)| self.add_scaled(output, negative, word, exponent));
+        if let Some(digits) = other.spilled.get(of)
+            && !digits.is_empty()
+        {
+            self.digits(output).merge(digits);
+        }
+    }
+
+    pub(in crate::kernel) fn special(&self, output: usize) -> Special {
+        self.cells[output].special
+    }
+
+    /// An output's number with more doubles added to it.
+    pub(in crate::kernel) fn total(&self, output: usize, more: impl IntoIterator<Item = f64>) -> Canonical {
+        let mut one = Cells { cells: vec![self.cells[output].clone()], spilled: Vec::new() };
+        one.spilled.extend(self.spilled.get(output).cloned());
+        more.into_iter().for_each(|value| one.add(0, value));
+        let (negative, parts) = one.cells[0].parts();
+        match one.spilled.first_mut() {
+            None => one.cells[0].canonical(),
+            Some(digits) => {
+                parts.for_each(|(word, exponent)| digits.add(negative, word, exponent));
+                digits.canonical()
+            }
+        }
+    }
+
+    /// Makes a fresh output the number that was sent.
+    pub(in crate::kernel) fn set(&mut self, output: usize, special: Special, sent: &Canonical) {
+        self.cells[output].special = special;
+        for (index, bytes) in sent.bytes.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            let exponent = sent.exponent() + 64 * index as i32;
+            self.add_scaled(output, sent.negative, u64::from_le_bytes(word), exponent);
+        }
+    }
+}
+
+impl Target<2> for Cells {
+    const WIDTH: i32 = SUM_WIDTH;
+
+    fn add_row(isa: Isa, row: &[f64], limits: &[f64], parts: [&mut [f64]; 2]) -> bool {
+        kernels::sum_row(isa, row, limits, parts)
+    }
+
+    #[inline]
+    fn add_parts(&mut self, output: usize, parts: [f64; 2]) {
+        parts.into_iter().for_each(|part| self.add(output, part));
+    }
+
+    fn add_one(&mut self, output: usize, value: f64) {
+        self.add_any(output, value);
+    }
+}
+
+/// Exact sums and sums of squares.
+#[derive(Clone, Debug)]
+pub(in crate::kernel) struct MomentCells {
+    pub(in crate::kernel) sums: Cells,
+    pub(in crate::kernel) squares: Cells,
+}
+
+impl MomentCells {
+    pub(in crate::kernel) fn new(outputs: usize) -> MomentCells {
+        MomentCells { sums: Cells::new(outputs), squares: Cells::new(outputs) }
+    }
+
+    /// Adds two parts of a sum and four of a sum of squares.
+    pub(in crate::kernel) fn add(&mut self, output: usize, [high, low, squares @ ..]: [f64; 6]) {
+        self.sums.add(output, high);
+        self.sums.add(output, low);
+        squares.into_iter().for_each(|part| self.squares.add(output, part));
+    }
+}
+
+impl Target<6> for MomentCells {
+    const WIDTH: i32 = SQUARES_WIDTH;
+
+    fn add_row(isa: Isa, row: &[f64], limits: &[f64], parts: [&mut [f64]; 6]) -> bool {
+        kernels::moments_row(isa, row, limits, parts)
+    }
+
+    fn add_parts(&mut self, output: usize, parts: [f64; 6]) {
+        self.add(output, parts);
+    }
+
+    fn add_one(&mut self, output: usize, value: f64) {
+        self.sums.add_any(output, value);
+        self.squares.add_square_of_any(output, value);
+    }
+}
