@@ -9,6 +9,8 @@ pub mod elementary;
 pub mod elementwise;
 mod exact;
 pub mod isa;
+pub mod program;
+pub mod quantile;
 pub mod random;
 pub mod rows;
 

@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::array::{Reduction, Value};
+use crate::array::{ReductionKind, Value, View};
 use crate::plan::Plan;
-use crate::plan::graph::{Id, Node};
+use crate::plan::graph::{Id, Made, Node, operands};
 
 /// Formulas are shown down to this many operations.
 const DEPTH: u32 = 6;
 
 impl Plan {
-    /// Results as formulas, then each stage with its arrays, chunks and tasks.
+    /// Results as formulas, then each stage with its places, tasks and what it makes.
     pub fn describe(&self) -> String {
         let mut text = String::new();
         let mut line = |line: String| {
@@ -20,21 +20,19 @@ impl Plan {
         for (name, id) in &self.results {
             line(format!("result {name} = {}", self.formula(*id, DEPTH)));
         }
-        for (number, pass) in self.passes.iter().enumerate() {
-            line(format!("stage {number}: {} tasks, {} random numbers", pass.tasks(), pass.elements()));
-            for cut in pass.groups() {
-                line(format!(
-                    "  shape {}: {} random arrays, {} chunks, {} tasks of {} elements",
-                    cut.shape,
-                    cut.sources,
-                    cut.chunks,
-                    cut.tasks(),
-                    cut.extent
-                ));
+        for (path, id) in &self.ends.saved {
+            line(format!("save {path} = {}", self.formula(*id, DEPTH)));
+        }
+        for (number, trial) in self.trials.iter().enumerate() {
+            let tasks = trial.stage.tasks();
+            line(format!("stage {number}: {} chunks, {tasks} tasks, {} elements", trial.chunks, trial.elements));
+            for group in trial.stage.groups() {
+                let (places, tile) = (&group.extents, &group.tile);
+                line(format!("  places {places:?}: {} tasks of {tile:?}", group.tasks()));
             }
-            for entry in self.graph.iter().filter(|entry| entry.after == number + 1) {
-                if let Node::Reduce(reduction, array) = entry.node {
-                    line(format!("  {} of {}", reduction.name(), self.formula(array, DEPTH)));
+            for (id, entry) in self.graph.iter().enumerate() {
+                if entry.made == Made::ByStage && entry.after == number + 1 {
+                    line(format!("  makes {}", self.formula(id, DEPTH)));
                 }
             }
         }
@@ -43,36 +41,59 @@ impl Plan {
 
     fn formula(&self, id: Id, depth: u32) -> String {
         let Some(depth) = depth.checked_sub(1) else { return "..".into() };
-        match &self.graph[id].node {
-            Node::Number(value) => Value::Number(*value).to_string(),
+        let entry = &self.graph[id];
+        let of = |id: &Id| self.formula(*id, depth);
+        match &entry.node {
+            Node::Scalar(scalar) => Value::Number(scalar.to_f64()).to_string(),
+            Node::Full(scalar) => {
+                format!("full({}, {})", entry.shape, Value::Number(scalar.to_f64()))
+            }
             Node::Random(source) => {
-                let distribution = source.distribution;
-                let parameters: String = distribution
-                    .parameters()
-                    .iter()
-                    .map(|&value| format!("{}, ", Value::Number(value)))
-                    .collect();
-                let (name, shape, stream) = (distribution.name(), &self.graph[id].shape, &source.stream);
-                format!("{name}({parameters}size={shape}, stream={stream:?})")
+                let name = format!("{:?}", source.distribution).to_lowercase();
+                format!("{name} of shape {}, stream {:?}", entry.shape, source.stream)
             }
-            Node::Negate(operand) => format!("-{}", self.formula(*operand, depth)),
+            Node::Arange { .. } => format!("arange of shape {}", entry.shape),
+            Node::Stored(stored) => format!("load({:?})", stored.name),
+            Node::Unary(operation, operand) => format!("{}({})", lower(operation), of(operand)),
             Node::Binary(operation, left, right) => {
-                format!(
-                    "({} {} {})",
-                    self.formula(*left, depth),
-                    operation.symbol(),
-                    self.formula(*right, depth)
-                )
+                format!("{}({}, {})", lower(operation), of(left), of(right))
             }
-            Node::Reduce(reduction, operand) => {
-                let ddof = match reduction {
-                    Reduction::Var { ddof } | Reduction::Std { ddof } if *ddof > 0 => {
-                        format!(", ddof={ddof}")
-                    }
-                    _ => String::new(),
+            Node::Cast(operand) => format!("astype({}, {})", of(operand), entry.dtype),
+            Node::View(View::Slice(_), operand) => format!("{} cut to {}", of(operand), entry.shape),
+            Node::View(_, operand) => format!("{} as {}", of(operand), entry.shape),
+            Node::Reduce(reduction, axes, operand) => {
+                let (nan, ddof) = (if reduction.skip_nan { "nan" } else { "" }, ddof(reduction.kind));
+                let whole = axes.len() == self.graph[*operand].shape.ndim();
+                let axes = if whole { String::new() } else { format!(", axis={axes:?}") };
+                format!("{nan}{}({}{axes}{ddof})", name(reduction.kind), of(operand))
+            }
+            Node::Quantile(q, operand) => format!("quantile({}, {q})", of(operand)),
+            node => {
+                let name = match node {
+                    Node::Where(..) => "where",
+                    Node::Concatenate(..) => "concatenate",
+                    Node::Scan(..) => "cumulate",
+                    _ => "histogram",
                 };
-                format!("{}({}{ddof})", reduction.name(), self.formula(*operand, depth))
+                let parts: Vec<String> = operands(node).iter().take(4).map(of).collect();
+                format!("{name}({})", parts.join(", "))
             }
         }
+    }
+}
+
+fn lower(operation: &impl std::fmt::Debug) -> String {
+    format!("{operation:?}").to_lowercase()
+}
+
+fn name(kind: ReductionKind) -> String {
+    let words = lower(&kind);
+    words.split_whitespace().next().unwrap_or_default().to_owned()
+}
+
+fn ddof(kind: ReductionKind) -> String {
+    match kind {
+        ReductionKind::Var { ddof } | ReductionKind::Std { ddof } if ddof > 0 => format!(", ddof={ddof}"),
+        _ => String::new(),
     }
 }

@@ -3,7 +3,7 @@
 //! Everything is a loop over arrays of bytes of a fixed length, which compiles to vector moves where
 //! the format is the machine's own.
 
-use crate::array::stored::{Format, Kind};
+use crate::array::{Format, Kind};
 
 /// The bytes of every NaN that is written, so that files do not depend on the CPU.
 const NAN: u64 = 0x7ff8_0000_0000_0000;

@@ -3,7 +3,7 @@
 //! A header is a Python dictionary of three entries. Only what such a dictionary can hold is parsed, so nothing
 //! nests and nothing is evaluated. Files are `open`'s business; hostile headers are in `tests/header.rs`.
 
-use crate::array::stored::{Format, Kind};
+use crate::array::{Format, Kind};
 use crate::array::{DType, Shape};
 
 /// What every `.npy` file begins with.

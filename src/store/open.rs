@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::array::Shape;
-use crate::array::stored::{Files, Part, Stored};
+use crate::array::{Files, Part, Stored};
 use crate::error::Error;
 use crate::store::header::{self, Header, Problem};
 

@@ -9,7 +9,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use crate::array::stored::{Format, Kind, Part, Stored};
+use crate::array::{Format, Kind, Part, Stored};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{PIECE, decode, header, open};
 
