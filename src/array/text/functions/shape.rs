@@ -97,58 +97,6 @@ pub(crate) fn expand_dims(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> 
     arguments.located(Expr::reshape(&array, &extents)).map(Item::from)
 }
 
-pub(crate) fn ravel(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
-    check_order(arguments)?;
-    arguments.located(raveled(&arguments.array("a")?)).map(Item::from)
-}
-
-fn raveled(array: &Expr) -> Result<Expr> {
-    Expr::reshape(array, &[array.shape().size().into()])
-}
-
-fn check_order(arguments: &Arguments<'_>) -> Result<()> {
-    match arguments.text("order")?.as_deref() {
-        None | Some("C") => Ok(()),
-        Some(_) => {
-            let error = Error::refused("another order than \"C\"");
-            Err(arguments.locate("order", error.hint("for Fortran's order take x.T")))
-        }
-    }
-}
-
-pub(crate) fn squeeze(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
-    let array = arguments.array("a")?;
-    let (extents, ndim) = (array.shape().extents(), array.shape().ndim());
-    let axes = arguments.axes("axis", ndim)?;
-    let goes = |axis: usize| axes.as_ref().map_or(extents[axis] == 1, |axes| names(axes, axis, ndim));
-    if let Some(axis) = (0..ndim).find(|&axis| goes(axis) && extents[axis] != 1) {
-        let what = format!("axis {axis} has {} elements, not one", extents[axis]);
-        return Err(arguments.locate("axis", Error::refused(what)));
-    }
-    let left: Vec<i128> = (0..ndim).filter(|&axis| !goes(axis)).map(|axis| extents[axis].into()).collect();
-    arguments.located(Expr::reshape(&array, &left)).map(Item::from)
-}
-
-/// Whether an axis is among these, of which negative ones count from the last.
-fn names(axes: &[i128], axis: usize, ndim: usize) -> bool {
-    let (axis, ndim) = (axis as i128, ndim as i128);
-    axes.iter().any(|&named| named == axis || named + ndim == axis)
-}
-
-pub(crate) fn expand_dims(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
-    let array = arguments.array("a")?;
-    let new = arguments.wholes("axis")?;
-    let ndim = array.shape().ndim() + new.len();
-    arguments.axes("axis", ndim)?;
-    let mut old = array.shape().extents().iter();
-    let mut extent =
-        |axis| if names(&new, axis, ndim) { Some(1) } else { old.next().map(|&e| i128::from(e)) };
-    let extents: Option<Vec<i128>> = (0..ndim).map(&mut extent).collect();
-    let extents =
-        extents.ok_or_else(|| arguments.locate("axis", Error::refused("an axis is named twice")))?;
-    arguments.located(Expr::reshape(&array, &extents)).map(Item::from)
-}
-
 pub(crate) fn broadcast_to(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
     let (array, shape) = (arguments.array("array")?, arguments.shape("shape")?);
     arguments.located(Expr::broadcast_to(&array, &shape)).map(Item::from)

@@ -16,7 +16,7 @@ fn axes_that_arrays_do_not_have_are_refused() {
     error: duplicate value in 'axis'
     cause: axis 0 is given twice
     cause: result = y.sum(axis=(0, 0))
-                    ^^^^^^^^^^^^^^^^^^
+                               ^^^^^^
     hint: name each axis once
     ");
     insta::assert_snapshot!(refused(&[Y], "y.sum(axis=0.0)"), @r"
@@ -40,9 +40,11 @@ fn axes_that_arrays_do_not_have_are_refused() {
                                    ^
     ");
     insta::assert_snapshot!(refused(&[Y], "np.expand_dims(y, (0, 0))"), @r"
-    error: an axis is named twice
+    error: duplicate value in 'axis'
+    cause: axis 0 is given twice
     cause: result = np.expand_dims(y, (0, 0))
                                       ^^^^^^
+    hint: name each axis once
     ");
     insta::assert_snapshot!(refused(&[Y], "y.transpose(0)"), @r"
     error: axes don't match array
@@ -162,7 +164,7 @@ fn arguments_that_functions_cannot_do_with_are_refused() {
     hint: leave it out: results are always new
     ");
     insta::assert_snapshot!(refused(&[X], "np.where(x > 0)"), @r"
-    error: `where` needs an array
+    error: `where` needs `x`
     cause: result = np.where(x > 0)
                     ^^^^^^^^^^^^^^^
     hint: write where(condition, x, y)
@@ -253,7 +255,7 @@ fn arguments_that_functions_cannot_do_with_are_refused() {
     hint: a step is positive or negative
     ");
     insta::assert_snapshot!(refused(&[], "zeros((2, -1))"), @r"
-    error: a negative shape
+    error: a negative size
     cause: result = zeros((2, -1))
                           ^^^^^^^
     ");

@@ -82,13 +82,13 @@ fn what_dask_scripts_add_is_answered_with_what_to_leave_out() {
     error: a computed number has no `compute`
     cause: result = x.mean().compute()
                              ^^^^^^^
-    hint: leave it out: every result is computed
+    hint: leave out .compute(): every result is computed
     ");
     insta::assert_snapshot!(refused(&[X], "x.visualize()"), @r"
     error: an array has no `visualize`
     cause: result = x.visualize()
                       ^^^^^^^^^
-    hint: leave it out: `squall graph` draws the graph
+    hint: leave out .visualize(): `squall graph` draws the graph
     ");
 }
 

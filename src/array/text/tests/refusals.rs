@@ -302,7 +302,7 @@ fn names_that_are_elsewhere_are_answered_with_where() {
     error: an array has no `rechunk`
     cause: result = x.rechunk(5)
                       ^^^^^^^
-    hint: leave it out: no result depends on chunks
+    hint: leave out .rechunk(): no result depends on chunks
     ");
     insta::assert_snapshot!(refused(&[], "np.array([1, 2])"), @r#"
     error: `da` has no `array`
@@ -380,7 +380,7 @@ fn saves_of_nothing_are_refused() {
     hint: names are defined in [arrays] and [results]
     ");
     insta::assert_snapshot!(refused(&[("h", "h.npy")]), @r"
-    error: what [save] names, `h` is a tuple, not an array or a number
+    error: `h`, which [save] names, is a tuple, not an array or a number
     cause: h = np.histogram(x)
                ^^^^^^^^^^^^^^^
     hint: take one part of it, the first with [0], or give each part a line of its own
