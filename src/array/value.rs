@@ -169,7 +169,14 @@ impl fmt::Display for ArrayValue {
 }
 
 impl Data {
-    fn len(&self) -> usize {
+    /// Whether the elements are reals.
+    pub fn is_real(&self) -> bool {
+        matches!(self, Data::Real(_))
+    }
+
+    /// The number of elements.
+    #[expect(clippy::len_without_is_empty, reason = "a number of elements like any other")]
+    pub fn len(&self) -> usize {
         match self {
             Data::Real(data) => data.len(),
             Data::Integer(data) => data.len(),

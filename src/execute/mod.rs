@@ -3,9 +3,13 @@
 //! It knows no sockets and no clock. What a task computes is in its [`Stage`]; which tasks are done by whom
 //! is `scheduler`'s business.
 
-mod block;
+mod files;
+mod making;
+mod source;
+mod task;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::any::Any;
 use std::ops::Range;
@@ -16,8 +20,10 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::execute::block::Buffers;
+use crate::execute::files::Files;
+use crate::execute::task::Computing;
 use crate::kernel::Isa;
+use crate::kernel::program::Registers;
 use crate::plan::{Partial, Stage};
 
 /// Compute threads give way to the threads that talk to the driver.
@@ -106,7 +112,7 @@ impl Executor {
         let mut failure = None;
         for answer in answers {
             answered += 1;
-            match answer.and_then(|other| partial.combine(&other)) {
+            match answer.and_then(|other| partial.combine(other)) {
                 Ok(()) => {}
                 Err(error) => failure = failure.or(Some(error)),
             }
@@ -144,9 +150,9 @@ impl Thread {
             .spawn(move || {
                 // Where the system refuses, the thread computes at the priority it has.
                 let _ = rustix::process::nice(NICENESS);
-                let mut buffers = Buffers::default();
+                let mut registers = Registers::default();
                 for Work { run, answer } in received {
-                    let partial = caught(&run.failed, || run.share(&mut buffers));
+                    let partial = caught(&run.failed, || run.share(&mut registers));
                     // All that the run shares is given back before it can be seen to have ended.
                     drop(run);
                     let _ = answer.send(partial);
@@ -162,26 +168,32 @@ impl Thread {
 }
 
 impl Run {
-    fn share(&self, buffers: &mut Buffers) -> Partial {
+    fn share(&self, registers: &mut Registers) -> Result<Partial> {
         let mut partial = self.stage.empty_partial();
+        let files = Files::default();
+        let mut computing = Computing { stage: &self.stage, isa: self.isa, registers, files };
         while !self.stop.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed) {
             // A task that is taken is completed: that makes the finished ones a prefix.
             let task = self.next.fetch_add(1, Ordering::Relaxed);
             if task >= self.end {
                 break;
             }
-            buffers.task(&self.stage, self.isa, task, &mut partial);
+            computing.task(task, &mut partial)?;
         }
-        partial
+        computing.files.sync()?;
+        Ok(partial)
     }
 }
 
-/// What a thread computes; a panic becomes an error, and the other threads are told.
-fn caught(failed: &AtomicBool, share: impl FnOnce() -> Partial) -> Result<Partial> {
-    catch_unwind(AssertUnwindSafe(share)).map_err(|panic| {
+/// What a thread computes; a panic becomes an error, and after an error the other threads stop.
+fn caught(failed: &AtomicBool, share: impl FnOnce() -> Result<Partial>) -> Result<Partial> {
+    let shared = catch_unwind(AssertUnwindSafe(share)).unwrap_or_else(|panic| {
+        Err(Error::new(ErrorKind::Internal, "a task panicked").cause(words(panic.as_ref())))
+    });
+    if shared.is_err() {
         failed.store(true, Ordering::Relaxed);
-        Error::new(ErrorKind::Internal, "a task panicked").cause(words(panic.as_ref()))
-    })
+    }
+    shared
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

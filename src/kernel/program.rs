@@ -115,6 +115,34 @@ impl Step {
     }
 }
 
+/// Elements of a register.
+#[derive(Debug, Clone, Copy)]
+pub enum Elements<'a> {
+    /// Reals.
+    Real(&'a [f64]),
+    /// Integers and truth values.
+    Integer(&'a [i64]),
+}
+
+impl<'a> Elements<'a> {
+    /// How many.
+    #[expect(clippy::len_without_is_empty, reason = "a number of elements like any other")]
+    pub fn len(self) -> usize {
+        match self {
+            Elements::Real(values) => values.len(),
+            Elements::Integer(values) => values.len(),
+        }
+    }
+
+    /// `count` of them from `at` on.
+    pub fn part(self, at: usize, count: usize) -> Elements<'a> {
+        match self {
+            Elements::Real(values) => Elements::Real(&values[at..at + count]),
+            Elements::Integer(values) => Elements::Integer(&values[at..at + count]),
+        }
+    }
+}
+
 /// The registers of one thread. They are kept from task to task.
 #[derive(Debug, Default)]
 pub struct Registers {
@@ -139,6 +167,20 @@ impl Registers {
     /// The first elements of an integer register.
     pub fn integer(&mut self, register: u32, length: usize) -> &mut [i64] {
         &mut self.integer[register as usize][..length]
+    }
+
+    /// The first elements of a register, and of an integer register where one is named.
+    pub fn read(
+        &self,
+        from: Register,
+        places: Option<u32>,
+        length: usize,
+    ) -> (Elements<'_>, Option<&[i64]>) {
+        let elements = match from {
+            Register::Real(register) => Elements::Real(&self.real[register as usize][..length]),
+            Register::Integer(register) => Elements::Integer(&self.integer[register as usize][..length]),
+        };
+        (elements, places.map(|places| &self.integer[places as usize][..length]))
     }
 
     /// Does a step on the first `length` elements.

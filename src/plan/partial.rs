@@ -12,6 +12,7 @@ use crate::kernel::accumulate::{
 };
 use crate::kernel::quantile::{Between, Bins};
 use crate::kernel::Isa;
+pub use crate::kernel::program::Elements as Values;
 
 /// What is gathered, and for how many outputs in each panel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,15 +91,6 @@ struct Run<T> {
     first: u64,
     step: i64,
     values: Vec<T>,
-}
-
-/// A block's elements, as they come out of a register.
-#[derive(Debug, Clone, Copy)]
-pub enum Values<'a> {
-    /// Reals.
-    Real(&'a [f64]),
-    /// Integers and truth values.
-    Integer(&'a [i64]),
 }
 
 impl Partial {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::array::{Data, DType, Reduction, ReductionKind};
+use crate::array::{Data, Reduction, ReductionKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::finish::{Cell, Finish};
+use crate::plan::finish::Cell;
 use crate::plan::graph::{Edges, Entry, Id, Made, Node};
 use crate::plan::group::{Item, Wanted, build};
 use crate::plan::known::Known;

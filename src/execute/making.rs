@@ -1,0 +1,218 @@
+//! Arrays that are made inside tasks: reductions of rows and running sums, a range of elements at a time.
+
+use crate::array::{Data, ReductionKind, Scan};
+use crate::error::Result;
+use crate::execute::task::{Computing, Places};
+use crate::kernel::rows::{row_means, row_sums};
+use crate::kernel::{BLOCK, Isa};
+use crate::plan::{Accumulator, Finish, Gather, GatherKind, Inner, Making, ROWS, Values};
+
+/// Rows shorter than this are summed side by side.
+const SHORT: u64 = 64;
+
+impl Computing<'_> {
+    /// Elements `low..high` of the array, or some more: returns the number of the first.
+    pub(super) fn make(&mut self, inner: &Inner, low: u64, high: u64) -> Result<(u64, Data)> {
+        match &inner.making {
+            Making::Scan { scan, single, real } => {
+                let row = inner.row();
+                let (first, last) = (low / row, high.div_ceil(row));
+                let data = if *real {
+                    let mut data = vec![0.0; ((last - first) * row) as usize];
+                    self.scan_reals(inner, first, *scan, *single, &mut data)?;
+                    Data::Real(data)
+                } else {
+                    let mut data = vec![0; ((last - first) * row) as usize];
+                    self.scan_integers(inner, first, *scan, &mut data)?;
+                    Data::Integer(data)
+                };
+                Ok((first * row, data))
+            }
+            Making::Reduce { gathers, finish, side_by_side } => {
+                let size = (high - low) as usize;
+                let mut data =
+                    if finish.is_real() { Data::Real(vec![0.0; size]) } else { Data::Integer(vec![0; size]) };
+                let row = inner.row();
+                let rows = if *side_by_side { ROWS } else { (ROWS / row).max(1) };
+                let mut first = low;
+                while first < high {
+                    let count = rows.min(high - first);
+                    let at = (first - low) as usize;
+                    match (&mut data, short(row, gathers, finish)) {
+                        (Data::Real(data), Some(sum)) if !side_by_side => {
+                            self.short_rows(inner, first, sum, &mut data[at..at + count as usize])?;
+                        }
+                        _ => {
+                            let all = self.gather_rows(inner, gathers, first, count, *side_by_side)?;
+                            let all: Vec<&Accumulator> = all.iter().collect();
+                            for output in 0..count as usize {
+                                finish.output(&all, output)?.put(&mut data, at + output);
+                            }
+                        }
+                    }
+                    first += count;
+                }
+                Ok((low, data))
+            }
+        }
+    }
+
+    /// Sums or means of short rows, from row `first` on.
+    fn short_rows(
+        &mut self,
+        inner: &Inner,
+        first: u64,
+        sum: fn(Isa, usize, &[f64], &mut [f64]),
+        out: &mut [f64],
+    ) -> Result<()> {
+        let (row, start, isa) = (inner.row(), vec![0; inner.extents.len()], self.isa);
+        let places = Places {
+            start: &start,
+            extents: &inner.extents,
+            first: first * row,
+            length: out.len() as u64 * row,
+        };
+        let sources = self.bound(&inner.program, places)?;
+        let whole_rows = BLOCK as u64 / row * row;
+        self.blocks(&inner.program, &sources, places, whole_rows, |_, given| {
+            if let Values::Real(values) = given.values {
+                let at = (given.first / row - first) as usize;
+                sum(isa, row as usize, values, &mut out[at..at + values.len() / row as usize]);
+            }
+            Ok(())
+        })
+    }
+
+    /// What rows `first..first + count` gather.
+    fn gather_rows(
+        &mut self,
+        inner: &Inner,
+        gathers: &[Gather],
+        first: u64,
+        count: u64,
+        side_by_side: bool,
+    ) -> Result<Vec<Accumulator>> {
+        let mut all: Vec<Accumulator> = gathers
+            .iter()
+            .map(|gather| Accumulator::new(&Gather { kind: gather.kind.clone(), outputs: count }))
+            .collect();
+        if side_by_side {
+            self.columns(inner, first, count, &mut all)?;
+        } else {
+            self.rows(inner, first, count, &mut all)?;
+        }
+        Ok(all)
+    }
+
+    /// Row after row.
+    fn rows(&mut self, inner: &Inner, first: u64, count: u64, all: &mut [Accumulator]) -> Result<()> {
+        let (row, start, isa) = (inner.row(), vec![0; inner.extents.len()], self.isa);
+        let places =
+            Places { start: &start, extents: &inner.extents, first: first * row, length: count * row };
+        let sources = self.bound(&inner.program, places)?;
+        self.blocks(&inner.program, &sources, places, BLOCK as u64, |_, given| {
+            let mut at = 0;
+            while at < given.values.len() {
+                let place = given.first + at as u64;
+                let length = (row - place % row).min((given.values.len() - at) as u64) as usize;
+                let output = (place / row - first) as usize;
+                let places = given.places.map(|places| &places[at..at + length]);
+                all[given.sink].add(isa, output, 0, given.values.part(at, length), places);
+                at += length;
+            }
+            Ok(())
+        })
+    }
+
+    /// The first elements of all rows, then the second ones, and so on.
+    fn columns(&mut self, inner: &Inner, first: u64, count: u64, all: &mut [Accumulator]) -> Result<()> {
+        let kept = inner.kept as usize;
+        let isa = self.isa;
+        let mut extents = inner.extents.clone();
+        extents[kept..].fill(1);
+        for element in 0..inner.row() {
+            let mut start = vec![0; extents.len()];
+            let mut rest = element;
+            for axis in (kept..extents.len()).rev() {
+                start[axis] = rest % inner.extents[axis];
+                rest /= inner.extents[axis];
+            }
+            let places = Places { start: &start, extents: &extents, first, length: count };
+            let sources = self.bound(&inner.program, places)?;
+            self.blocks(&inner.program, &sources, places, BLOCK as u64, |_, given| {
+                let output = (given.first - first) as usize;
+                all[given.sink].add(isa, output, given.values.len(), given.values, given.places);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn scan_reals(
+        &mut self,
+        inner: &Inner,
+        first: u64,
+        scan: Scan,
+        single: bool,
+        out: &mut [f64],
+    ) -> Result<()> {
+        let mut running = 0.0;
+        self.scan(inner, first, out.len() as u64, |row, given, offset| {
+            let Values::Real(values) = given else { return };
+            for (k, value) in values.iter().enumerate() {
+                let place = offset + k as u64;
+                let next = match scan {
+                    _ if place % row == 0 => *value,
+                    Scan::Sum => running + value,
+                    Scan::Product => running * value,
+                };
+                running = if single { f64::from(next as f32) } else { next };
+                out[place as usize] = running;
+            }
+        })
+    }
+
+    fn scan_integers(&mut self, inner: &Inner, first: u64, scan: Scan, out: &mut [i64]) -> Result<()> {
+        let mut running = 0_i64;
+        self.scan(inner, first, out.len() as u64, |row, given, offset| {
+            let Values::Integer(values) = given else { return };
+            for (k, value) in values.iter().enumerate() {
+                let place = offset + k as u64;
+                running = match scan {
+                    _ if place % row == 0 => *value,
+                    Scan::Sum => running.wrapping_add(*value),
+                    Scan::Product => running.wrapping_mul(*value),
+                };
+                out[place as usize] = running;
+            }
+        })
+    }
+
+    /// Calls with the elements of rows from row `first` on, and where they begin among them.
+    fn scan(
+        &mut self,
+        inner: &Inner,
+        first: u64,
+        length: u64,
+        mut each: impl FnMut(u64, Values<'_>, u64),
+    ) -> Result<()> {
+        let (row, start) = (inner.row(), vec![0; inner.extents.len()]);
+        let places = Places { start: &start, extents: &inner.extents, first: first * row, length };
+        let sources = self.bound(&inner.program, places)?;
+        self.blocks(&inner.program, &sources, places, BLOCK as u64, |_, given| {
+            each(row, given.values, given.first - first * row);
+            Ok(())
+        })
+    }
+}
+
+/// How sums or means of short rows of doubles are made, where that is all there is to do.
+fn short(row: u64, gathers: &[Gather], finish: &Finish) -> Option<fn(Isa, usize, &[f64], &mut [f64])> {
+    let [Gather { kind: GatherKind::Sums, .. }] = gathers else { return None };
+    let doubles = finish.dtype == crate::array::DType::F64 && row <= SHORT;
+    match finish.reduction.kind {
+        ReductionKind::Sum if doubles => Some(row_sums),
+        ReductionKind::Mean if doubles => Some(row_means),
+        _ => None,
+    }
+}
