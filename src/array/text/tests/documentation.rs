@@ -1,7 +1,9 @@
 //! The tables of `docs/arrays.md` are the table of the code, and calls with what they say are accepted.
 
 use crate::array::text::table::{Entry, Meaning, TABLE};
+use crate::array::text::tests::files::Fake;
 use crate::array::text::tests::parsed;
+use crate::array::text::{Definitions, parse};
 
 const PAGE: &str = include_str!("../../../../docs/arrays.md");
 
@@ -45,6 +47,20 @@ fn every_row_has_dtypes_memory_and_differences() {
         assert_eq!(row.len(), 5, "{row:?}");
         assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
     }
+}
+
+#[test]
+fn the_run_file_of_the_page_is_read() {
+    let text = PAGE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let file: toml::Table = text.parse().unwrap();
+    let section = |name: &str| -> Vec<(String, String)> {
+        let lines = file[name].as_table().unwrap();
+        lines.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect()
+    };
+    let definitions =
+        Definitions { arrays: section("arrays"), results: section("results"), saves: section("save") };
+    let parsed = parse(&definitions, &Fake).unwrap();
+    assert_eq!((parsed.results.len(), parsed.saves.len()), (3, 1));
 }
 
 const ARRAYS: [(&str, &str); 2] = [("x", "load('f8.npy')"), ("i", "load('i8.npy')")];
