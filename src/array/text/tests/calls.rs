@@ -229,6 +229,12 @@ fn statistics_of_what_there_is_not_are_refused() {
                                                ^^^^^^^^^
     hint: quantiles are computed by the method "linear"
     "#);
+    insta::assert_snapshot!(refused(&[X], "np.average(x, weights=[1, 2])"), @r"
+    error: `weights` is a list, not an array
+    cause: result = np.average(x, weights=[1, 2])
+                                          ^^^^^^
+    hint: stack([1, 2, 3]) is an array of numbers
+    ");
     insta::assert_snapshot!(refused(&[X], "np.histogram(x, bins='auto')[0]"), @r"
     error: `bins` is a text, not a whole number, or the edges of the bins
     cause: result = np.histogram(x, bins='auto')[0]

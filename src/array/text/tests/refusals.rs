@@ -320,7 +320,7 @@ fn names_that_are_nowhere_are_answered_with_what_to_write() {
     error: `da` has no `array`
     cause: result = np.array([1, 2])
                        ^^^^^
-    hint: arrays come from files: load("x.npy"), or load("dir/") for a stack of them
+    hint: arrays come from files: load("x.npy"); of a few numbers write stack([1, 2])
     "#);
     insta::assert_snapshot!(refused(&[], "da.from_zarr('x.zarr')"), @r#"
     error: `da` has no `from_zarr`
