@@ -10,8 +10,12 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["visualize"], "leave out .{}(): `squall graph` draws the graph"),
     (&["rechunk"], "leave out .{}(): no result depends on chunks"),
     (
-        &["array", "asarray", "asanyarray", "from_array", "from_zarr", "fromfile", "loadtxt", "memmap"],
+        &["from_zarr", "from_hdf5", "fromfile", "loadtxt", "memmap"],
         "arrays come from files: load(\"x.npy\"), or load(\"dir/\") for a stack of them",
+    ),
+    (
+        &["array", "asarray", "asanyarray", "from_array"],
+        "arrays come from files: load(\"x.npy\"); of a few numbers write stack([1, 2])",
     ),
     (
         &["save", "to_npy_stack", "to_zarr", "to_hdf5", "store", "tofile"],

@@ -105,7 +105,8 @@ fn check_name(name: &str, array: bool) -> Result<()> {
     Ok(())
 }
 
-/// The value of a line that is asked for, an array or a number. The `role` says by whom, with `{}` for the name.
+/// The value of a line that is asked for, an array or a number. The `role` says by whom, with `{}` for the
+/// name.
 fn value(line: &Line, items: &BTreeMap<String, Item>, role: &str) -> Result<Expr> {
     let item = items.get(&line.source.name);
     if let Some(expr) = item.and_then(Item::expr) {

@@ -1,7 +1,7 @@
 //! Arithmetic on numbers of Python while a line is read: whole numbers exactly, floats by IEEE.
 //!
-//! Functions of NumPy make numbers with a dtype, which stay lazy; where a number must be known at once, such as
-//! a size, [`known`] computes those that IEEE defines.
+//! Functions of NumPy make numbers with a dtype, which stay lazy; where a number must be known at once, such
+//! as a size, [`known`] computes those that IEEE defines.
 
 use crate::array::dtype::{DType, Scalar};
 use crate::array::expr::{Binary, Expr, Operation, Unary};

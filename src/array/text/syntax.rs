@@ -1,7 +1,7 @@
 //! Tokens to a syntax tree with places, by Python's grammar for expressions.
 //!
-//! What Python has and arrays cannot take (`and`, chained comparisons, `if`) is refused here with what to write
-//! instead. What a tree means is `evaluate`'s.
+//! What Python has and arrays cannot take (`and`, chained comparisons, `if`) is refused here with what to
+//! write instead. What a tree means is `evaluate`'s.
 
 use crate::array::text::lexer::{Token, tokens};
 use crate::array::text::place::{Source, Span};

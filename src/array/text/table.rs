@@ -1,7 +1,7 @@
 //! The table of everything that can follow a prefix or an array and a point: names, parameters, meanings.
 //!
-//! It drives every lookup and every hint, and `docs/arrays.md` shows it: a test compares the two. Parameters are
-//! written as Python writes them; those without `=` must be given, those after `*` need their keyword.
+//! It drives every lookup and every hint, and `docs/arrays.md` shows it: a test compares the two. Parameters
+//! are written as Python writes them; those without `=` must be given, those after `*` need their keyword.
 
 use crate::array::expr::{Binary, Expr, ReductionKind, Scan, Unary};
 use crate::array::text::arguments::Arguments;

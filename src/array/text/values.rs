@@ -15,7 +15,10 @@ impl Arguments<'_> {
     /// An array or number, known or lazy.
     pub(super) fn array(&self, parameter: &'static str) -> Result<Expr> {
         let (item, span) = self.required(parameter)?;
-        item.expr().ok_or_else(|| self.mismatch(parameter, "an array", item, span))
+        item.expr().ok_or_else(|| {
+            let error = self.mismatch(parameter, "an array", item, span);
+            if item.items().is_some() { error.hint("stack([1, 2, 3]) is an array of numbers") } else { error }
+        })
     }
 
     /// The same, of one that need not be given.

@@ -46,6 +46,10 @@ fn axes_that_arrays_do_not_have_are_refused() {
                                       ^^^^^^
     hint: name each axis once
     ");
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
     insta::assert_snapshot!(refused(&[Y], "y.transpose(0)"), @r"
     error: axes don't match array
     cause: result = y.transpose(0)
@@ -203,6 +207,10 @@ fn arguments_that_functions_cannot_do_with_are_refused() {
     cause: result = x.T()
                     ^^^
     ");
+}
+
+#[test]
+fn statistics_of_what_there_is_not_are_refused() {
     insta::assert_snapshot!(refused(&[X], "np.quantile(x, 2)"), @r"
     error: Quantiles must be in the range [0, 1]
     cause: result = np.quantile(x, 2)
@@ -221,6 +229,12 @@ fn arguments_that_functions_cannot_do_with_are_refused() {
                                                ^^^^^^^^^
     hint: quantiles are computed by the method "linear"
     "#);
+    insta::assert_snapshot!(refused(&[X], "np.average(x, weights=[1, 2])"), @r"
+    error: `weights` is a list, not an array
+    cause: result = np.average(x, weights=[1, 2])
+                                          ^^^^^^
+    hint: stack([1, 2, 3]) is an array of numbers
+    ");
     insta::assert_snapshot!(refused(&[X], "np.histogram(x, bins='auto')[0]"), @r"
     error: `bins` is a text, not a whole number, or the edges of the bins
     cause: result = np.histogram(x, bins='auto')[0]
@@ -243,6 +257,10 @@ fn arguments_that_functions_cannot_do_with_are_refused() {
                               ^
     hint: give two arrays of one axis, or two of two axes
     ");
+}
+
+#[test]
+fn sources_of_what_there_is_not_are_refused() {
     insta::assert_snapshot!(refused(&[], "linspace(0, np.exp(1))"), @r"
     error: `stop` is a computed number, not a plain number
     cause: result = linspace(0, np.exp(1))

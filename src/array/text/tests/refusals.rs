@@ -155,6 +155,10 @@ fn subscripts_that_arrays_do_not_take_are_refused() {
                       ^^^^^^^^
     hint: write `:` for each axis that stays whole
     ");
+}
+
+#[test]
+fn subscripts_of_what_is_no_array_are_refused() {
     insta::assert_snapshot!(refused(&[X], "x.shape[1]"), @r"
     error: a tuple of 1 items has no such one
     cause: result = x.shape[1]
@@ -211,6 +215,10 @@ fn operators_on_what_they_do_not_take_are_refused() {
                                   ^^^^^
     hint: write it as a float, such as 1e20
     ");
+}
+
+#[test]
+fn arithmetic_that_has_no_value_is_refused() {
     insta::assert_snapshot!(refused(&[I], "i << 2"), @r"
     error: `<<` of these operands
     cause: result = i << 2
@@ -286,6 +294,10 @@ fn names_that_are_elsewhere_are_answered_with_where() {
                       ^^^^^^
     hint: `median` is a function: write median(x)
     ");
+}
+
+#[test]
+fn names_that_are_nowhere_are_answered_with_what_to_write() {
     insta::assert_snapshot!(refused(&[X], "x.frobnicate()"), @r"
     error: an array has no `frobnicate`
     cause: result = x.frobnicate()
@@ -308,7 +320,7 @@ fn names_that_are_elsewhere_are_answered_with_where() {
     error: `da` has no `array`
     cause: result = np.array([1, 2])
                        ^^^^^
-    hint: arrays come from files: load("x.npy"), or load("dir/") for a stack of them
+    hint: arrays come from files: load("x.npy"); of a few numbers write stack([1, 2])
     "#);
     insta::assert_snapshot!(refused(&[], "da.from_zarr('x.zarr')"), @r#"
     error: `da` has no `from_zarr`
