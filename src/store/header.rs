@@ -3,7 +3,15 @@
 //! A header is a Python dictionary of three entries. Only what such a dictionary can hold is parsed, so nothing
 //! nests and nothing is evaluated. Files are `open`'s business; hostile headers are in `tests/header.rs`.
 
+<<<<<<< HEAD
 use crate::array::{Format, Kind};
+=======
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use crate::array::stored::{Format, Kind};
+>>>>>>> store
 use crate::array::{DType, Shape};
 
 /// What every `.npy` file begins with.
@@ -38,13 +46,24 @@ impl Problem {
         Problem { cause: cause.into(), hint: None }
     }
 
+    /// Says which file it is about.
+    pub(super) fn of(self, path: &Path) -> Self {
+        Problem { cause: format!("{}: {}", path.display(), self.cause), ..self }
+    }
+
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Problem { hint: Some(hint.into()), ..self }
     }
 }
 
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Problem::new(error.to_string())
+    }
+}
+
 /// Where in a file of `length` bytes, whose beginning is given, the header's text is.
-pub(super) fn text_at(start: &[u8], length: u64) -> Result<std::ops::Range<u64>, Problem> {
+pub(super) fn text_at(start: &[u8], length: u64) -> Result<Range<u64>, Problem> {
     if !start.starts_with(MAGIC) {
         return Err(not_npy(start, length));
     }
@@ -129,7 +148,8 @@ fn excerpt(text: &str) -> String {
     let text = text.trim_end();
     let head: String = text.chars().take(EXCERPT).collect();
     let rest = if head.len() < text.len() { "..." } else { "" };
-    format!("`{}{rest}`", head.escape_debug())
+    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    format!("`{}{rest}`", head.chars().map(printable).collect::<String>())
 }
 
 /// A place in the text; every method begins after white space.

@@ -9,6 +9,7 @@ mod header;
 mod open;
 mod read;
 mod target;
+mod window;
 mod write;
 
 #[cfg(test)]

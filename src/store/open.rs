@@ -5,7 +5,6 @@
 
 use std::cmp::Ordering;
 use std::fs::{self, File, Metadata};
-use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -37,65 +36,50 @@ impl Files for LocalFiles {
 }
 
 fn open(name: &str) -> Result<(Stored, Shape), Problem> {
-    let path = std::path::absolute(name).map_err(|error| Problem::new(error.to_string()))?;
-    let metadata = fs::metadata(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Problem::new(format!("there is no {}", path.display())),
-        _ => failed(&path, &error),
-    })?;
-    if metadata.is_dir() {
+    let path = std::path::absolute(name)?;
+    if path.is_dir() {
         return stack(name, &path);
     }
-    let (part, header) = part(&path)?;
-    let Header { format, fortran_order, shape } = header;
+    let (part, Header { format, fortran_order, shape }) = part(&path).map_err(|problem| problem.of(&path))?;
     Ok((Stored { name: name.to_owned(), parts: vec![part], format, fortran_order }, shape))
-}
-
-fn failed(path: &Path, error: &io::Error) -> Problem {
-    Problem::new(format!("{}: {error}", path.display()))
 }
 
 /// One file and its header.
 fn part(path: &Path) -> Result<(Part, Header), Problem> {
-    let named =
-        |problem: Problem| Problem { cause: format!("{}: {}", path.display(), problem.cause), ..problem };
-    let metadata = fs::metadata(path).map_err(|error| failed(path, &error))?;
-    // Before it is opened: opening a pipe waits for a writer.
-    if !metadata.is_file() {
-        return Err(named(Problem::new("it is not a file")));
+    // Asked before it is opened: opening a pipe waits for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(Problem::new("it is not a file"));
     }
-    let file = File::open(path).map_err(|error| failed(path, &error))?;
-    let metadata = file.metadata().map_err(|error| failed(path, &error))?;
-    let (header, offset) = header(&file, metadata.len(), path)?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let length = metadata.len();
+    let (header, offset) = header(&file, length)?;
     let elements = header.shape.size();
     let needed = u128::from(elements) * u128::from(header.format.itemsize);
-    let found = metadata.len().saturating_sub(offset);
+    let found = length - offset;
     if needed > u128::from(found) {
-        return Err(named(Problem::new(format!(
-            "the file is truncated: {needed} bytes of elements are needed for shape {} of `{}`, and {found} are there",
+        let descr = header::descr(header.format);
+        return Err(Problem::new(format!(
+            "the file is truncated: shape {} of `{descr}` needs {needed} bytes after the header, and {found} are there",
             header.shape,
-            header::descr(header.format),
-        ))));
+        )));
     }
-    let path = path.to_str().ok_or_else(|| named(Problem::new("its path is not UTF-8")))?.to_owned();
-    let part = Part { path, offset, elements, length: metadata.len(), modified: modified(&metadata) };
-    Ok((part, header))
+    let path = path.to_str().ok_or_else(|| Problem::new("its path is not UTF-8"))?.to_owned();
+    Ok((Part { path, offset, elements, length, modified: modified(&metadata) }, header))
 }
 
 /// The header, and where it ends.
-fn header(file: &File, length: u64, path: &Path) -> Result<(Header, u64), Problem> {
-    let named =
-        |problem: Problem| Problem { cause: format!("{}: {}", path.display(), problem.cause), ..problem };
+fn header(file: &File, length: u64) -> Result<(Header, u64), Problem> {
     let mut bytes = vec![0; START.min(usize::try_from(length).unwrap_or(START))];
-    file.read_exact_at(&mut bytes, 0).map_err(|error| failed(path, &error))?;
-    let text = header::text_at(&bytes, length).map_err(named)?;
+    file.read_exact_at(&mut bytes, 0)?;
+    let text = header::text_at(&bytes, length)?;
     let (from, end) = (text.start as usize, text.end as usize);
-    if end > bytes.len() {
-        let read = bytes.len();
+    let read = bytes.len();
+    if end > read {
         bytes.resize(end, 0);
-        file.read_exact_at(&mut bytes[read..], read as u64).map_err(|error| failed(path, &error))?;
+        file.read_exact_at(&mut bytes[read..], read as u64)?;
     }
-    let header = header::parse(&bytes[from..end]).map_err(named)?;
-    Ok((header, text.end))
+    Ok((header::parse(&bytes[from..end])?, text.end))
 }
 
 /// When the file was last written, in nanoseconds since 1970.
@@ -110,12 +94,9 @@ fn stack(name: &str, directory: &Path) -> Result<(Stored, Shape), Problem> {
     let mut first: Option<Header> = None;
     let mut rows = 0_u64;
     for (opened, path) in open_all(&paths).into_iter().zip(&paths) {
-        let (part, header) = opened?;
+        let (part, header) = opened.map_err(|problem| problem.of(path))?;
         let first = first.get_or_insert_with(|| header.clone());
-        fits(&header, first).map_err(|problem| Problem {
-            cause: format!("{}: {}", path.display(), problem.cause),
-            ..problem
-        })?;
+        fits(&header, first).map_err(|problem| problem.of(path))?;
         rows = rows.saturating_add(header.shape.extents()[0]);
         parts.push(part);
     }
@@ -131,36 +112,30 @@ fn stack(name: &str, directory: &Path) -> Result<(Stored, Shape), Problem> {
 /// The `.npy` files of a directory in order; hidden ones are not among them.
 fn members(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(directory).map_err(|error| failed(directory, &error))? {
-        let name = entry.map_err(|error| failed(directory, &error))?.file_name();
-        let Some(name) = name.to_str() else {
-            if name.as_encoded_bytes().ends_with(b".npy") {
-                return Err(Problem::new(format!("the name {} is not UTF-8", name.display())));
-            }
-            continue;
-        };
-        if name.ends_with(".npy") && !name.starts_with('.') {
-            names.push(name.to_owned());
+    for entry in fs::read_dir(directory).map_err(|error| Problem::from(error).of(directory))? {
+        let name = entry?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".npy") && !bytes.starts_with(b".") {
+            let utf8 = name.into_string();
+            names.push(utf8.map_err(|name| Problem::new("its name is not UTF-8").of(Path::new(&name)))?);
         }
     }
     names.sort_by(|left, right| natural(left, right));
     Ok(names.into_iter().map(|name| directory.join(name)).collect())
 }
 
-/// Numbers by value, everything else by bytes.
+/// Numbers by value, everything else by its characters.
 fn natural(left: &str, right: &str) -> Ordering {
     let (mut a, mut b) = (left, right);
     while let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) {
-        let order;
-        if x.is_ascii_digit() && y.is_ascii_digit() {
-            let (number_a, number_b);
-            (number_a, a) = number(a);
-            (number_b, b) = number(b);
-            order = number_a.len().cmp(&number_b.len()).then(number_a.cmp(number_b));
+        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
+            let ((value, after), (other, after_other)) = (number(a), number(b));
+            (a, b) = (after, after_other);
+            value.len().cmp(&other.len()).then(value.cmp(other))
         } else {
-            order = x.cmp(&y);
             (a, b) = (&a[x.len_utf8()..], &b[y.len_utf8()..]);
-        }
+            x.cmp(&y)
+        };
         if order.is_ne() {
             return order;
         }

@@ -11,16 +11,20 @@ use std::path::Path;
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
 
+<<<<<<< HEAD
 use crate::array::{DType, Shape, Target};
 use crate::error::{Error, Result};
+=======
+use crate::array::{DType, Shape};
+use crate::error::{Error, ErrorKind, Result};
+>>>>>>> store
 use crate::store::header;
 
 impl Target {
     /// Checks that `path` can be written later, by the run of the given id. Nothing stays behind.
     pub fn new(path: &str, dtype: DType, shape: &Shape, run: &str) -> Result<Target> {
         let refused = |cause: String| Error::refused(format!("cannot save to `{path}`")).cause(cause);
-        let failed = |error: io::Error| Error::system(format!("cannot save to `{path}`"), &error);
-        let absolute = std::path::absolute(path).map_err(failed)?;
+        let absolute = std::path::absolute(path).map_err(|error| refused(error.to_string()))?;
         let utf8 = |path: &Path| {
             path.to_str().map(str::to_owned).ok_or_else(|| refused("its path is not UTF-8".into()))
         };
@@ -48,19 +52,27 @@ impl Target {
             shape: shape.extents().to_vec(),
             offset: header::ELEMENTS_AT,
         };
-        target
-            .bytes()
-            .ok_or_else(|| refused(format!("an array of shape {shape} is too large for a file")))?;
+        if target.bytes().is_none() {
+            return Err(refused(format!("an array of shape {shape} is too large for a file")));
+        }
         // Whether a directory can be written is only known by writing.
-        OpenOptions::new().write(true).create_new(true).open(&target.temporary).map_err(failed)?;
+        OpenOptions::new().write(true).create_new(true).open(&target.temporary).map_err(|error| {
+            let cause = format!("{}: {error}", directory.display());
+            Error::new(ErrorKind::System, format!("cannot save to `{path}`")).cause(cause)
+        })?;
         target.discard();
         Ok(target)
     }
 
+    /// The number of elements.
+    pub(super) fn elements(&self) -> Result<u64> {
+        Ok(Shape::new(self.shape.clone())?.size())
+    }
+
     /// Bytes of the whole file, if a file can have so many.
-    pub(super) fn bytes(&self) -> Option<u64> {
-        let elements = self.shape.iter().try_fold(1_u64, |size, extent| size.checked_mul(*extent));
-        let bytes = elements?.checked_mul(self.dtype.itemsize())?.checked_add(self.offset)?;
+    fn bytes(&self) -> Option<u64> {
+        let elements = self.elements().ok()?;
+        let bytes = elements.checked_mul(self.dtype.itemsize())?.checked_add(self.offset)?;
         i64::try_from(bytes).is_ok().then_some(bytes)
     }
 

@@ -31,7 +31,7 @@ impl Writer {
     pub fn open(target: &Target) -> Result<Writer> {
         let failed = |error| Error::system(format!("cannot write `{}`", target.temporary), &error);
         let file = OpenOptions::new().write(true).open(&target.temporary).map_err(failed)?;
-        let elements = target.shape.iter().product();
+        let elements = target.elements()?;
         let buffer = vec![0; PIECE].into();
         Ok(Writer { target: target.clone(), file, elements, buffer, start: target.offset, filled: 0 })
     }

@@ -1,0 +1,149 @@
+//! Opening files and directories: messages, the order of a stack, and what is accepted.
+
+use std::fs;
+
+use crate::store::tests::{c_order, load, npy, told, write_doubles};
+
+#[test]
+fn what_cannot_be_loaded_is_told_with_figures() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let write = |name: &str, bytes: &[u8]| fs::write(at(name), bytes).unwrap();
+    write("empty.npy", b"");
+    write("text.npy", b"1.0, 2.0\n");
+    write("archive.npy", b"PK\x03\x04....");
+    write("cut.npy", b"\x93NUMPY\x01");
+    write("version.npy", b"\x93NUMPY\x04\x00\x10\x00");
+    write("header.npy", &npy(&c_order("<f8", "(3,)"), &[])[..40]);
+    write("huge-header.npy", &[b"\x93NUMPY\x02\x00\x00\x00\x00\x40".as_slice(), &[b' '; 100]].concat());
+    write("objects.npy", &npy(&c_order("|O", "(3,)"), &[0; 24]));
+    write("truncated.npy", &npy(&c_order("<f8", "(100, 10)"), &[0; 7992]));
+    write("far.npy", &npy(&c_order("<f8", "(9223372036854775808,)"), &[0; 8]));
+    nix::unistd::mkfifo(&at("pipe.npy"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let names = [
+        "missing.npy",
+        "empty.npy",
+        "text.npy",
+        "archive.npy",
+        "cut.npy",
+        "version.npy",
+        "header.npy",
+        "huge-header.npy",
+        "objects.npy",
+        "truncated.npy",
+        "far.npy",
+        "pipe.npy",
+        "text.npy/x.npy",
+    ];
+    let all: Vec<String> = names.iter().map(|name| told(directory.path(), load(&at(name)))).collect();
+    insta::assert_snapshot!(all.join("\n\n"), @"");
+}
+
+#[test]
+fn directories_that_are_no_stack_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let stack = |name: &str, files: &[(&str, Vec<u8>)]| {
+        let stack = directory.path().join(name);
+        fs::create_dir(&stack).unwrap();
+        for (name, bytes) in files {
+            fs::write(stack.join(name), bytes).unwrap();
+        }
+        told(directory.path(), load(&stack))
+    };
+    let doubles = |shape: &str| npy(&c_order("<f8", shape), &[0; 800]);
+    let fortran = doubles("(2, 3)");
+    let fortran = String::from_utf8_lossy(&fortran).replace("False", "True ").into_bytes();
+    let fortran = [b"\x93".as_slice(), &fortran["\u{fffd}".len()..]].concat();
+    let all = [
+        stack("empty", &[("notes.txt", vec![]), (".x.npy", doubles("(1,)"))]),
+        stack("dtypes", &[("a.npy", doubles("(2, 3)")), ("b.npy", npy(&c_order(">f8", "(2, 3)"), &[0; 48]))]),
+        stack("shapes", &[("a.npy", doubles("(2, 3)")), ("b.npy", doubles("(2, 4)"))]),
+        stack("axes", &[("a.npy", doubles("(2, 3)")), ("b.npy", doubles("(2,)"))]),
+        stack("numbers", &[("a.npy", doubles("()"))]),
+        stack("fortran", &[("a.npy", fortran)]),
+        stack("damaged", &[("a.npy", doubles("(2,)")), ("b.npy", b"?".to_vec())]),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"), @"");
+}
+
+#[test]
+fn a_stack_is_in_the_natural_order_of_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = [
+        "b.npy",
+        "part-10.npy",
+        "part-2.npy",
+        "part-010b.npy",
+        "part-02.npy",
+        "part.npy",
+        "a1x2.npy",
+        "a1x10.npy",
+    ];
+    for (rows, name) in names.iter().enumerate() {
+        write_doubles(directory.path(), name, &format!("({rows}, 2)"), rows * 2);
+    }
+    let (stored, shape) = load(directory.path()).unwrap();
+    let order: Vec<&str> = stored.parts.iter().map(|part| part.path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(
+        order,
+        [
+            "a1x2.npy",
+            "a1x10.npy",
+            "b.npy",
+            "part-02.npy",
+            "part-2.npy",
+            "part-10.npy",
+            "part-010b.npy",
+            "part.npy"
+        ]
+    );
+    assert_eq!(shape.extents(), [28, 2]);
+    assert_eq!(stored.elements(), 56);
+}
+
+#[test]
+fn thousands_of_files_are_one_array() {
+    let directory = tempfile::tempdir().unwrap();
+    for index in 0..2000 {
+        write_doubles(directory.path(), &format!("{index}.npy"), "(3,)", 3);
+    }
+    let (stored, shape) = load(directory.path()).unwrap();
+    assert_eq!(shape.extents(), [6000]);
+    assert!(
+        stored.parts.iter().enumerate().all(|(index, part)| part.path.ends_with(&format!("/{index}.npy")))
+    );
+}
+
+#[test]
+fn bytes_after_the_elements_are_ignored() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.npy");
+    fs::write(&path, npy(&c_order("<f8", "(2,)"), &[0; 21])).unwrap();
+    let (stored, shape) = load(&path).unwrap();
+    assert_eq!((stored.elements(), shape.extents()), (2, [2].as_slice()));
+}
+
+#[test]
+fn a_header_longer_than_a_page_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.npy");
+    let text = c_order("<f8", "(2,)") + &" ".repeat(100_000);
+    let mut bytes = b"\x93NUMPY\x03\x00".to_vec();
+    bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.extend([0; 16]);
+    fs::write(&path, &bytes).unwrap();
+    let (stored, _) = load(&path).unwrap();
+    assert_eq!(stored.parts[0].offset, bytes.len() as u64 - 16);
+}
+
+#[test]
+fn paths_are_absolute_and_the_name_is_the_users() {
+    let (stored, _) = {
+        let directory = tempfile::tempdir_in(".").unwrap();
+        write_doubles(directory.path(), "x.npy", "(1,)", 1);
+        load(&directory.path().join("x.npy")).unwrap()
+    };
+    assert!(stored.name.ends_with("x.npy"));
+    assert!(stored.parts[0].path.starts_with('/'));
+}

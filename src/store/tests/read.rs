@@ -1,0 +1,239 @@
+//! Reading: any format and any order of requests against a plain model, and files that change meanwhile.
+
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+
+use crate::array::stored::{Kind, Stored};
+use crate::store::tests::{c_order, load, npy, told, write_doubles};
+use crate::store::window::{GAP, Window};
+use crate::store::{PIECE, Reader};
+
+const DESCRS: [&str; 20] = [
+    "|b1", "|i1", "|u1", "<i2", ">i2", "<i4", ">i4", "<i8", ">i8", "<u2", ">u2", "<u4", ">u4", "<u8", ">u8",
+    "<f4", ">f4", "<f8", ">f8", "<f2",
+];
+
+/// The bytes of a small whole number, which every format can hold but for truth values.
+fn element(descr: &str, value: u64) -> Vec<u8> {
+    let value = value % 100;
+    let little = match &descr[1..] {
+        "b1" => vec![(value % 2) as u8],
+        "f2" => half(value as u16).to_le_bytes().to_vec(),
+        "f4" => (value as f32).to_le_bytes().to_vec(),
+        "f8" => (value as f64).to_le_bytes().to_vec(),
+        integer => value.to_le_bytes()[..integer[1..].parse().unwrap()].to_vec(),
+    };
+    if descr.starts_with('>') { little.into_iter().rev().collect() } else { little }
+}
+
+/// A whole number below 2048 in half precision.
+fn half(value: u16) -> u16 {
+    let exponent = value.checked_ilog2();
+    exponent.map_or(0, |exponent| ((exponent as u16 + 15) << 10) + ((value << (10 - exponent)) & 1023))
+}
+
+fn expected(descr: &str, value: i128) -> f64 {
+    let value = value.rem_euclid(100) as f64;
+    if descr == "|b1" { value % 2.0 } else { value }
+}
+
+/// Element i is i modulo 100, over parts of these lengths.
+fn stack(descr: &str, lengths: &[usize]) -> (tempfile::TempDir, Stored) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut next = 0_u64;
+    for (index, length) in lengths.iter().enumerate() {
+        let elements: Vec<u8> =
+            (next..next + *length as u64).flat_map(|value| element(descr, value)).collect();
+        next += *length as u64;
+        let bytes = npy(&c_order(descr, &format!("({length},)")), &elements);
+        fs::write(directory.path().join(format!("{index}.npy")), bytes).unwrap();
+    }
+    let (stored, _) = load(directory.path()).unwrap();
+    (directory, stored)
+}
+
+/// Reads as floats whatever the format is.
+fn read(reader: &mut Reader, stored: &Stored, first: u64, step: i64, count: usize) -> Vec<f64> {
+    let mut reals = vec![f64::NAN; count];
+    if stored.format.kind == Kind::Float {
+        reader.read_real_strided(first, step, &mut reals).unwrap();
+        return reals;
+    }
+    let mut integers = vec![-1; count];
+    reader.read_integer_strided(first, step, &mut integers).unwrap();
+    integers.into_iter().map(|value| value as f64).collect()
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    place: f64,
+    step: i64,
+    count: usize,
+}
+
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let step = prop_oneof![4 => Just(1_i64), 2 => -3..4_i64, 1 => -700..700_i64, 1 => -60_000..60_000_i64];
+    let count = prop_oneof![3 => 1..1100_usize, 1 => 1..70_000_usize];
+    let request = (0.0..1.0, step, count).prop_map(|(place, step, count)| Request { place, step, count });
+    proptest::collection::vec(request, 1..12)
+}
+
+/// The request cut to what exists; half of them go on where the last one ended.
+fn within(request: Request, last: u64, elements: u64) -> (u64, i64, usize) {
+    let first = if request.place < 0.5 { last } else { (request.place * elements as f64) as u64 };
+    let first = first.min(elements - 1);
+    let left = if request.step > 0 { elements - 1 - first } else { first };
+    let fits = left.checked_div(request.step.unsigned_abs()).map_or(usize::MAX, |steps| steps as usize + 1);
+    (first, request.step, request.count.min(fits))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_request_reads_the_elements_it_names(
+        descr in proptest::sample::select(&DESCRS),
+        lengths in proptest::collection::vec(prop_oneof![0..5_usize, 0..2000_usize, 0..90_000_usize], 1..7),
+        requests in requests(),
+    ) {
+        let (_directory, stored) = stack(descr, &lengths);
+        let mut reader = Reader::open(&stored).unwrap();
+        let elements = stored.elements();
+        prop_assume!(elements > 0);
+        let mut last = 0;
+        for request in requests {
+            let (first, step, count) = within(request, last, elements);
+            let values = read(&mut reader, &stored, first, step, count);
+            for (index, value) in values.iter().enumerate() {
+                let element = i128::from(first) + i128::from(step) * index as i128;
+                prop_assert_eq!(*value, expected(descr, element), "element {} of {}", element, descr);
+            }
+            last = (i128::from(first) + i128::from(step) * count as i128).clamp(0, i128::from(elements)) as u64;
+        }
+    }
+
+    #[test]
+    fn a_piece_has_what_was_asked_for_and_never_doubles_it(
+        steps in proptest::collection::vec((prop_oneof![Just(0_u64), 0..GAP, any::<u64>()], 1..600_u64), 1..60),
+        backwards in any::<bool>(),
+    ) {
+        let all = 128..128 + 8 * (1 << 20);
+        let mut window = Window::new();
+        let (mut asked, mut read) = (0, 0);
+        let mut at = if backwards { all.end } else { all.start };
+        for (gap, length) in steps {
+            let gap = gap % (all.end / 16) / 8 * 8;
+            let wanted = if backwards {
+                let end = at.saturating_sub(gap).max(all.start + length * 8);
+                end - length * 8..end
+            } else {
+                let start = (at + gap).min(all.end - length * 8);
+                start..start + length * 8
+            };
+            at = if backwards { wanted.start } else { wanted.end };
+            asked += wanted.end - wanted.start;
+            if let Some(piece) = window.request(0, &wanted, &all) {
+                prop_assert!(piece.start <= wanted.start && wanted.end <= piece.end);
+                prop_assert!(all.start <= piece.start && piece.end <= all.end);
+                prop_assert!(piece.end - piece.start <= PIECE as u64);
+                read += piece.end - piece.start;
+            }
+        }
+        prop_assert!(read <= 2 * asked, "{} read for {}", read, asked);
+    }
+}
+
+#[test]
+fn neighbours_are_lent_as_they_lie() {
+    let directory = tempfile::tempdir().unwrap();
+    write_doubles(directory.path(), "a.npy", "(50000,)", 50_000);
+    write_doubles(directory.path(), "b.npy", "(10,)", 10);
+    let (stored, _) = load(directory.path()).unwrap();
+    let mut reader = Reader::open(&stored).unwrap();
+    let mut lent = Vec::new();
+    for first in (0..50_000).step_by(1000) {
+        lent.extend_from_slice(reader.real_in_place(first, 1000).unwrap().unwrap());
+    }
+    assert!(lent.iter().enumerate().all(|(index, value)| *value == index as f64));
+    assert_eq!(reader.real_in_place(50_003, 3).unwrap(), Some([3.0, 4.0, 5.0].as_slice()));
+    assert_eq!(reader.real_in_place(5, 0).unwrap(), Some([].as_slice()));
+    assert_eq!(reader.real_in_place(49_999, 2).unwrap(), None, "of two files");
+    assert_eq!(reader.real_in_place(0, PIECE / 8 + 1).unwrap(), None, "more than a piece");
+    let (_directory, stored) = stack(">f8", &[10]);
+    assert_eq!(Reader::open(&stored).unwrap().real_in_place(0, 10).unwrap(), None, "other bytes");
+}
+
+#[test]
+fn a_number_beyond_int64_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.npy");
+    let elements: Vec<u8> =
+        [0, 1 << 62, u64::MAX - 5].iter().flat_map(|value: &u64| value.to_le_bytes()).collect();
+    fs::write(&path, npy(&c_order("<u8", "(3,)"), &elements)).unwrap();
+    let (stored, _) = load(&path).unwrap();
+    let mut reader = Reader::open(&stored).unwrap();
+    let mut out = [0; 2];
+    reader.read_integer(0, &mut out).unwrap();
+    assert_eq!(out, [0, 1 << 62]);
+    insta::assert_snapshot!(told(directory.path(), reader.read_integer_strided(0, 2, &mut out)), @"");
+}
+
+#[test]
+fn a_file_that_has_changed_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.npy");
+    write_doubles(directory.path(), "x.npy", "(9,)", 9);
+    let (stored, _) = load(&path).unwrap();
+    let open = || told(directory.path(), Reader::open(&stored));
+    let earlier = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
+    let touched = open();
+    write_doubles(directory.path(), "x.npy", "(9,)", 10);
+    let longer = open();
+    fs::remove_file(&path).unwrap();
+    insta::assert_snapshot!([touched, longer, open()].join("\n\n"), @"");
+}
+
+#[test]
+fn a_later_file_of_a_stack_is_refused_when_it_is_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["a.npy", "b.npy"] {
+        write_doubles(directory.path(), name, "(9,)", 9);
+    }
+    let (stored, _) = load(directory.path()).unwrap();
+    write_doubles(directory.path(), "b.npy", "(8,)", 8);
+    let mut reader = Reader::open(&stored).unwrap();
+    reader.read_real(0, &mut [0.0; 9]).unwrap();
+    insta::assert_snapshot!(told(directory.path(), reader.read_real(0, &mut [0.0; 10])), @"");
+}
+
+#[test]
+fn a_file_cut_while_it_is_read_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.npy");
+    write_doubles(directory.path(), "x.npy", "(100,)", 100);
+    let (stored, _) = load(&path).unwrap();
+    let mut reader = Reader::open(&stored).unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(200).unwrap();
+    insta::assert_snapshot!(told(directory.path(), reader.read_real(50, &mut [0.0; 50])), @"");
+}
+
+#[test]
+fn elements_that_are_not_there_are_never_read() {
+    let (directory, stored) = stack("<f8", &[10]);
+    let mut reader = Reader::open(&stored).unwrap();
+    let mut out = [0.0; 3];
+    assert!(reader.read_real(8, &mut out).is_err());
+    assert!(reader.read_real(u64::MAX, &mut out).is_err());
+    assert!(reader.read_real_strided(1, -1, &mut out).is_err());
+    assert!(reader.read_real_strided(0, i64::MAX, &mut out).is_err());
+    assert!(reader.real_in_place(9, 2).is_err());
+    assert!(reader.read_integer(0, &mut [0]).is_err());
+    let told = told(directory.path(), reader.read_real(8, &mut out));
+    assert!(
+        told.contains("3 elements from 8 on, 1 apart, are asked for, and it holds 10 of `<f8`"),
+        "{told}"
+    );
+}
