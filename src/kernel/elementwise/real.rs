@@ -219,17 +219,16 @@ fn sign(value: f64) -> f64 {
 
 #[inline(always)]
 fn minimum(left: f64, right: f64) -> f64 {
-    let lesser = if left < right { left } else { right };
-    // Equal values differ at most in the sign of zero.
-    let lesser = if left == right { f64::from_bits(left.to_bits() | right.to_bits()) } else { lesser };
-    if left.is_nan() { left } else { lesser }
+    // Two equal values, which differ at most in the sign of zero, or of which one is NaN, come out of the
+    // comparisons one each; the bits of both together are -0.0, or NaN.
+    let one = if left < right { left } else { right };
+    let other = if right < left { right } else { left };
+    f64::from_bits(one.to_bits() | other.to_bits())
 }
 
 #[inline(always)]
 fn maximum(left: f64, right: f64) -> f64 {
-    let greater = if left > right { left } else { right };
-    let greater = if left == right { f64::from_bits(left.to_bits() & right.to_bits()) } else { greater };
-    if left.is_nan() { left } else { greater }
+    -minimum(-left, -right)
 }
 
 #[inline(always)]
