@@ -288,10 +288,10 @@ fn powers_angles_and_distances_are_close_to_the_exact_values() {
         (RealBinary::Power, "power", 1.0, Range::Uniform(0.0, 100.0), Range::Uniform(-150.0, 150.0)),
         (RealBinary::Power, "power", 1.0, Range::Positive, Range::Uniform(-1.0, 1.0)),
         (RealBinary::Power, "power", 1.0, Range::Uniform(0.999, 1.001), Range::Uniform(-1e5, 1e5)),
-        (RealBinary::Arctan2, "arctan2", 1.5, Range::Uniform(-1.0, 1.0), Range::Uniform(-1.0, 1.0)),
-        (RealBinary::Arctan2, "arctan2", 1.5, Range::Uniform(-1e-3, 1e-3), Range::Uniform(-1e3, 1e3)),
-        (RealBinary::Hypot, "hypot", 1.0, Range::Uniform(-1.0, 1.0), Range::Uniform(-1.0, 1.0)),
-        (RealBinary::Hypot, "hypot", 1.0, Range::Positive, Range::Positive),
+        (RealBinary::Arctan2, "arctan2", 2.0, Range::Uniform(-1.0, 1.0), Range::Uniform(-1.0, 1.0)),
+        (RealBinary::Arctan2, "arctan2", 2.0, Range::Uniform(-1e-3, 1e-3), Range::Uniform(-1e3, 1e3)),
+        (RealBinary::Hypot, "hypot", 1.5, Range::Uniform(-1.0, 1.0), Range::Uniform(-1.0, 1.0)),
+        (RealBinary::Hypot, "hypot", 1.5, Range::Positive, Range::Positive),
     ] {
         let (left, right) = (arguments(seed, left), arguments(seed + 1, right));
         let mut results = left.clone();
