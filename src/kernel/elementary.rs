@@ -8,8 +8,8 @@ mod exponential;
 mod logarithm;
 mod trigonometric;
 
-pub use exponential::exp;
-pub use logarithm::log;
+pub use exponential::{cosh, exp, expm1, sinh, tanh};
+pub use logarithm::{log, log1p, log2, log10};
 pub(in crate::kernel) use trigonometric::{COARSE, fine_cos, fine_sin};
 pub use trigonometric::{cos, sin};
 

@@ -20,3 +20,6 @@ pub use integer::{
     IntegerBinary, IntegerUnary, integer_binary, integer_binary_scalar, integer_scalar_binary, integer_unary,
 };
 pub use real::{RealBinary, RealUnary, real_binary, real_binary_scalar, real_scalar_binary, real_unary};
+
+#[cfg(test)]
+mod tests;

@@ -16,9 +16,66 @@ const LOG: [f64; 8] = [
     0.6666666666666666,
 ];
 
+/// 1 / ln 2, 1 / ln 10 and log10 2: the upper 31, 31 and 41 bits, and the rest.
+const INVERSE_LN_2: [f64; 2] = [1.442695040255785, 6.331784189566044e-10];
+const INVERSE_LN_10: [f64; 2] = [0.43429448176175356, 1.414982685385801e-10];
+const LOG10_2: [f64; 2] = [0.30102999566383914, 1.42050232272661e-13];
+
+/// Below, the natural logarithm of 1 + x is x.
+const TINY: f64 = 1.0 / 36_028_797_018_963_968.0;
+
 /// The natural logarithm of `x`; NaN below zero.
 #[inline(always)]
 pub fn log(x: f64) -> f64 {
+    let Parts { power, f, half, rest } = parts(x);
+    limited(x, power * LN_2_HIGH - ((half - (rest + power * LN_2_LOW)) - f))
+}
+
+/// The natural logarithm of `1 + x`; NaN below -1.
+#[inline(always)]
+pub fn log1p(x: f64) -> f64 {
+    let sum = 1.0 + x;
+    // What the rounding of the sum leaves out, of the larger operand first.
+    let lost = if x > 1.0 { 1.0 - (sum - x) } else { x - (sum - 1.0) };
+    let Parts { power, f, half, rest } = parts(sum);
+    let value = power * LN_2_HIGH - ((half - (rest + (power * LN_2_LOW + lost / sum))) - f);
+    if x.abs() < TINY { x } else { limited(sum, value) }
+}
+
+/// The logarithm of `x` to base 2; NaN below zero.
+#[inline(always)]
+pub fn log2(x: f64) -> f64 {
+    let Parts { power, f, half, rest } = parts(x);
+    let (high, low) = split(f, half, rest);
+    let product = high * INVERSE_LN_2[0];
+    let sum = power + product;
+    let small = (low + high) * INVERSE_LN_2[1] + low * INVERSE_LN_2[0];
+    limited(x, sum + (small + ((power - sum) + product)))
+}
+
+/// The logarithm of `x` to base 10; NaN below zero.
+#[inline(always)]
+pub fn log10(x: f64) -> f64 {
+    let Parts { power, f, half, rest } = parts(x);
+    let (high, low) = split(f, half, rest);
+    let product = high * INVERSE_LN_10[0];
+    let first = power * LOG10_2[0];
+    let sum = first + product;
+    let small = power * LOG10_2[1] + ((low + high) * INVERSE_LN_10[1] + low * INVERSE_LN_10[0]);
+    limited(x, sum + (small + ((first - sum) + product)))
+}
+
+/// log x = power * ln 2 + f - (half - rest), where half = f^2 / 2.
+struct Parts {
+    power: f64,
+    f: f64,
+    half: f64,
+    rest: f64,
+}
+
+/// The parts of a finite `x` above zero.
+#[inline(always)]
+fn parts(x: f64) -> Parts {
     let subnormal = x < f64::MIN_POSITIVE;
     let normal = if subnormal { x * 18_014_398_509_481_984.0 } else { x };
     let adjust = if subnormal { -54.0 } else { 0.0 };
@@ -33,7 +90,19 @@ pub fn log(x: f64) -> f64 {
     let square = s * s;
     let series = square * LOG.iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
     let half = 0.5 * f * f;
-    let value = power * LN_2_HIGH - ((half - (s * (half + series) + power * LN_2_LOW)) - f);
+    Parts { power, f, half, rest: s * (half + series) }
+}
+
+/// `f - half + rest` as two parts; the first has so few bits that its products with 31 bits are exact.
+#[inline(always)]
+fn split(f: f64, half: f64, rest: f64) -> (f64, f64) {
+    let high = f64::from_bits((f - half).to_bits() & (u64::MAX << 32));
+    (high, ((f - high) - half) + rest)
+}
+
+/// The value, but for an `x` that has no finite logarithm.
+#[inline(always)]
+fn limited(x: f64, value: f64) -> f64 {
     let value = if x == f64::INFINITY { f64::INFINITY } else { value };
     let value = if x == 0.0 { f64::NEG_INFINITY } else { value };
     if x >= 0.0 { value } else { f64::NAN }

@@ -13,24 +13,24 @@ pub(in crate::kernel) const COARSE: f64 = 1e5;
 /// pi/2 in three parts; the first two have so few bits that their products with 16 bits are exact.
 const HALF_PI: [f64; 3] = [1.5707963267923333, 2.5633441515839558e-12, 1.0562999066987428e-23];
 
-/// Near-minimax coefficients of (sin(r) / r - 1) / r^2 in r^2 for |r| < pi/4, highest power first.
+/// Near-minimax coefficients of (sin(r) / r - 1) / r^2 in r^2 for |r| < pi/4, lowest power first.
 const SIN: [f64; 6] = [
-    1.5896197874007814e-10,
-    -2.505074722341134e-08,
-    2.7557313618060182e-06,
-    -0.00019841269829580329,
-    0.008333333333322108,
     -0.1666666666666663,
+    0.008333333333322108,
+    -0.00019841269829580329,
+    2.7557313618060182e-06,
+    -2.505074722341134e-08,
+    1.5896197874007814e-10,
 ];
 
-/// Near-minimax coefficients of (cos(r) - 1 + r^2 / 2) / r^4 in r^2 for |r| < pi/4, highest power first.
+/// Near-minimax coefficients of (cos(r) - 1 + r^2 / 2) / r^4 in r^2 for |r| < pi/4, lowest power first.
 const COS: [f64; 6] = [
-    -1.1358513926440767e-11,
-    2.0875700415325066e-09,
-    -2.7557314176231757e-07,
-    2.480158728884136e-05,
-    -0.001388888888887304,
     0.041666666666666595,
+    -0.001388888888887304,
+    2.480158728884136e-05,
+    -2.7557314176231757e-07,
+    2.0875700415325066e-09,
+    -1.1358513926440767e-11,
 ];
 
 /// The sine of `x`.
@@ -71,23 +71,29 @@ fn quarter_turns(x: f64, ahead: u64) -> f64 {
     let low = (nearer - rest) - correction;
     let square = rest * rest;
     let quadrant = shifted.to_bits().wrapping_add(ahead);
-    let value = if quadrant & 1 == 0 { sine(rest, low, square) } else { cosine(rest, low, square) };
-    f64::from_bits(value.to_bits() ^ ((quadrant & 2) << 62))
+    // Chosen by a mask: a branch would keep loops from computing several lanes at once.
+    let odd = (quadrant & 1).wrapping_neg();
+    let value = (sine(rest, low, square).to_bits() & !odd) | (cosine(rest, low, square).to_bits() & odd);
+    f64::from_bits(value ^ ((quadrant & 2) << 62))
 }
 
 /// The sine of `rest + low`, at most pi/4.
 #[inline(always)]
 fn sine(rest: f64, low: f64, square: f64) -> f64 {
+    let [s0, s1, s2, s3, s4, s5] = SIN;
     let cube = square * rest;
-    let series = SIN[..5].iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
-    rest - ((square * (0.5 * low - cube * series) - low) - cube * SIN[5])
+    let series = (s1 + square * (s2 + square * s3)) + square * (square * square) * (s4 + square * s5);
+    rest - ((square * (0.5 * low - cube * series) - low) - cube * s0)
 }
 
 /// The cosine of `rest + low`, at most pi/4.
 #[inline(always)]
 fn cosine(rest: f64, low: f64, square: f64) -> f64 {
-    let series = COS.iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
+    let [c0, c1, c2, c3, c4, c5] = COS;
+    let fourth = square * square;
+    let series =
+        square * (c0 + square * (c1 + square * c2)) + fourth * fourth * (c3 + square * (c4 + square * c5));
     let half = 0.5 * square;
     let near = 1.0 - half;
-    near + (((1.0 - near) - half) + (square * (square * series) - rest * low))
+    near + (((1.0 - near) - half) + (square * series - rest * low))
 }

@@ -41,7 +41,7 @@ forms! {
     ///
     /// # Panics
     /// When the slices differ in length.
-    pub fn select_real(condition: &[i64], left: &mut [f64], right: &[f64]) = select;
+    pub fn select_real(condition: &[i64], left: &mut [f64], right: &[f64]) = select_real_body;
 }
 
 forms! {
@@ -49,7 +49,7 @@ forms! {
     ///
     /// # Panics
     /// When the slices differ in length.
-    pub fn select_integer(condition: &[i64], left: &mut [i64], right: &[i64]) = select;
+    pub fn select_integer(condition: &[i64], left: &mut [i64], right: &[i64]) = select_integer_body;
 }
 
 #[inline(always)]
@@ -70,7 +70,13 @@ fn to_integer_body(from: &[f64], out: &mut [i64]) {
 #[inline(always)]
 fn truncated(value: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if (-LIMIT..LIMIT).contains(&value) { value as i64 } else { i64::MIN }
+    let inside = (-LIMIT..LIMIT).contains(&value);
+    let bounded = if inside { value } else { -LIMIT };
+    #[expect(unsafe_code, reason = "a checked conversion keeps loops from converting several lanes at once")]
+    // SAFETY: `bounded` is neither NaN nor out of the range of i64.
+    unsafe {
+        bounded.to_int_unchecked()
+    }
 }
 
 #[inline(always)]
@@ -79,10 +85,23 @@ fn to_bool_body(from: &[f64], out: &mut [i64]) {
 }
 
 #[inline(always)]
-fn select<T: Copy>(condition: &[i64], left: &mut [T], right: &[T]) {
+fn select_real_body(condition: &[i64], left: &mut [f64], right: &[f64]) {
+    select(condition, left, right, |mask, left, right| {
+        f64::from_bits((left.to_bits() & mask) | (right.to_bits() & !mask))
+    });
+}
+
+#[inline(always)]
+fn select_integer_body(condition: &[i64], left: &mut [i64], right: &[i64]) {
+    select(condition, left, right, |mask, left, right| (left & mask as i64) | (right & !mask as i64));
+}
+
+/// Calls `choose` with all bits where the left one is wanted, and none where the right one is.
+#[inline(always)]
+fn select<T: Copy>(condition: &[i64], left: &mut [T], right: &[T], choose: impl Fn(u64, T, T) -> T) {
     assert_eq!(left.len(), right.len(), "operands differ in length");
     assert_eq!(left.len(), condition.len(), "operands and condition differ in length");
     for ((left, right), condition) in left.iter_mut().zip(right).zip(condition) {
-        *left = if *condition == 0 { *right } else { *left };
+        *left = choose(u64::from(*condition != 0).wrapping_neg(), *left, *right);
     }
 }

@@ -130,20 +130,20 @@ fn unary_body(op: RealUnary, values: &mut [f64]) {
         RealUnary::Sqrt => map(values, f64::sqrt),
         RealUnary::Cbrt => map(values, libm::cbrt),
         RealUnary::Exp => map(values, elementary::exp),
-        RealUnary::Expm1 => map(values, libm::expm1),
+        RealUnary::Expm1 => map(values, elementary::expm1),
         RealUnary::Log => map(values, elementary::log),
-        RealUnary::Log1p => map(values, libm::log1p),
-        RealUnary::Log2 => map(values, libm::log2),
-        RealUnary::Log10 => map(values, libm::log10),
+        RealUnary::Log1p => map(values, elementary::log1p),
+        RealUnary::Log2 => map(values, elementary::log2),
+        RealUnary::Log10 => map(values, elementary::log10),
         RealUnary::Sin => turns(values, elementary::fine_sin, elementary::sin),
         RealUnary::Cos => turns(values, elementary::fine_cos, elementary::cos),
         RealUnary::Tan => map(values, libm::tan),
         RealUnary::Arcsin => map(values, libm::asin),
         RealUnary::Arccos => map(values, libm::acos),
         RealUnary::Arctan => map(values, libm::atan),
-        RealUnary::Sinh => map(values, libm::sinh),
-        RealUnary::Cosh => map(values, libm::cosh),
-        RealUnary::Tanh => map(values, libm::tanh),
+        RealUnary::Sinh => map(values, elementary::sinh),
+        RealUnary::Cosh => map(values, elementary::cosh),
+        RealUnary::Tanh => map(values, elementary::tanh),
         RealUnary::Floor => map(values, f64::floor),
         RealUnary::Ceil => map(values, f64::ceil),
         RealUnary::Round => map(values, f64::round_ties_even),
@@ -219,17 +219,16 @@ fn sign(value: f64) -> f64 {
 
 #[inline(always)]
 fn minimum(left: f64, right: f64) -> f64 {
-    let lesser = if left < right { left } else { right };
-    // Equal values differ at most in the sign of zero.
-    let lesser = if left == right { f64::from_bits(left.to_bits() | right.to_bits()) } else { lesser };
-    if left.is_nan() { left } else { lesser }
+    // Two equal values, which differ at most in the sign of zero, or of which one is NaN, come out of the
+    // comparisons one each; the bits of both together are -0.0, or NaN.
+    let one = if left < right { left } else { right };
+    let other = if right < left { right } else { left };
+    f64::from_bits(one.to_bits() | other.to_bits())
 }
 
 #[inline(always)]
 fn maximum(left: f64, right: f64) -> f64 {
-    let greater = if left > right { left } else { right };
-    let greater = if left == right { f64::from_bits(left.to_bits() & right.to_bits()) } else { greater };
-    if left.is_nan() { left } else { greater }
+    -minimum(-left, -right)
 }
 
 #[inline(always)]
