@@ -8,8 +8,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use squall::kernel::accumulate::{Extrema, Moments, Precision, Products, Sums};
 use squall::kernel::random::fill;
-use squall::kernel::{BLOCK, Distribution, ExactMoments, ExactSum, Extrema, Isa, Key};
+use squall::kernel::rows::{row_means, row_sums};
+use squall::kernel::{BLOCK, Distribution, Isa, Key};
 
 const NORMAL: Distribution = Distribution::Normal { loc: 0.0, scale: 0.1 };
 /// Numbers per measurement, and measurements.
@@ -36,19 +38,19 @@ fn isa_named(name: &str) -> Isa {
 fn print_mean(count: &str, isa: Isa) {
     let count = count.parse().expect("a count of numbers");
     let start = Instant::now();
-    let mean = normal_sum(isa, count).mean(count as u64);
+    let mean = normal_sum(isa, count).mean(0, count as u64, Precision::Double);
     println!("{mean:e} {}", start.elapsed().as_secs_f64());
 }
 
-fn normal_sum(isa: Isa, count: usize) -> ExactSum {
+fn normal_sum(isa: Isa, count: usize) -> Sums {
     let key = Key::new(42, "x");
-    let (mut sum, mut block) = (ExactSum::default(), [0.0; BLOCK]);
+    let (mut sums, mut block) = (Sums::new(1), [0.0; BLOCK]);
     for first in (0..count).step_by(BLOCK) {
         let part = &mut block[..BLOCK.min(count - first)];
         fill(isa, &key, NORMAL, first as u64, part);
-        sum.add(isa, part);
+        sums.add_run(isa, 0, part);
     }
-    sum
+    sums
 }
 
 fn print_table() {
@@ -68,25 +70,99 @@ fn print_table() {
         let mut data = vec![0.0; CACHED];
         fill(Isa::detect(), &key, distribution, 0, &mut data);
         print_rows_on(name, &data);
+        if offset == distribution {
+            print_columns_on(&data);
+            print_short_rows_on(&data);
+        }
     }
 }
 
 fn print_rows_on(name: &str, data: &[f64]) {
     let passes = COUNT / data.len();
     print_row(&format!("exact sum of {name}"), |isa| {
-        let mut sum = ExactSum::default();
-        (0..passes).for_each(|_| sum.add(isa, black_box(data)));
-        black_box(sum);
+        let mut sums = Sums::new(1);
+        (0..passes).for_each(|_| sums.add_run(isa, 0, black_box(data)));
+        black_box(sums);
     });
     print_row(&format!("exact moments of {name}"), |isa| {
-        let mut moments = ExactMoments::default();
-        (0..passes).for_each(|_| moments.add(isa, black_box(data)));
+        let mut moments = Moments::new(1);
+        (0..passes).for_each(|_| moments.add_run(isa, 0, black_box(data)));
         black_box(moments);
     });
     print_row(&format!("extrema of {name}"), |isa| {
-        let mut extrema = Extrema::default();
-        (0..passes).for_each(|_| extrema.add(isa, black_box(data)));
+        let mut extrema = Extrema::new(1);
+        (0..passes).for_each(|_| extrema.add_run(isa, 0, black_box(data)));
         black_box(extrema);
+    });
+}
+
+/// Outputs for each column, fed a block at a time as a task does.
+fn print_columns_on(data: &[f64]) {
+    for width in [20_000, 1000, 100, 16, 3] {
+        print_row(&format!("sums of {width} columns"), |isa| {
+            let mut sums = Sums::new(width);
+            by_block(width, data, |first, width, part| sums.add_rows(isa, first, width, part));
+            black_box(sums);
+        });
+        print_row(&format!("moments of {width} columns"), |isa| {
+            let mut moments = Moments::new(width);
+            by_block(width, data, |first, width, part| moments.add_rows(isa, first, width, part));
+            black_box(moments);
+        });
+    }
+}
+
+/// `COUNT` numbers in rows, of which each call gets at most a block: whole rows, or a part of one.
+fn by_block(width: usize, data: &[f64], mut add: impl FnMut(usize, usize, &[f64])) {
+    let height = COUNT / width;
+    if width > BLOCK {
+        for _ in 0..height {
+            for first in (0..width).step_by(BLOCK) {
+                let part = &black_box(data)[first..width.min(first + BLOCK)];
+                add(first, part.len(), part);
+            }
+        }
+    } else {
+        let rows = BLOCK / width;
+        (0..height / rows)
+            .for_each(|number| add(0, width, &black_box(data)[number % 32 * BLOCK..][..rows * width]));
+    }
+}
+
+fn print_short_rows_on(data: &[f64]) {
+    for row in [2, 3, 10, 64] {
+        let rows = BLOCK / row;
+        let blocks = || (0..COUNT / (rows * row)).map(|number| &data[number % 32 * BLOCK..][..rows * row]);
+        let mut out = vec![0.0; rows];
+        print_row(&format!("sums of rows of {row}"), |isa| {
+            blocks().for_each(|values| row_sums(isa, row, values, black_box(&mut out)));
+        });
+        print_row(&format!("means of rows of {row}"), |isa| {
+            blocks().for_each(|values| row_means(isa, row, values, black_box(&mut out)));
+        });
+    }
+    for run in [8, 20, 31] {
+        print_row(&format!("moments of runs of {run}"), |isa| {
+            let mut moments = Moments::new(BLOCK);
+            for number in 0..COUNT / run {
+                let at = number * run % (32 * BLOCK);
+                moments.add_run(isa, number % BLOCK, &data[at..at + run]);
+            }
+            black_box(moments);
+        });
+        print_row(&format!("sums of runs of {run}"), |isa| {
+            let mut sums = Sums::new(BLOCK);
+            for number in 0..COUNT / run {
+                let at = number * run % (32 * BLOCK);
+                sums.add_run(isa, number % BLOCK, &data[at..at + run]);
+            }
+            black_box(sums);
+        });
+    }
+    print_row("product", |isa| {
+        let mut products = Products::new(1);
+        (0..COUNT / data.len()).for_each(|_| products.add_run(isa, 0, black_box(data)));
+        black_box(products);
     });
 }
 

@@ -9,8 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
+use squall::kernel::accumulate::Precision::{Double, Single};
+use squall::kernel::accumulate::{
+    ArgExtrema, Counts, Extrema, Histogram, IntegerArgExtrema, IntegerExtrema, IntegerMoments,
+    IntegerProducts, IntegerSums, Moments, Products, Sums,
+};
 use squall::kernel::random::fill;
-use squall::kernel::{BLOCK, Distribution, ExactMoments, ExactSum, Extrema, Isa, Key, elementary};
+use squall::kernel::rows::{row_means, row_sums};
+use squall::kernel::{BLOCK, Distribution, Isa, Key, elementary};
 
 #[test]
 fn ziggurat_tables_are_what_the_generator_writes() {
@@ -62,6 +68,70 @@ fn reductions_equal_the_reference() {
     }
     cases.push(reductions("doubles of any bits", &any_bits(fresh, 3000, |word| word)));
     cases.push(reductions("doubles of 200 exponents", &any_bits(fresh, 3000, narrowed)));
+    compare(cases);
+}
+
+#[test]
+fn reductions_of_integers_equal_the_reference() {
+    let fresh = fresh_seed();
+    let integers = |count, map: fn(i64) -> i64| {
+        let bits = any_bits(fresh, count, |word| word);
+        bits.iter().map(|value| map(value.to_bits() as i64)).collect::<Vec<i64>>()
+    };
+    compare(vec![
+        integer_reductions("nothing", &[]),
+        integer_reductions("the least", &[i64::MIN; 1500]),
+        integer_reductions("the greatest", &[i64::MAX; 1500]),
+        integer_reductions("truth", &integers(3000, |word| word & 1)),
+        integer_reductions("small", &integers(5000, |word| word % 1000)),
+        integer_reductions("about the bound of small", &integers(5000, |word| (1 << 26) - word % 3)),
+        integer_reductions("odd, of any size", &integers(5000, |word| word >> (word & 63) | 1)),
+        integer_reductions("any", &integers(5000, |word| word)),
+    ]);
+}
+
+#[test]
+fn rows_equal_the_reference() {
+    let fresh = fresh_seed();
+    let mut cases = Vec::new();
+    for row in [1, 2, 3, 5, 8, 10, 64, 100] {
+        for distribution in [Distribution::Random, Distribution::Normal { loc: 10.0, scale: 0.1 }] {
+            let mut data = vec![0.0; 300 * row];
+            fill(Isa::detect(), &Key::new(fresh, "rows"), distribution, 0, &mut data);
+            cases.push(rows("random", row, &data));
+            let coarse: Vec<f64> = data.iter().map(|value| (value * 16.0).floor() * 0.75).collect();
+            cases.push(rows("few bits", row, &coarse));
+        }
+        cases.push(rows("doubles of any bits", row, &any_bits(fresh, 200 * row, |word| word)));
+        cases.push(rows("doubles of 200 exponents", row, &any_bits(fresh, 200 * row, narrowed)));
+    }
+    compare(cases);
+}
+
+#[test]
+fn histograms_equal_the_reference() {
+    let mut data = vec![0.0; 20_000];
+    let normal = Distribution::Normal { loc: 0.0, scale: 1.0 };
+    fill(Isa::detect(), &Key::new(fresh_seed(), "bins"), normal, 0, &mut data);
+    data.extend([f64::NAN, f64::INFINITY, -f64::INFINITY, -0.0, 1.0, 2.0, -2.0]);
+    data.extend((-60..60).map(|tenths| f64::from(tenths) / 10.0));
+    let mut cases = Vec::new();
+    for (bins, low, high) in
+        [(1, 0.0, 1.0), (10, -3.0, 3.0), (30, -2.0, 1.0), (7, 0.1, 0.7), (3, 1.0, 1.0), (6, 0.0, 1e-323)]
+    {
+        let histogram = Histogram::even(bins, low, high);
+        let ends = [low, high];
+        cases.push(histogram_case(histogram, &data, json!({ "bins": bins, "range": hex(&ends) })));
+        let edges = squall::kernel::accumulate::even_edges(bins, low, high);
+        cases.push(json!({
+            "check": "edges", "name": format!("{bins} bins from {low} to {high}"), "bins": bins,
+            "range": hex(&ends), "edges": hex(&edges),
+        }));
+    }
+    for edges in [vec![0.0, 1.0], vec![-1.0, 0.0, 0.0, 0.5, 2.0], vec![-f64::INFINITY, 0.1, 1.0, 1.0]] {
+        let histogram = Histogram::edges(edges.clone());
+        cases.push(histogram_case(histogram, &data, json!({ "edges": hex(&edges) })));
+    }
     compare(cases);
 }
 
@@ -170,36 +240,143 @@ fn elements(seed: u128, stream: &str, distribution: Distribution, first: u64, co
     })
 }
 
-/// All reductions of the data, gathered in three pieces of different length by every instruction set.
+/// Columns that data go to beside the one that is looked at.
+const COLUMNS: usize = 20;
+
+/// All reductions of the data, gathered in three pieces of different length by every instruction set, the
+/// second of them as a column of rows.
 fn reductions(name: &str, data: &[f64]) -> Value {
-    let (mut sum, mut moments, mut extrema) =
-        (ExactSum::default(), ExactMoments::default(), Extrema::default());
-    let available = Isa::available();
-    let thirds = [data.len() / 5, data.len() / 2];
-    for (piece, part) in
-        [&data[..thirds[0]], &data[thirds[0]..thirds[1]], &data[thirds[1]..]].into_iter().enumerate()
-    {
-        let isa = available[piece % available.len()];
-        let (mut part_sum, mut part_moments) = (ExactSum::default(), ExactMoments::default());
-        part.chunks(3 * BLOCK / 2).for_each(|part| part_sum.add(isa, part));
-        part_moments.add(isa, part);
-        sum.merge(&part_sum);
+    let (mut sums, mut moments, mut products) = (Sums::new(1), Moments::new(1), Products::new(1));
+    let mut extrema = Extrema::new(1);
+    let mut places = [ArgExtrema::new(1, false), ArgExtrema::new(1, true)];
+    for (isa, first, part) in pieces(data) {
+        let (mut part_sums, mut part_moments) = (Sums::new(1), Moments::new(1));
+        part.chunks(3 * BLOCK / 2).for_each(|part| part_sums.add_run(isa, 0, part));
+        part_moments.add_rows(isa, 0, 1, part);
+        sums.merge(&part_sums);
         moments.merge(&part_moments);
-        extrema.add(isa, part);
+        extrema.add_run(isa, 0, part);
+        products.add_run(isa, 0, part);
+        let numbers: Vec<i64> = (first as i64..).take(part.len()).collect();
+        places.iter_mut().for_each(|places| places.add_run(isa, 0, part, &numbers));
     }
-    assert_eq!(moments.sum(), &sum);
+    check_columns(data, &sums, &moments, &extrema);
     let count = data.len() as u64;
     let mut results = Map::new();
     let mut note = |name: &str, value: f64| results.insert(name.to_owned(), json!(hex(&[value])));
-    note("sum", sum.round());
-    note("mean", sum.mean(count));
-    for ddof in [0, 1] {
-        note(&format!("variance {ddof}"), moments.variance(count, ddof));
-        note(&format!("deviation {ddof}"), moments.standard_deviation(count, ddof));
+    for (width, precision) in [("", Double), ("single ", Single)] {
+        note(&format!("{width}sum"), sums.sum(0, precision));
+        note(&format!("{width}mean"), moments.mean(0, count, precision));
+        note(&format!("{width}product"), products.product(0, precision));
+        for ddof in [0, 1] {
+            note(&format!("{width}variance {ddof}"), moments.variance(0, count, ddof, precision));
+            note(&format!("{width}deviation {ddof}"), moments.standard_deviation(0, count, ddof, precision));
+        }
     }
-    extrema.minimum().map(|value| note("minimum", value));
-    extrema.maximum().map(|value| note("maximum", value));
-    json!({ "check": "reductions", "name": name, "data": hex(data), "results": results })
+    extrema.minimum(0).map(|value| note("minimum", value));
+    extrema.maximum(0).map(|value| note("maximum", value));
+    let places = places.each_ref().map(|places| places.place(0));
+    json!({ "check": "reductions", "name": name, "data": hex(data), "results": results, "places": places })
+}
+
+/// The data in three pieces with the places where they begin, each with an instruction set.
+fn pieces<V>(data: &[V]) -> Vec<(Isa, usize, &[V])> {
+    let available = Isa::available();
+    let cuts = [0, data.len() / 5, data.len() / 2, data.len()];
+    let piece = |(number, cut): (usize, &[usize; 2])| {
+        (available[number % available.len()], cut[0], &data[cut[0]..cut[1]])
+    };
+    cuts.array_windows().enumerate().map(piece).collect()
+}
+
+/// Rows whose columns all hold the data come to the same.
+fn check_columns(data: &[f64], sums: &Sums, moments: &Moments, extrema: &Extrema) {
+    let rows: Vec<f64> = data.iter().flat_map(|value| [*value; COLUMNS]).collect();
+    let (mut wide, mut wide_moments) = (Sums::new(COLUMNS), Moments::new(COLUMNS));
+    let mut wide_extrema = Extrema::new(COLUMNS);
+    for (isa, _, part) in pieces(&rows) {
+        let part = &part[..part.len() / COLUMNS * COLUMNS];
+        wide.add_rows(isa, 0, COLUMNS, part);
+        wide_moments.add_rows(isa, 0, COLUMNS, part);
+        wide_extrema.add_rows(isa, 0, COLUMNS, part);
+    }
+    let count = data.len() as u64;
+    let same = |a: f64, b: f64| assert_eq!(a.to_bits(), b.to_bits());
+    if rows.len() % (10 * COLUMNS) == 0 {
+        for column in 0..COLUMNS {
+            same(wide.sum(column, Double), sums.sum(0, Double));
+            same(wide_moments.variance(column, count, 0, Double), moments.variance(0, count, 0, Double));
+            assert_eq!(format!("{:?}", wide_extrema.minimum(column)), format!("{:?}", extrema.minimum(0)));
+        }
+    }
+}
+
+fn integer_reductions(name: &str, data: &[i64]) -> Value {
+    let (mut sums, mut moments) = (IntegerSums::new(COLUMNS), IntegerMoments::new(COLUMNS));
+    let (mut products, mut counts) = (IntegerProducts::new(COLUMNS), Counts::new(COLUMNS));
+    let mut extrema = IntegerExtrema::new(COLUMNS);
+    let mut places = [false, true].map(|greatest| IntegerArgExtrema::new(COLUMNS, greatest));
+    for (isa, first, part) in pieces(data) {
+        let rows: Vec<i64> = part.iter().flat_map(|value| [*value; COLUMNS - 1]).collect();
+        let numbers: Vec<i64> = (first as i64..).take(part.len()).collect();
+        let number_rows: Vec<i64> = numbers.iter().flat_map(|number| [*number; COLUMNS - 1]).collect();
+        sums.add_run(isa, 0, part);
+        sums.add_rows(isa, 1, COLUMNS - 1, &rows);
+        moments.add_run(isa, 0, part);
+        moments.add_rows(isa, 1, COLUMNS - 1, &rows);
+        products.add_run(isa, 0, part);
+        products.add_rows(isa, 1, COLUMNS - 1, &rows);
+        counts.add_run(isa, 0, part);
+        counts.add_rows(isa, 1, COLUMNS - 1, &rows);
+        extrema.add_run(isa, 0, part);
+        extrema.add_rows(isa, 1, COLUMNS - 1, &rows);
+        for places in &mut places {
+            places.add_run(isa, 0, part, &numbers);
+            places.add_rows(isa, 1, COLUMNS - 1, &rows, &number_rows);
+        }
+    }
+    let count = data.len() as u64;
+    let results = |output: usize| {
+        json!({
+            "sum": sums.sum(output).map_or_else(|exact| exact.to_string(), |sum| sum.to_string()),
+            "fits": sums.sum(output).is_ok(),
+            "mean": hex(&[sums.mean(output, count)]),
+            "variance": hex(&[moments.variance(output, count, 0), moments.variance(output, count, 1)]),
+            "deviation": hex(&[moments.standard_deviation(output, count, 1)]),
+            "product": products.product(output).to_string(),
+            "count": counts.count(output),
+            "minimum": extrema.minimum(output).map(|value| value.to_string()),
+            "maximum": extrema.maximum(output).map(|value| value.to_string()),
+            "places": places.each_ref().map(|places| places.place(output)),
+        })
+    };
+    assert_eq!(results(0), results(COLUMNS - 1));
+    assert_eq!(moments.mean(0, count).to_bits(), sums.mean(0, count).to_bits());
+    let data: Vec<String> = data.iter().map(i64::to_string).collect();
+    json!({ "check": "integers", "name": name, "data": data, "results": results(1) })
+}
+
+fn rows(name: &str, row: usize, data: &[f64]) -> Value {
+    let (mut sums, mut means) = (vec![0.0; data.len() / row], vec![0.0; data.len() / row]);
+    for isa in Isa::available() {
+        row_sums(isa, row, data, &mut sums);
+        row_means(isa, row, data, &mut means);
+    }
+    json!({
+        "check": "rows", "name": format!("{name}, rows of {row}"), "row": row, "data": hex(data),
+        "sums": hex(&sums), "means": hex(&means),
+    })
+}
+
+fn histogram_case(mut histogram: Histogram, data: &[f64], bins: Value) -> Value {
+    let mut other = histogram.clone();
+    histogram.add(Isa::detect(), &data[..5000]);
+    other.add(Isa::Portable, &data[5000..]);
+    assert!(histogram.merge(&other));
+    json!({
+        "check": "histogram", "name": bins.to_string(), "bins": bins, "data": hex(data),
+        "counts": histogram.counts(),
+    })
 }
 
 fn hex(values: &[f64]) -> String {

@@ -6,7 +6,7 @@ Recomputes every case that tests/numbers.rs wrote and compares bit for bit; the 
 case is printed, and the exit status is 1 if there was one. Doubles travel as 16 hexadecimal digits each.
 
 The definitions are those in the documentation of src/kernel/random.rs and the files below it, and of
-src/kernel/exact.rs. Nothing is shared with the Rust code but the tables of the normal sampler, which
+src/kernel/accumulate.rs. Nothing is shared with the Rust code but the tables of the normal sampler, which
 ziggurat.py writes.
 """
 
@@ -244,11 +244,25 @@ def nearest(value):
         return math.inf if value > 0 else -math.inf
 
 
-def nearest_root(value):
-    """The double nearest to the root of a fraction: 4,000 binary places, and a further one if they are not all."""
+def nearest_single(value):
+    """The single nearest to a fraction, as a double: whole multiples of its last bit, ties to even."""
+    if value == 0:
+        return 0.0
+    size = abs(value)
+    exponent = max(size.numerator.bit_length() - size.denominator.bit_length() - 25, -151)
+    while size >= Fraction(2) ** (exponent + 24):
+        exponent += 1
+    exponent = max(exponent, -149)
+    size = round(size / Fraction(2) ** exponent) * Fraction(2) ** exponent
+    size = math.inf if size >= 2**128 else float(size)
+    return size if value > 0 else -size
+
+
+def nearest_root(value, rounded=nearest):
+    """The root of a fraction: 4,000 binary places, and a further one if they are not all; rounded."""
     scaled = value * (1 << 8000)
     root = math.isqrt(scaled.numerator // scaled.denominator)
-    return nearest(Fraction(2 * root + (root * root != scaled), 1 << 4001))
+    return rounded(Fraction(2 * root + (root * root != scaled), 1 << 4001))
 
 
 def exact_sum(values, power):
@@ -258,7 +272,29 @@ def exact_sum(values, power):
     return Fraction(total, 1 << (1074 * power))
 
 
+def product(values, rounded):
+    """The product, whose sign is that of all factors; NaN if zeros and infinities meet."""
+    negative = sum(math.copysign(1.0, value) < 0 for value in values) % 2
+    if any(math.isnan(value) for value in values):
+        return math.nan
+    if any(math.isinf(value) for value in values):
+        result = math.nan if 0.0 in values else math.inf
+    elif 0.0 in values:
+        result = 0.0
+    else:
+        numerator, denominator = 1, 1
+        for value in values:
+            above, below = abs(value).as_integer_ratio()
+            numerator, denominator = numerator * above, denominator * below
+        result = rounded(Fraction(numerator, denominator))
+    return -result if negative and not math.isnan(result) else result
+
+
 def reductions(values):
+    return rounded_reductions(values, "", nearest) | rounded_reductions(values, "single ", nearest_single) | extrema(values)
+
+
+def rounded_reductions(values, width, rounded):
     nan, count = math.nan, len(values)
     names = ("variance 0", "variance 1", "deviation 0", "deviation 1")
     result = dict.fromkeys(names, nan)
@@ -268,12 +304,18 @@ def reductions(values):
         result |= {"sum": total, "mean": total}
     else:
         total, squares = exact_sum(values, 1), exact_sum(values, 2)
-        result |= {"sum": nearest(total), "mean": nearest(total / count) if count else nan}
+        result |= {"sum": rounded(total), "mean": rounded(total / count) if count else nan}
         for ddof in (0, 1):
             if count > ddof:
                 variance = (count * squares - total * total) / (count * (count - ddof))
-                result |= {f"variance {ddof}": nearest(variance), f"deviation {ddof}": nearest_root(variance)}
-    return result | extrema(values)
+                result |= {f"variance {ddof}": rounded(variance), f"deviation {ddof}": nearest_root(variance, rounded)}
+    result["product"] = product(values, rounded)
+    return {width + name: value for name, value in result.items()}
+
+
+def places(values):
+    """The places of the least and the greatest, as NumPy finds them: of NaN first, then of the first of equals."""
+    return [int(np.argmin(values)), int(np.argmax(values))] if len(values) else [None, None]
 
 
 def extrema(values):
@@ -308,7 +350,66 @@ def check_reductions(case):
     for name, value in expected.items():
         if actual[name] != bits(value):
             return f"{name}: {actual[name]:016x}, not {bits(value):016x} ({value!r})"
+    expected = places(doubles(case["data"]).view(np.float64))
+    return None if case["places"] == expected else f"places {case['places']}, not {expected}"
+
+
+def check_integers(case):
+    values = [int(word) for word in case["data"]]
+    total, squares, count = sum(values), sum(value * value for value in values), len(values)
+    variance = [Fraction(count * squares - total * total, count * (count - d)) if count > d else None for d in (0, 1)]
+    wrapped = math.prod(values) & MASK
+    expected = {
+        "sum": str(total),
+        "fits": -(1 << 63) <= total < 1 << 63,
+        "mean": f"{bits(nearest(Fraction(total, count)) if count else math.nan):016x}",
+        "variance": "".join(f"{bits(math.nan if v is None else nearest(v)):016x}" for v in variance),
+        "deviation": f"{bits(math.nan if variance[1] is None else nearest_root(variance[1])):016x}",
+        "product": str(wrapped - (wrapped >> 63 << 64)),
+        "count": sum(value != 0 for value in values),
+        "minimum": str(min(values)) if values else None,
+        "maximum": str(max(values)) if values else None,
+        "places": places(np.array(values, dtype=np.int64)),
+    }
+    actual = case["results"]
+    wrong = [name for name in expected if actual[name] != expected[name]]
+    return f"{wrong[0]}: {actual[wrong[0]]}, not {expected[wrong[0]]}" if wrong else None
+
+
+def check_rows(case):
+    values = doubles(case["data"]).view(np.float64).reshape(-1, case["row"]).tolist()
+    for number, row in enumerate(values):
+        result = reductions_of_row(row)
+        for name in ("sums", "means"):
+            actual = int(case[name][16 * number : 16 * number + 16], 16)
+            if actual != bits(result[name]):
+                return f"{name} of {row}: {actual:016x}, not {bits(result[name]):016x}"
     return None
+
+
+def reductions_of_row(row):
+    if all(math.isfinite(value) for value in row):
+        total = exact_sum(row, 1)
+        return {"sums": nearest(total), "means": nearest(total / len(row))}
+    total = math.nan if any(math.isnan(value) for value in row) else sum(v for v in row if math.isinf(v))
+    return dict.fromkeys(("sums", "means"), math.nan if math.isnan(total) else total)
+
+
+def check_histogram(case):
+    values = doubles(case["data"]).view(np.float64)
+    with np.errstate(all="ignore"):
+        if "edges" in case["bins"]:
+            counts, _ = np.histogram(values, doubles(case["bins"]["edges"]).view(np.float64))
+        else:
+            ends = doubles(case["bins"]["range"]).view(np.float64)
+            counts, _ = np.histogram(values, case["bins"]["bins"], tuple(ends.tolist()))
+    return None if counts.tolist() == case["counts"] else f"{case['counts']}, not {counts.tolist()}"
+
+
+def check_edges(case):
+    low, high = doubles(case["range"]).view(np.float64).tolist()
+    low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+    return first_difference(doubles(case["edges"]), np.linspace(low, high, case["bins"] + 1).view(np.uint64))
 
 
 def check_elementary(case):
@@ -337,6 +438,10 @@ def check_error(case):
 CHECKS = {
     "elements": check_elements,
     "reductions": check_reductions,
+    "integers": check_integers,
+    "rows": check_rows,
+    "histogram": check_histogram,
+    "edges": check_edges,
     "elementary": check_elementary,
     "error": check_error,
 }
