@@ -1,10 +1,11 @@
 //! `squall run`: parse, plan, open a cluster, compute, print, close.
 
 use crate::array::{Definitions, Value, parse};
+use crate::store::LocalFiles;
 use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::signals;
-use crate::cluster::{Cluster, Limits, open};
+use crate::cluster::{Cluster, Limits, open, targets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
 use crate::monitor::{Apart, Log, Style, Terminal};
@@ -80,12 +81,17 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
 
 /// The plan of what the settings ask for.
 pub(super) fn plan_of(settings: &Settings, seed: u128) -> Result<Plan> {
-    if settings.results.is_empty() {
+    if settings.results.is_empty() && settings.saves.is_empty() {
         return Err(Error::refused("there is nothing to compute")
             .hint("name a run file, or give an expression: squall run -e 'random.random(size=1e9).mean()'"));
     }
-    let definitions = Definitions { arrays: settings.arrays.clone(), results: settings.results.clone() };
-    plan(&parse(&definitions)?, seed)
+    let definitions = Definitions {
+        arrays: settings.arrays.clone(),
+        results: settings.results.clone(),
+        saves: settings.saves.clone(),
+    };
+    let parsed = parse(&definitions, &LocalFiles)?;
+    plan(&parsed.results, &targets(&parsed.saves)?, seed)
 }
 
 /// The program that workers run.

@@ -6,10 +6,12 @@
 mod builder;
 mod computation;
 mod open;
+mod saves;
 mod threads;
 
 pub use builder::{Builder, ProcessCluster, SlurmCluster, ThreadsCluster};
 pub use computation::Computation;
+pub use saves::targets;
 pub use open::{MakeMonitor, job_specification, open, template};
 pub use threads::{Threads, available};
 
@@ -17,6 +19,7 @@ use crate::array::{Array, Value};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, plan};
+use saves::Unfinished;
 use crate::run::{RunDirectory, RunId};
 use crate::settings::{ClusterKind, Settings};
 use crate::units::Memory;
@@ -41,7 +44,7 @@ pub struct Limits {
 }
 
 impl Cluster {
-    /// Computes one number, such as `x.mean()`: a future for any executor, or `.wait()` for none.
+    /// Computes an array or a number, such as `x.mean()`: a future for any executor, or `.wait()` for none.
     ///
     /// ```no_run
     /// # fn main() -> squall::Result<()> {
@@ -53,19 +56,34 @@ impl Cluster {
     /// ```
     pub fn compute(&self, array: &Array) -> Result<Computation<Value>> {
         let results = [("result".to_owned(), array.expr()?)];
-        let plan = plan(&results, self.seed)?;
+        let plan = plan(&results, &[], self.seed)?;
         let one = |mut results: Vec<(String, Value)>| results.remove(0).1;
         Ok(self.compute_plan(Arc::new(plan))?.map(one))
     }
 
-    /// Computes all results of a plan together; refuses one that needs more memory than workers have.
+    /// Computes an array and writes it to a `.npy` file, which must not exist; workers write their own parts.
+    ///
+    /// # Errors
+    /// Where the file exists or cannot be written, before anything is computed.
+    pub fn save(&self, array: &Array, path: &str) -> Result<Computation<()>> {
+        let saves = targets(&[(path.to_owned(), array.expr()?)])?;
+        Ok(self.compute_plan(Arc::new(plan(&[], &saves, self.seed)?))?.map(drop))
+    }
+
+    /// Computes all results of a plan together, and writes its files; refuses one that needs more memory than
+    /// workers have.
     pub fn compute_plan(&self, plan: Arc<Plan>) -> Result<Computation<Vec<(String, Value)>>> {
         self.limits.fit(&plan)?;
         if let Some(run) = &self.run {
             run.write_plan(&plan.describe())?;
         }
-        let partials = self.driver.compute(plan.clone());
-        Ok(Computation::new(partials, move |partials| plan.finish(&partials)))
+        let files = Unfinished::create(plan.targets())?;
+        let finished = self.driver.compute(plan.clone());
+        Ok(Computation::new(finished, move |finished| {
+            let results = plan.finish(&finished)?;
+            files.finish()?;
+            Ok(results)
+        }))
     }
 
     /// The run's id.

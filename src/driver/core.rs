@@ -10,7 +10,7 @@ use crate::driver::times::Times;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{JobNews, RunEvent, Timestamp};
 use crate::launch::{Key, Order, State};
-use crate::plan::{Partial, Plan};
+use crate::plan::{Finished, Partial, Plan};
 use crate::protocol::{FromWorker, Registration, ToWorker};
 use crate::scheduler::pool::Looks;
 use crate::scheduler::{self, Effect, LeaseId, Scheduler, WorkerId};
@@ -64,8 +64,8 @@ pub enum Output {
     Order(Order),
     /// Tell who listens.
     Tell(RunEvent),
-    /// The computation is done: the partials of its stages, or why not.
-    Computed(Result<Vec<Partial>>),
+    /// The computation is done: what its stages have made, or why not.
+    Computed(Result<Finished>),
     /// Everything is over. A line is what the user must type to end what could not be ended.
     Over(Option<String>),
 }
@@ -153,13 +153,13 @@ impl Core {
                     self.outputs.push(Output::Send(worker, ToWorker::Stage(stage.clone())));
                 }
                 self.outputs.push(Output::Tell(computation.stage_event()));
-                let tasks = stage.tasks();
-                self.schedule(now, scheduler::Event::Begin { tasks });
+                let (tasks, most) = (stage.tasks(), stage.lease_tasks());
+                self.schedule(now, scheduler::Event::Begin { tasks, most });
             }
             Ok(false) => {
-                let partials = computation.take_partials();
+                let finished = computation.take_finished();
                 self.computation = None;
-                self.outputs.push(Output::Computed(Ok(partials)));
+                self.outputs.push(Output::Computed(Ok(finished)));
             }
             Err(error) => self.fail(error),
         }
@@ -193,7 +193,7 @@ impl Core {
             FromWorker::Heartbeat { peak_memory } => self.times.peak(peak_memory),
             FromWorker::Answer { lease, finished, partial, peak_memory } => {
                 self.times.peak(peak_memory);
-                self.answered(now, worker, lease, finished, &partial);
+                self.answered(now, worker, lease, finished, partial);
             }
             FromWorker::Drain { cause } => {
                 self.tell(RunEvent::Notice {
@@ -209,16 +209,19 @@ impl Core {
         }
     }
 
-    fn answered(&mut self, now: Timestamp, worker: WorkerId, lease: u64, finished: u64, partial: &Partial) {
+    fn answered(&mut self, now: Timestamp, worker: WorkerId, lease: u64, finished: u64, partial: Partial) {
         let event = scheduler::Event::Answered { worker, lease: LeaseId(lease), finished };
         let mut effects = Vec::new();
         self.scheduler.handle(now, event, &mut effects);
-        let counted = effects.contains(&Effect::Accept { lease: LeaseId(lease) });
-        self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted });
-        if counted {
+        let counted = effects.iter().find_map(|effect| match effect {
+            Effect::Accept { tasks, .. } => Some(tasks.clone()),
+            _ => None,
+        });
+        self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted: counted.is_some() });
+        if let Some(tasks) = counted {
             self.times.answered(now);
             let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
-            if let Err(error) = computation.combine(finished, partial) {
+            if let Err(error) = computation.combine(tasks, partial) {
                 self.fail(error);
                 return;
             }
@@ -351,8 +354,10 @@ impl Core {
                 }
                 Effect::Dismiss { worker } => self.outputs.push(Output::Send(worker, ToWorker::Dismiss)),
                 Effect::Done => {
-                    let done = self.computation.as_mut().map(Computation::stage_done);
-                    self.outputs.extend(done.map(Output::Tell));
+                    match self.computation.as_mut().map(Computation::stage_done) {
+                        Some(Err(error)) => return self.fail(error),
+                        done => self.outputs.extend(done.and_then(Result::ok).map(Output::Tell)),
+                    }
                     self.begin_stage(now);
                 }
                 Effect::Accept { .. } | Effect::Drop { .. } => {}

@@ -17,7 +17,7 @@ use crate::driver::core::{Core, Input, Output, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, Timestamp};
 use crate::launch::{Launcher, Order, Report};
-use crate::plan::{Partial, Plan};
+use crate::plan::{Finished, Plan};
 use crate::protocol::ToWorker;
 use crate::run::RunDirectory;
 use crate::scheduler::WorkerId;
@@ -59,7 +59,7 @@ pub struct Driver {
 
 /// What a handle asks for. Unbounded: there are as many as a caller makes.
 enum Request {
-    Compute(Arc<Plan>, oneshot::Sender<Result<Vec<Partial>>>),
+    Compute(Arc<Plan>, oneshot::Sender<Result<Finished>>),
     Stop(Stop),
 }
 
@@ -79,8 +79,8 @@ impl Driver {
         Ok(Driver { requests, thread: Some(thread), over: Some(over) })
     }
 
-    /// Has the plan computed; the partials of its stages arrive in the receiver.
-    pub fn compute(&self, plan: Arc<Plan>) -> oneshot::Receiver<Result<Vec<Partial>>> {
+    /// Has the plan computed; what its stages make arrives in the receiver.
+    pub fn compute(&self, plan: Arc<Plan>) -> oneshot::Receiver<Result<Finished>> {
         let (answer, answered) = oneshot::channel();
         // A driver that is gone drops the answer, which the receiver sees.
         let _ = self.requests.send(Request::Compute(plan, answer));
@@ -154,7 +154,7 @@ struct Shell {
     reports: mpsc::UnboundedReceiver<Report>,
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
     inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
-    computing: VecDeque<oneshot::Sender<Result<Vec<Partial>>>>,
+    computing: VecDeque<oneshot::Sender<Result<Finished>>>,
     waiting: VecDeque<Arc<Plan>>,
     run_directory: Option<RunDirectory>,
     over: Option<Option<String>>,

@@ -158,7 +158,7 @@ impl Fetcher<'_> {
                     scatter(&one, &mut data[places(line)..], beside as usize);
                     line += 1;
                 }
-                Ok(())
+                Ok::<(), crate::error::Error>(())
             })?;
             return Ok(Data::Real(data));
         }

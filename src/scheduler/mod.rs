@@ -37,6 +37,8 @@ pub enum Event {
     Begin {
         /// How many tasks it has.
         tasks: u64,
+        /// How many of them a lease may have at most, so that its answer is not too large.
+        most: u64,
     },
     /// A worker is there.
     Registered {
@@ -93,6 +95,8 @@ pub enum Effect {
     Accept {
         /// Which lease.
         lease: LeaseId,
+        /// The tasks that it says are finished.
+        tasks: Range<u64>,
     },
     /// The answer just told does not count: drop its partial.
     Drop {
@@ -124,6 +128,8 @@ pub struct Scheduler {
 #[derive(Debug)]
 struct Stage {
     tasks: u64,
+    /// Tasks of a lease at most.
+    most: u64,
     waiting: RangeSet,
     done: RangeSet,
     /// By first task.
@@ -181,7 +187,7 @@ impl Scheduler {
     /// Takes note of `event` at `now`, which never goes back, and appends what is to be done.
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Begin { tasks } => self.begin(tasks, effects),
+            Event::Begin { tasks, most } => self.begin(tasks, most, effects),
             Event::Registered { worker, threads } => self.registered(now, worker, threads),
             Event::Answered { worker, lease, finished } => {
                 self.answered(now, worker, lease, finished, effects);
@@ -210,7 +216,7 @@ impl Scheduler {
         self.workers.get(&worker).map_or(0, |worker| worker.leases.len())
     }
 
-    fn begin(&mut self, tasks: u64, effects: &mut Vec<Effect>) {
+    fn begin(&mut self, tasks: u64, most: u64, effects: &mut Vec<Effect>) {
         assert!(self.stage.is_none(), "a stage begins before the one before it is done");
         if tasks == 0 {
             effects.push(Effect::Done);
@@ -218,6 +224,7 @@ impl Scheduler {
         }
         self.stage = Some(Stage {
             tasks,
+            most: most.max(1),
             waiting: RangeSet::of(0..tasks),
             done: RangeSet::default(),
             leased: BTreeMap::new(),
@@ -248,7 +255,7 @@ impl Scheduler {
             }
             return;
         };
-        effects.push(Effect::Accept { lease });
+        effects.push(Effect::Accept { lease, tasks: leased.start..leased.start + finished });
         let holders = self.release(leased.start);
         for holder in &holders {
             self.forget(holder.worker, holder.lease);
@@ -359,7 +366,7 @@ impl Scheduler {
             let Some(stage) = self.stage.as_mut().filter(|_| held < LEASES_PER_WORKER) else { break };
             let worker = &self.workers[&id];
             let most = sizing::tasks(worker.speed, worker.threads, stage.waiting.len(), self.workers.len());
-            let Some(tasks) = stage.waiting.take_first(most) else { break };
+            let Some(tasks) = stage.waiting.take_first(most.min(stage.most)) else { break };
             let first = tasks.start;
             stage.leased.insert(first, Leased { tasks, holders: Vec::new() });
             effects.push(self.lease(now, id, first));

@@ -115,7 +115,7 @@ impl World {
                 }
                 Effect::Yield { worker, lease } => self.order(worker, Order::Yield(lease)),
                 Effect::Dismiss { worker } => self.order(worker, Order::Dismiss),
-                Effect::Accept { lease } => self.checker.accepted(lease, finished),
+                Effect::Accept { lease, .. } => self.checker.accepted(lease, finished),
                 Effect::Drop { .. } => self.checker.dropped += 1,
                 Effect::Done => self.checker.done(),
             }
@@ -241,7 +241,7 @@ impl World {
         self.checker.counted = vec![false; tasks as usize];
         self.checker.leased.clear();
         self.checker.stage_done = false;
-        self.tell(Event::Begin { tasks });
+        self.tell(Event::Begin { tasks, most: u64::MAX });
         for _ in 0..200_000 {
             if self.checker.stage_done {
                 return;

@@ -87,6 +87,7 @@ pub(super) struct Layer {
     pub(super) run: Run,
     pub(super) arrays: Option<Expressions>,
     pub(super) results: Option<Expressions>,
+    pub(super) save: Option<Expressions>,
 }
 
 /// The sections that may stand in every layer, with their keys, in the order in which they are shown.
@@ -94,7 +95,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] =
     &[("random", Random::KEYS), ("cluster", Cluster::KEYS), ("slurm", Slurm::KEYS), ("run", Run::KEYS)];
 
 /// The sections that describe what to compute: free names, and a run file is their only place.
-pub(super) const RUN_FILE_SECTIONS: &[&str] = &["arrays", "results"];
+pub(super) const RUN_FILE_SECTIONS: &[&str] = &["arrays", "results", "save"];
 
 impl Layer {
     /// This layer's values, and the weaker layer's where this one is silent.
@@ -106,6 +107,7 @@ impl Layer {
             run: self.run.over(weaker.run),
             arrays: self.arrays.or(weaker.arrays),
             results: self.results.or(weaker.results),
+            save: self.save.or(weaker.save),
         }
     }
 }

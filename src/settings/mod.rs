@@ -44,6 +44,8 @@ pub struct Settings {
     pub arrays: Vec<(String, String)>,
     /// `[results]` of the run file, or the expression of `-e`: names and expressions, in order.
     pub results: Vec<(String, String)>,
+    /// `[save]` of the run file: names of arrays or results, and the files they are saved to.
+    pub saves: Vec<(String, String)>,
     origins: BTreeMap<String, Origin>,
 }
 

@@ -29,11 +29,12 @@ pub fn resolve(sources: &Sources) -> Result<Settings> {
         run: run(layer.run, &paths)?,
         arrays: layer.arrays.map(|expressions| expressions.0).unwrap_or_default(),
         results: layer.results.map(|expressions| expressions.0).unwrap_or_default(),
+        saves: layer.save.map(|paths| paths.0).unwrap_or_default(),
         origins,
     };
     check(&settings)?;
     match &sources.run_file {
-        Some(path) if settings.results.is_empty() => Err(nothing_to_compute(path)),
+        Some(path) if settings.results.is_empty() && settings.saves.is_empty() => Err(nothing_to_compute(path)),
         _ => Ok(settings),
     }
 }

@@ -136,7 +136,7 @@ impl<'de> Visitor<'de> for LinesVisitor {
     }
 }
 
-/// `[arrays]` or `[results]`: names and expressions in the order in which they were written.
+/// `[arrays]`, `[results]` or `[save]`: names and expressions or paths in the order in which they were written.
 #[derive(Debug, Clone)]
 pub(super) struct Expressions(pub(super) Vec<(String, String)>);
 

@@ -3,15 +3,11 @@
 //! A header is a Python dictionary of three entries. Only what such a dictionary can hold is parsed, so nothing
 //! nests and nothing is evaluated. Files are `open`'s business; hostile headers are in `tests/header.rs`.
 
-<<<<<<< HEAD
-use crate::array::{Format, Kind};
-=======
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::array::stored::{Format, Kind};
->>>>>>> store
+use crate::array::{Format, Kind};
 use crate::array::{DType, Shape};
 
 /// What every `.npy` file begins with.

@@ -11,13 +11,8 @@ use std::path::Path;
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
 
-<<<<<<< HEAD
 use crate::array::{DType, Shape, Target};
-use crate::error::{Error, Result};
-=======
-use crate::array::{DType, Shape};
 use crate::error::{Error, ErrorKind, Result};
->>>>>>> store
 use crate::store::header;
 
 impl Target {

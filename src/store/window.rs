@@ -8,7 +8,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use crate::array::stored::Part;
+use crate::array::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{PIECE, open};
 

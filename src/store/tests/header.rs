@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::array::stored::{Format, Kind};
+use crate::array::{Format, Kind};
 use crate::array::{DType, Shape};
 use crate::store::header::{ELEMENTS_AT, Header, Problem, parse, text_at, write};
 

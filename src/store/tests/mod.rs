@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::array::Shape;
-use crate::array::stored::{Files, Stored};
+use crate::array::{Files, Stored};
 use crate::error::Result;
 use crate::store::LocalFiles;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use crate::array::stored::{Kind, Stored};
+use crate::array::{Kind, Stored};
 use crate::store::tests::{c_order, load, npy, told, write_doubles};
 use crate::store::window::{GAP, Window};
 use crate::store::{PIECE, Reader};
