@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::array::{DType, Shape};
 use crate::error::Result;
 use crate::store::tests::{load, told};
-use crate::store::{Reader, Target, Writer};
+use crate::array::Target;
+use crate::store::{Reader, Writer};
 
 fn target(path: &Path, dtype: DType, extents: &[u64]) -> Result<Target> {
     Target::new(path.to_str().unwrap(), dtype, &Shape::new(extents.to_vec()).unwrap(), "k3v9x2ab")
