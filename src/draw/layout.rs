@@ -6,21 +6,21 @@ use std::collections::BTreeMap;
 
 use crate::draw::Drawing;
 
-/// Lengths of a picture, in pixels.
+/// Lengths of a picture, in whole pixels.
 pub(super) struct Lengths {
     /// Of a box.
-    pub(super) width: f64,
+    pub(super) width: i64,
     /// Between two of a row.
-    pub(super) gap: f64,
+    pub(super) gap: i64,
 }
 
 /// The rows, and the middle of each box and way from the left end of the widest row.
 pub(super) struct Layout {
     pub(super) rows: usize,
-    pub(super) width: f64,
-    pub(super) boxes: Vec<f64>,
+    pub(super) width: i64,
+    pub(super) boxes: Vec<i64>,
     /// By the node from which the edges come, and the row through which they go.
-    pub(super) ways: BTreeMap<(usize, usize), f64>,
+    pub(super) ways: BTreeMap<(usize, usize), i64>,
 }
 
 /// What has a place in a row.
@@ -36,18 +36,18 @@ impl Layout {
         let mut rows = rows(drawing);
         let width = |place: &Place| match place {
             Place::Box(_) => lengths.width,
-            Place::Way(_) => 0.0,
+            Place::Way(_) => 0,
         };
         let extent =
-            |row: &[Place]| row.iter().map(|place| width(place) + lengths.gap).sum::<f64>() - lengths.gap;
-        let widest = rows.iter().map(|row| extent(row)).fold(0.0, f64::max);
-        let boxes = vec![0.0; drawing.nodes.len()];
+            |row: &[Place]| row.iter().map(|place| width(place) + lengths.gap).sum::<i64>() - lengths.gap;
+        let widest = rows.iter().map(|row| extent(row)).max().unwrap_or(0);
+        let boxes = vec![0; drawing.nodes.len()];
         let mut layout = Layout { rows: rows.len(), width: widest, boxes, ways: BTreeMap::new() };
         for (level, row) in rows.iter_mut().enumerate() {
             layout.order(drawing, level, row);
-            let mut left = (widest - extent(row)) / 2.0;
+            let mut left = (widest - extent(row)) / 2;
             for place in row.iter() {
-                let middle = left + width(place) / 2.0;
+                let middle = left + width(place) / 2;
                 match *place {
                     Place::Box(node) => layout.boxes[node] = middle,
                     Place::Way(node) => {
@@ -62,23 +62,23 @@ impl Layout {
 
     /// As near as may be above what is below, which has its place already.
     fn order(&self, drawing: &Drawing, level: usize, row: &mut [Place]) {
-        let aim = |place: &Place| -> f64 {
-            let below: Vec<f64> = match *place {
+        let aim = |place: &Place| -> i64 {
+            let below: Vec<i64> = match *place {
                 Place::Box(node) => {
                     let edges = drawing.edges.iter().filter(|edge| edge.1 == node);
                     edges.map(|edge| self.below(edge.0, level)).collect()
                 }
                 Place::Way(node) => vec![self.below(node, level)],
             };
-            if below.is_empty() { self.width / 2.0 } else { below.iter().sum::<f64>() / below.len() as f64 }
+            if below.is_empty() { self.width / 2 } else { below.iter().sum::<i64>() / below.len() as i64 }
         };
-        let mut aims: Vec<(f64, Place)> = row.iter().map(|place| (aim(place), *place)).collect();
-        aims.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let mut aims: Vec<(i64, Place)> = row.iter().map(|place| (aim(place), *place)).collect();
+        aims.sort_by_key(|aim| aim.0);
         row.iter_mut().zip(aims).for_each(|(place, (_, own))| *place = own);
     }
 
     /// Where the edges of a node come from, as a row sees them.
-    fn below(&self, node: usize, level: usize) -> f64 {
+    fn below(&self, node: usize, level: usize) -> i64 {
         let way = level.checked_sub(1).and_then(|level| self.ways.get(&(node, level)));
         way.copied().unwrap_or(self.boxes[node])
     }

@@ -71,17 +71,19 @@ impl<'a> Page<'a> {
         let lines: Vec<Vec<String>> = drawing.nodes.iter().map(|node| drawing.lines(node)).collect();
         let longest = lines.iter().flatten().map(|line| columns(line).min(LONGEST)).max().unwrap_or(0);
         let most = lines.iter().map(Vec::len).max().unwrap_or(0);
-        let box_width = longest as f64 * CHARACTER + 2.0 * PADDING;
+        let box_width = (longest as f64 * CHARACTER + 2.0 * PADDING).ceil();
         let box_height = most as f64 * LINE + 2.0 * PADDING;
-        let layout = Layout::of(drawing, &Lengths { width: box_width, gap: GAP });
+        let layout = Layout::of(drawing, &Lengths { width: box_width as i64, gap: GAP as i64 });
         let left = MARGIN + if drawing.has_stages() { NAMES } else { 0.0 };
-        let width = left + layout.width + MARGIN;
+        let width = left + layout.width as f64 + MARGIN;
         let height = layout.rows as f64 * (box_height + RISE) - RISE + 2.0 * MARGIN;
         let top = |level: usize| height - MARGIN - box_height - level as f64 * (box_height + RISE);
         let nodes = drawing.nodes.iter().zip(&layout.boxes);
-        let tops = nodes.map(|(node, middle)| (left + middle, top(drawing.layer(node).level))).collect();
+        let tops =
+            nodes.map(|(node, middle)| (left + *middle as f64, top(drawing.layer(node).level))).collect();
         let ways = layout.ways.into_iter();
-        let ways = ways.map(|((node, level), middle)| ((node, level), (left + middle, top(level)))).collect();
+        let ways =
+            ways.map(|((node, level), middle)| ((node, level), (left + middle as f64, top(level)))).collect();
         Page { drawing, tops, ways, box_width, box_height, width, height }
     }
 
