@@ -9,6 +9,7 @@ mod area;
 mod label;
 mod layer;
 mod node;
+mod layout;
 mod svg;
 mod dot;
 mod text;
