@@ -6,6 +6,7 @@
 
 mod graph;
 mod area;
+mod file;
 mod label;
 mod layer;
 mod node;
