@@ -170,7 +170,7 @@ fn bytes_of_chunk(asked: &[Cow<'_, AxisChunk>]) -> Result<u64> {
 /// Bytes as dask reads them: powers of 1000, and of 1024 with an `i`.
 fn parse_bytes(text: &str) -> Result<u64> {
     let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let (number, unit) = compact.split_at(compact.find(|c: char| c.is_alphabetic()).unwrap_or(compact.len()));
+    let (number, unit) = compact.split_at(compact.trim_end_matches(char::is_alphabetic).len());
     let unit = unit.to_ascii_lowercase();
     let factor: Option<u64> = match unit.strip_suffix('b').unwrap_or(&unit) {
         "" => Some(1),
