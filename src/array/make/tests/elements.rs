@@ -196,7 +196,7 @@ proptest! {
     #[test]
     fn a_reshape_keeps_c_order(extents in small_shape(), split in 1_u64..4) {
         let size = shape(&extents).size();
-        let to = if size % split == 0 { vec![i128::from(split), -1] } else { vec![-1, 1] };
+        let to = if size.is_multiple_of(split) { vec![i128::from(split), -1] } else { vec![-1, 1] };
         let reshaped = counting(&extents).reshape(&to).unwrap();
         prop_assert_eq!(elements(&reshaped), (0..size).map(|at| at as f64).collect::<Vec<_>>());
     }
