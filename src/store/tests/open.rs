@@ -1,45 +1,42 @@
 //! Opening files and directories: messages, the order of a stack, and what is accepted.
 
 use std::fs;
+use std::path::Path;
 
 use crate::store::tests::{c_order, load, npy, told, write_doubles};
+
+/// Files that are damaged, each in its own way, and their names.
+fn damaged(directory: &Path) -> Vec<String> {
+    let huge = [b"\x93NUMPY\x02\x00\x00\x00\x00\x40".as_slice(), &[b' '; 100]].concat();
+    let files = [
+        ("empty", Vec::new()),
+        ("text", b"1.0, 2.0\n".to_vec()),
+        ("archive", b"PK\x03\x04....".to_vec()),
+        ("cut", b"\x93NUMPY\x01".to_vec()),
+        ("version", b"\x93NUMPY\x04\x00\x10\x00".to_vec()),
+        ("header", npy(&c_order("<f8", "(3,)"), &[])[..40].to_vec()),
+        ("huge-header", huge),
+        ("objects", npy(&c_order("|O", "(3,)"), &[0; 24])),
+        ("truncated", npy(&c_order("<f8", "(100, 10)"), &[0; 7992])),
+        ("far", npy(&c_order("<f8", "(9223372036854775808,)"), &[0; 8])),
+    ];
+    let write = |(name, bytes): (&str, Vec<u8>)| {
+        let name = format!("{name}.npy");
+        fs::write(directory.join(&name), bytes).unwrap();
+        name
+    };
+    files.into_iter().map(write).collect()
+}
 
 #[test]
 fn what_cannot_be_loaded_is_told_with_figures() {
     let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
-    let write = |name: &str, bytes: &[u8]| fs::write(at(name), bytes).unwrap();
-    write("empty.npy", b"");
-    write("text.npy", b"1.0, 2.0\n");
-    write("archive.npy", b"PK\x03\x04....");
-    write("cut.npy", b"\x93NUMPY\x01");
-    write("version.npy", b"\x93NUMPY\x04\x00\x10\x00");
-    write("header.npy", &npy(&c_order("<f8", "(3,)"), &[])[..40]);
-    write("huge-header.npy", &[b"\x93NUMPY\x02\x00\x00\x00\x00\x40".as_slice(), &[b' '; 100]].concat());
-    write("objects.npy", &npy(&c_order("|O", "(3,)"), &[0; 24]));
-    write("truncated.npy", &npy(&c_order("<f8", "(100, 10)"), &[0; 7992]));
-    write("far.npy", &npy(&c_order("<f8", "(9223372036854775808,)"), &[0; 8]));
-    nix::unistd::mkfifo(&at("pipe.npy"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let names = [
-        "missing.npy",
-        "empty.npy",
-        "text.npy",
-        "archive.npy",
-        "cut.npy",
-        "version.npy",
-        "header.npy",
-        "huge-header.npy",
-        "objects.npy",
-        "truncated.npy",
-        "far.npy",
-        "pipe.npy",
-        "text.npy/x.npy",
-    ];
-    let all: Vec<String> = names.iter().map(|name| told(directory.path(), load(&at(name)))).collect();
+    let mut names = damaged(directory.path());
+    nix::unistd::mkfifo(&directory.path().join("pipe.npy"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    names.extend(["pipe.npy", "missing.npy", "text.npy/x.npy"].map(str::to_owned));
+    let each = |name: &String| told(directory.path(), load(&directory.path().join(name)));
+    let all: Vec<String> = names.iter().map(each).collect();
     insta::assert_snapshot!(all.join("\n\n"), @r#"
-    error: cannot load `DIRECTORY/missing.npy`
-    cause: DIRECTORY/missing.npy: No such file or directory (os error 2)
-
     error: cannot load `DIRECTORY/empty.npy`
     cause: DIRECTORY/empty.npy: the file is empty
 
@@ -77,6 +74,9 @@ fn what_cannot_be_loaded_is_told_with_figures() {
 
     error: cannot load `DIRECTORY/pipe.npy`
     cause: DIRECTORY/pipe.npy: it is not a file
+
+    error: cannot load `DIRECTORY/missing.npy`
+    cause: DIRECTORY/missing.npy: No such file or directory (os error 2)
 
     error: cannot load `DIRECTORY/text.npy/x.npy`
     cause: DIRECTORY/text.npy/x.npy: Not a directory (os error 20)
