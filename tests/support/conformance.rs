@@ -126,7 +126,15 @@ pub(crate) fn rows_of_the_lesson_are_those_frozen(kind: &Kind<'_>) {
                 middle = 'median(small)'\n";
     let outcome = kind.file(text, &[]);
     insta::allow_duplicates! {
-        insta::assert_snapshot!(outcome.stdout, @"");
+        insta::assert_snapshot!(outcome.stdout, @"
+        lesson = -6.989575110765279e-06
+        total = 499963.2745819255
+        columns = [10.00102327  9.99927155  9.99961961 10.00023229 10.00046897  9.99969101
+          9.99995783 10.00029638]
+        farthest = 1.8756520750513141
+        pi = 3.140912
+        middle = 0.499964944615785
+        ");
     }
 }
 
