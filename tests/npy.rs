@@ -10,9 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use squall::array::stored::{Files, Stored};
-use squall::array::{DType, Shape};
-use squall::store::{LocalFiles, Reader, Target, Writer};
+use squall::array::{DType, Files, Shape, Stored, Target};
+use squall::store::{LocalFiles, Reader, Writer};
 
 #[test]
 fn every_file_of_numpy_is_read() {

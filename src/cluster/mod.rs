@@ -11,18 +11,18 @@ mod threads;
 
 pub use builder::{Builder, ProcessCluster, SlurmCluster, ThreadsCluster};
 pub use computation::Computation;
-pub use saves::targets;
 pub use open::{MakeMonitor, job_specification, open, template};
+pub use saves::targets;
 pub use threads::{Threads, available};
 
 use crate::array::{Array, Value};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, plan};
-use saves::Unfinished;
 use crate::run::{RunDirectory, RunId};
 use crate::settings::{ClusterKind, Settings};
 use crate::units::Memory;
+use saves::Unfinished;
 use std::sync::Arc;
 
 /// A cluster. Results have the same bits on every kind of cluster, with any number of workers.

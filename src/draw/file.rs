@@ -25,8 +25,11 @@ impl Drawing {
                     .hint("draw an .svg, or build with `cargo build --features png`"));
             }
             _ => {
-                return Err(Error::refused(format!("cannot tell the form of `{}` from its name", path.display()))
-                    .hint("a drawing ends in .svg, .dot, .txt or .png"));
+                return Err(Error::refused(format!(
+                    "cannot tell the form of `{}` from its name",
+                    path.display()
+                ))
+                .hint("a drawing ends in .svg, .dot, .txt or .png"));
             }
         };
         std::fs::write(path, bytes)

@@ -25,7 +25,10 @@ impl Plan {
         }
         for (number, trial) in self.trials.iter().enumerate() {
             let tasks = trial.stage.tasks();
-            line(format!("stage {number}: {} chunks, {tasks} tasks, {} elements", trial.chunks, trial.elements));
+            line(format!(
+                "stage {number}: {} chunks, {tasks} tasks, {} elements",
+                trial.chunks, trial.elements
+            ));
             for group in trial.stage.groups() {
                 let (places, tile) = (&group.extents, &group.tile);
                 line(format!("  places {places:?}: {} tasks of {tile:?}", group.tasks()));

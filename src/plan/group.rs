@@ -73,7 +73,8 @@ pub(super) fn build(mut sinks: Sinks<'_>, known: &Known<'_>, ends: &Ends) -> Res
             }
         }
     }
-    let mut stage = Stage { gathers: sinks.gathers.clone(), targets: ends.targets.clone(), ..Stage::default() };
+    let mut stage =
+        Stage { gathers: sinks.gathers.clone(), targets: ends.targets.clone(), ..Stage::default() };
     let mut layouts = Vec::new();
     let mut inners = Inners::new(known);
     let mut footprint = Footprint::default();
@@ -183,7 +184,9 @@ fn group(
         sources.iter().enumerate().map(|(number, &id)| (id, number as u32)).collect();
     let mut program_leaves = Vec::with_capacity(sources.len());
     for (id, map) in sources.iter().zip(&space.maps) {
-        let Element::Leaf(leaf) = sinks.lowering.element(*id) else { unreachable!("only leaves are sources") };
+        let Element::Leaf(leaf) = sinks.lowering.element(*id) else {
+            unreachable!("only leaves are sources")
+        };
         let origin = leaf.origin;
         program_leaves.push(inners.leaf(&mut sinks.lowering, origin, map, &space.extents)?);
     }
@@ -327,8 +330,11 @@ fn sink(
         strides[axis] = outputs as i64;
         outputs *= if widths[axis] > 0 { widths[axis] } else { space.extents[axis] };
     }
-    let own: Vec<u64> =
-        widths.iter().zip(&map.strides).map(|(&width, &stride)| if stride != 0 { width } else { 0 }).collect();
+    let own: Vec<u64> = widths
+        .iter()
+        .zip(&map.strides)
+        .map(|(&width, &stride)| if stride != 0 { width } else { 0 })
+        .collect();
     let sink = Sink { gather, widths: own, offset: 0, strides };
     let layout = Layout::new(item.gather, &sink, map, &space.extents);
     if !layouts.contains(&layout) {

@@ -167,13 +167,7 @@ impl<'a> Inners<'a> {
         Ok(Inner { extents, kept: kept as u32, program, making })
     }
 
-    fn scan(
-        &mut self,
-        lowering: &mut Lowering<'_>,
-        operand: Id,
-        axis: usize,
-        scan: Scan,
-    ) -> Result<Inner> {
+    fn scan(&mut self, lowering: &mut Lowering<'_>, operand: Id, axis: usize, scan: Scan) -> Result<Inner> {
         let entry = &self.known.graph()[operand];
         let extents = entry.shape.extents();
         if extents[axis] > TASK {
@@ -214,7 +208,9 @@ impl<'a> Inners<'a> {
         let sources: Vec<ElementId> = leaves(lowering, roots).into_iter().collect();
         let mut made = Vec::with_capacity(sources.len());
         for &id in &sources {
-            let Element::Leaf(leaf) = lowering.element(id).clone() else { unreachable!("sources are leaves") };
+            let Element::Leaf(leaf) = lowering.element(id).clone() else {
+                unreachable!("sources are leaves")
+            };
             let strides = order.iter().map(|&axis| leaf.places.strides()[axis]).collect();
             let map = Map { offset: leaf.places.offset(), strides };
             let leaf = self.leaf(lowering, leaf.origin, &map, &extents)?;

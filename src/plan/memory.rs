@@ -178,4 +178,3 @@ pub(super) fn lease_tasks(stage: &Stage) -> Result<u64> {
     }
     Ok(most)
 }
-

@@ -32,8 +32,8 @@ use crate::array::{Data, Expr, Shape, Target, Value};
 use crate::error::{Error, ErrorKind, Result};
 pub use finish::{Cell, Finish};
 use graph::{Builder, Entry, Id, Made};
-use known::Known;
 pub use known::Finished;
+use known::Known;
 pub use memory::ROWS;
 use memory::{PARTIALS, PROCESS, THREAD};
 pub use partial::{Accumulator, Gather, GatherKind, Partial, Values};
@@ -175,7 +175,8 @@ impl Plan {
     /// A bound for the memory of the driver, in bytes, the connections to workers aside.
     pub fn driver_memory(&self) -> u64 {
         let made = self.graph.iter().filter(|entry| entry.made == Made::ByStage);
-        let finished = made.fold(0_u64, |sum, entry| sum.saturating_add(entry.shape.size().saturating_mul(8)));
+        let finished =
+            made.fold(0_u64, |sum, entry| sum.saturating_add(entry.shape.size().saturating_mul(8)));
         let pass = |pass: &Pass| {
             let own = &pass.footprint;
             own.gathered.saturating_add(PARTIALS * own.partial + 2 * own.stage)

@@ -173,7 +173,14 @@ impl Running {
                     let panels: Vec<u64> = partial.gathered[gathers[0]].keys().copied().collect();
                     for panel in panels {
                         finish_outputs(
-                            graph, product.id, finish, gathers, &layouts, &partial, panel, &mut arrays,
+                            graph,
+                            product.id,
+                            finish,
+                            gathers,
+                            &layouts,
+                            &partial,
+                            panel,
+                            &mut arrays,
                         )?;
                     }
                 }

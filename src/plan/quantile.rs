@@ -141,12 +141,7 @@ fn counted(bins: &crate::kernel::quantile::Bins) -> u64 {
 }
 
 /// The keys between which the element of a rank lies, and how many elements lie below and not above them.
-fn find(
-    rank: u64,
-    low: i64,
-    high: i64,
-    bins: &crate::kernel::quantile::Bins,
-) -> ((i64, i64), (u64, u64)) {
+fn find(rank: u64, low: i64, high: i64, bins: &crate::kernel::quantile::Bins) -> ((i64, i64), (u64, u64)) {
     let mut below = bins.below();
     if rank < below {
         return ((key(f64::NEG_INFINITY), low - 1), (0, below));

@@ -71,7 +71,8 @@ impl Stage {
 
     fn check_sink(&self, group: &Group, sink: &Sink) -> Result<()> {
         let axes = group.extents.len();
-        let gather = self.gathers.get(sink.gather as usize).ok_or_else(|| unsound("a sink without a gather"))?;
+        let gather =
+            self.gathers.get(sink.gather as usize).ok_or_else(|| unsound("a sink without a gather"))?;
         let panels = sink.widths.iter().zip(&group.tile).all(|(width, tile)| width % tile == 0);
         if sink.widths.len() != axes || sink.strides.len() != axes || !panels {
             return Err(unsound("a sink that does not fit its places"));
@@ -223,7 +224,9 @@ fn reach(offset: i64, strides: &[i64], extents: &[u64]) -> Result<(i128, i128)> 
         high += far.max(0);
     }
     let fits = low >= i128::from(i64::MIN) && high <= i128::from(i64::MAX);
-    debug_assert!(!fits || Map { offset, strides: strides.to_vec() }.reach(extents) == (low as i64, high as i64));
+    debug_assert!(
+        !fits || Map { offset, strides: strides.to_vec() }.reach(extents) == (low as i64, high as i64)
+    );
     if fits { Ok((low, high)) } else { Err(unsound("a stride out of range")) }
 }
 

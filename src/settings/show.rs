@@ -83,7 +83,9 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect();
-    for (section, expressions) in [("arrays", &settings.arrays), ("results", &settings.results), ("save", &settings.saves)] {
+    for (section, expressions) in
+        [("arrays", &settings.arrays), ("results", &settings.results), ("save", &settings.saves)]
+    {
         entries.extend(
             expressions
                 .iter()

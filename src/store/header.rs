@@ -7,8 +7,8 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::array::{Format, Kind};
 use crate::array::{DType, Shape};
+use crate::array::{Format, Kind};
 
 /// What every `.npy` file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::array::{Format, Kind};
 use crate::array::{DType, Shape};
+use crate::array::{Format, Kind};
 use crate::store::header::{ELEMENTS_AT, Header, Problem, parse, text_at, write};
 
 fn shape_of(text: &str) -> Vec<u64> {

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::array::Target;
 use crate::array::{DType, Shape};
 use crate::error::Result;
 use crate::store::tests::{load, told};
-use crate::array::Target;
 use crate::store::{Reader, Writer};
 
 fn target(path: &Path, dtype: DType, extents: &[u64]) -> Result<Target> {
