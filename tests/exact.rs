@@ -224,8 +224,9 @@ fn is_nearest(rounded: f64, sum: &BigInt, count: usize) -> bool {
     }
     // What lies beyond the greatest double stands for 2^1024.
     let beyond: BigInt = in_units(f64::MAX).unwrap() + in_units(2f64.powi(970)).unwrap() * 2;
-    let units =
-        |value: f64| in_units(value).unwrap_or_else(|| if value > 0.0 { beyond.clone() } else { -beyond.clone() });
+    let units = |value: f64| {
+        in_units(value).unwrap_or_else(|| if value > 0.0 { beyond.clone() } else { -beyond.clone() })
+    };
     let value = units(rounded);
     let middles = |neighbour: f64| (&value + units(neighbour)) * count;
     let (below, above) = (middles(rounded.next_down()), middles(rounded.next_up()));

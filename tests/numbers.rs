@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use squall::kernel::accumulate::Precision::{Double, Single};
 use squall::kernel::accumulate::{
     ArgExtrema, Counts, Extrema, Histogram, IntegerArgExtrema, IntegerExtrema, IntegerMoments,
-    IntegerProducts, IntegerSums, Moments, Products, Sums,
+    IntegerProducts, IntegerSums, Moments, Products, Sums, even_edges,
 };
 use squall::kernel::random::fill;
 use squall::kernel::rows::{row_means, row_sums};
@@ -119,10 +119,13 @@ fn histograms_equal_the_reference() {
     for (bins, low, high) in
         [(1, 0.0, 1.0), (10, -3.0, 3.0), (30, -2.0, 1.0), (7, 0.1, 0.7), (3, 1.0, 1.0), (6, 0.0, 1e-323)]
     {
-        let histogram = Histogram::even(bins, low, high);
         let ends = [low, high];
-        cases.push(histogram_case(histogram, &data, json!({ "bins": bins, "range": hex(&ends) })));
-        let edges = squall::kernel::accumulate::even_edges(bins, low, high);
+        // NumPy makes no histogram with bins as narrow as the last.
+        if high > 1e-300 {
+            let histogram = Histogram::even(bins, low, high);
+            cases.push(histogram_case(histogram, &data, json!({ "bins": bins, "range": hex(&ends) })));
+        }
+        let edges = even_edges(bins, low, high);
         cases.push(json!({
             "check": "edges", "name": format!("{bins} bins from {low} to {high}"), "bins": bins,
             "range": hex(&ends), "edges": hex(&edges),
