@@ -122,7 +122,7 @@ fn check<A: Accumulator>(values: &[A::Value], width: usize, same_bits: bool) -> 
         for output in 0..outputs {
             prop_assert_eq!(left.read(output), runs.read(output));
         }
-        let arrived: A = codec::decode(&encoded(&left), LIMIT).unwrap();
+        let arrived: A = codec::decode(&encoded(&left), LIMIT).expect("what was sent");
         prop_assert_eq!(&arrived, &left);
         prop_assert_eq!(&other_way, &right);
         prop_assert!(!left.join(&A::make(outputs + 2)));
@@ -149,7 +149,7 @@ fn check_changed<A: Accumulator>(
             arrived.rows(Isa::detect(), 0, 2, values, 5);
         }
         (0..arrived.outputs()).for_each(|output| drop(arrived.read(output)));
-        let again: A = codec::decode(&encoded(&arrived), LIMIT).unwrap();
+        let again: A = codec::decode(&encoded(&arrived), LIMIT).expect("what was sent");
         prop_assert_eq!(again, arrived);
     }
     Ok(())
