@@ -110,7 +110,13 @@ impl Graph {
 }
 
 fn is_reduction(expr: &Expr) -> bool {
-    matches!(expr.operation(), Operation::Reduce(..) | Operation::Quantile(..) | Operation::Histogram(..))
+    matches!(
+        expr.operation(),
+        Operation::Reduce(..)
+            | Operation::Quantile(..)
+            | Operation::QuantileAlong(..)
+            | Operation::Histogram(..)
+    )
 }
 
 #[derive(Default)]
@@ -216,6 +222,7 @@ fn alone(operation: &Operation) -> String {
         Operation::Scan(scan, axis, _) => format!("Scan {scan:?} {axis}"),
         Operation::Reduce(reduction, axes, _) => format!("{reduction:?} {axes:?}"),
         Operation::Quantile(q, _) => format!("Quantile {q:?}"),
+        Operation::QuantileAlong(q, axes, _) => format!("Quantile {q:?} {axes:?}"),
         Operation::Histogram(Bins::Even { count, .. }, _) => format!("Histogram {count}"),
         Operation::Histogram(Bins::Edges(edges), _) => format!("Histogram {edges:?}"),
         source => format!("{source:?}"),

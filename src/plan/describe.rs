@@ -71,6 +71,7 @@ impl Plan {
                 format!("{nan}{}({}{axes}{ddof})", name(reduction.kind), of(operand))
             }
             Node::Quantile(q, operand) => format!("quantile({}, {q})", of(operand)),
+            Node::QuantileAlong(q, axes, operand) => format!("quantile({}, {q}, axis={axes:?})", of(operand)),
             node => {
                 let name = match node {
                     Node::Where(..) => "where",

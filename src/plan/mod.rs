@@ -39,6 +39,7 @@ use memory::{PARTIALS, PROCESS, THREAD};
 pub use partial::{Accumulator, Gather, GatherKind, Partial, Values};
 use pass::Pass;
 pub use product::Running;
+pub use quantile::of_row as quantile_of_row;
 pub use stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage};
 
 /// How results are computed: stages, one after the other, each cut into tasks.

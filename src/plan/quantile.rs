@@ -120,6 +120,17 @@ impl Rank {
     }
 }
 
+/// The quantile of a row, whose elements it sorts; of at least one.
+pub fn of_row(q: f64, row: &mut [f64]) -> f64 {
+    if row.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    let rank = Rank::new(q, row.len() as u64);
+    row.sort_unstable_by_key(|&value| key(value));
+    let at = |rank: u64| row[rank as usize] + 0.0;
+    rank.between(at(rank.lower), at(rank.upper()))
+}
+
 fn narrowed(rank: &Rank, low: i64, high: i64, bins: &crate::kernel::quantile::Bins) -> Search {
     let (from, below) = find(rank.lower, low, high, bins);
     let (to, below_to) = find(rank.upper(), low, high, bins);

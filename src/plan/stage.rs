@@ -180,6 +180,13 @@ pub enum Making {
         /// Whether rows are visited side by side, because neighbouring elements are neighbours in the source.
         side_by_side: bool,
     },
+    /// NumPy's linear quantile of each row.
+    Quantile {
+        /// From 0 to 1.
+        q: f64,
+        /// Whether it is rounded to single precision.
+        single: bool,
+    },
     /// Running sums or products of each row.
     Scan {
         /// What runs.
@@ -196,6 +203,7 @@ impl Inner {
     pub fn is_real(&self) -> bool {
         match &self.making {
             Making::Reduce { finish, .. } => finish.is_real(),
+            Making::Quantile { .. } => true,
             Making::Scan { real, .. } => *real,
         }
     }
@@ -214,7 +222,7 @@ impl Inner {
     pub fn reduction(&self) -> Option<Reduction> {
         match &self.making {
             Making::Reduce { finish, .. } => Some(finish.reduction),
-            Making::Scan { .. } => None,
+            Making::Quantile { .. } | Making::Scan { .. } => None,
         }
     }
 }

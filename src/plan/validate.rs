@@ -99,6 +99,7 @@ impl Stage {
         check_extents(&inner.extents)?;
         let sinks = match &inner.making {
             Making::Reduce { gathers, .. } => gathers.len(),
+            Making::Quantile { q, .. } => usize::from((0.0..=1.0).contains(q)),
             Making::Scan { scan: Scan::Sum | Scan::Product, .. } => 1,
         };
         if inner.kept as usize > inner.extents.len() || sinks == 0 {

@@ -31,13 +31,11 @@ impl Expr {
         }
         let ndim = operand.shape().ndim();
         let axes = axes_within(axes, ndim)?;
-        if axes.len() < ndim {
-            return Err(Error::refused("a quantile along an axis is not supported yet")
-                .cause(format!("the array's shape is {}", operand.shape()))
-                .hint("leave `axis` out for the quantile of all elements, or slice the array"));
-        }
         let dtype = if operand.dtype() == DType::F32 { DType::F32 } else { DType::F64 };
         let operand = operand.cast(dtype)?;
+        if axes.len() < ndim {
+            return operand.quantile_along(q, axes, keepdims);
+        }
         let result = if operand.shape().size() == 0 {
             Expr::number(Scalar::Float(f64::NAN), dtype)
         } else {
@@ -45,6 +43,20 @@ impl Expr {
             Expr::upon(Operation::Quantile(q, operand), Shape::number(), dtype, Vec::new())?
         };
         let (_, kept) = shapes(operand.shape(), &axes)?;
+        if keepdims { result.with_shape(kept) } else { Ok(result) }
+    }
+
+    fn quantile_along(self, q: f64, axes: Vec<usize>, keepdims: bool) -> Result<Expr> {
+        let (reduced, kept) = shapes(self.shape(), &axes)?;
+        let left = (0..self.shape().ndim()).filter(|axis| !axes.contains(axis));
+        let chunks: Vec<AxisChunks> = left.map(|axis| self.chunks()[axis].clone()).collect();
+        let result = if axes.is_empty() || self.shape().size() == 0 {
+            let nothing = || Expr::full(Scalar::Float(f64::NAN), reduced, self.dtype(), &Chunks::default());
+            if axes.is_empty() { self.clone() } else { nothing()? }
+        } else {
+            let dtype = self.dtype();
+            Expr::upon(Operation::QuantileAlong(q, axes, self), reduced, dtype, chunks)?
+        };
         if keepdims { result.with_shape(kept) } else { Ok(result) }
     }
 
