@@ -7,7 +7,7 @@ use crate::execute::walk::Walk;
 use crate::kernel::program::{Register, Registers};
 use crate::kernel::{BLOCK, Isa};
 use crate::plan::{
-    Accumulator, Gather, GatherKind, Group, Instruction, Partial, Program, Sink, Source, Stage, Values,
+    Accumulator, Gather, GatherKind, Group, Instruction, Partial, Program, Sink, Source, Stage, Task, Values,
 };
 
 /// What one thread computes with. The registers are kept from run to run, files only for one.
@@ -52,9 +52,8 @@ impl Computing<'_> {
     }
 
     fn group_task(&mut self, group: &Group, task: u64, partial: &mut Partial) -> Result<()> {
-        let (start, extents) = group.task(task);
-        let length = extents.iter().product();
-        let places = Places { start: &start, extents: &extents, first: 0, length };
+        let Task { start, extents, first, length } = group.task(task);
+        let places = Places { start: &start, extents: &extents, first, length };
         let sinks: Vec<(u64, Walk)> = group
             .sinks
             .iter()

@@ -23,6 +23,8 @@ use crate::plan::strided::Strided;
 pub(super) const TASK: u64 = 1 << 20;
 /// Elements of a task that holds some of its sources.
 const HELD: u64 = 1 << 16;
+/// Elements of a page of a file, whatever their dtype: a multiple of it.
+const PAGE: u64 = 1 << 12;
 /// Elements along an axis that is crossed by a source.
 const TILE: u64 = 1 << 8;
 /// Bytes on the wire of the accumulators of a panel.
@@ -191,7 +193,14 @@ fn group(
         program_leaves.push(inners.leaf(&mut sinks.lowering, origin, map, &space.extents)?);
     }
     let widths = widths(sinks, wanted, &space, first);
-    let (tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
+    let (mut tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
+    // What is saved is written in ranges of whole pages.
+    let crossed = program_leaves.iter().any(|leaf| leaf.gathered);
+    let pages = (key.2 && !crossed && widths.iter().all(|&width| width == 0))
+        .then(|| (tile.iter().product::<u64>() / PAGE).max(1) * PAGE);
+    if let Some(range) = pages {
+        tile = hull(&space.extents, range);
+    }
     let mut group_sinks = Vec::with_capacity(wanted.items.len());
     let mut gives = Vec::with_capacity(wanted.items.len());
     for (item, map) in wanted.items.iter().zip(&space.maps[first..]) {
@@ -204,7 +213,15 @@ fn group(
     let axes = 0..space.extents.len() as u32;
     let order = axes.clone().filter(is_panel).chain(axes.filter(|axis| !is_panel(axis))).collect();
     let program = Program { leaves: program_leaves, instructions, sizes };
-    let mut group = Group { extents: space.extents, tile, order, sample: None, program, sinks: group_sinks };
+    let mut group = Group {
+        extents: space.extents,
+        tile,
+        order,
+        range: pages,
+        sample: None,
+        program,
+        sinks: group_sinks,
+    };
     if wanted.sampled {
         group.sample = Some(SAMPLES.min(group.tasks()));
     }
@@ -295,6 +312,14 @@ fn tile(
         *width = *tile * tiles;
     }
     Ok((tile, widths))
+}
+
+/// The places along each axis of a box that holds any range of so many places.
+fn hull(extents: &[u64], range: u64) -> Vec<u64> {
+    let mut hull = extents.to_vec();
+    let inner = extents[1..].iter().product::<u64>();
+    hull[0] = extents[0].min(range.div_ceil(inner).saturating_add(1));
+    hull
 }
 
 /// The axis along which a source goes in the smallest steps.

@@ -40,7 +40,7 @@ pub use partial::{Accumulator, Gather, GatherKind, Partial, Values};
 use pass::Pass;
 pub use product::Running;
 pub use quantile::of_row as quantile_of_row;
-pub use stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage};
+pub use stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage, Task};
 
 /// How results are computed: stages, one after the other, each cut into tasks.
 #[derive(Debug)]

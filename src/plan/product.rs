@@ -119,7 +119,7 @@ impl Running {
                 continue;
             }
             for task in tasks.start.max(own.start)..tasks.end.min(own.end) {
-                let (start, _) = group.task(task - own.start);
+                let start = group.task(task - own.start).start;
                 for sink in &sinks {
                     let (panel, _) = sink.panel(group, &start);
                     let key = (sink.gather, panel);

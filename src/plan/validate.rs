@@ -60,7 +60,10 @@ impl Stage {
         let tiled = group.tile.len() == axes
             && group.tile.iter().zip(&group.extents).all(|(tile, extent)| (1..=*extent).contains(tile))
             && order.into_iter().eq(0..axes as u32);
-        if !tiled || group.sample.is_some_and(|wanted| wanted == 0) {
+        let ranges = group.range.is_none_or(|range| {
+            range > 0 && group.sinks.iter().all(|sink| sink.widths.iter().all(|&width| width == 0))
+        });
+        if !tiled || !ranges || group.sample.is_some_and(|wanted| wanted == 0) {
             return Err(unsound("tasks that do not divide their places"));
         }
         for sink in &group.sinks {
