@@ -123,7 +123,7 @@ fn panels_of(group: &Group, widths: &[u64], tasks: u64) -> u64 {
         .map(|(width, extent)| extent.div_ceil(*width))
         .product();
     let per_panel = (group.tasks() / panels).max(1);
-    (tasks / per_panel + 2).min(panels)
+    (tasks / per_panel).saturating_add(2).min(panels)
 }
 
 /// What the driver holds of a stage: two panels of each gather, and the finished elements.
