@@ -197,10 +197,11 @@ impl Builder {
             }
             Node::Scan(..) | Node::QuantileAlong(..) => Made::InTask,
             Node::Quantile(..) | Node::Histogram(..) => Made::ByStage,
-            // A number that is taken out of an array.
+            // A number that is taken out of an array or a source.
             Node::View(_, operand) if shape.ndim() == 0 && self.entries[*operand].shape.ndim() > 0 => {
                 Made::ByStage
             }
+            Node::Stored(_) | Node::Random(_) if shape.ndim() == 0 => Made::ByStage,
             _ => Made::Elementwise,
         }
     }

@@ -206,6 +206,11 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// A source without axes.
+    pub(super) fn node(&mut self, id: Id) -> Lowered {
+        self.source(Origin::Node(id), Strided::c_order(&[]))
+    }
+
     fn source(&mut self, origin: Origin, places: Strided) -> Lowered {
         let extents = places.extents().to_vec();
         let root = self.enter(Element::Leaf(Leaf { origin, places }));

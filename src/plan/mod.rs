@@ -151,7 +151,7 @@ impl Plan {
 
     fn value(&self, known: &Known<'_>, id: Id) -> Value {
         let entry = &self.graph[id];
-        let data = if entry.is_number() {
+        let mut data = if entry.is_number() {
             match known.number(id) {
                 Cell::Real(value) => Data::Real(vec![value]),
                 Cell::Integer(value) => Data::Integer(vec![value]),
@@ -159,6 +159,10 @@ impl Plan {
         } else {
             known.array(id)
         };
+        // Sign and payload of a NaN depend on the CPU: one NaN leaves for all of them.
+        if let Data::Real(values) = &mut data {
+            values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = f64::NAN);
+        }
         let shape = if entry.is_number() { Shape::number() } else { entry.shape.clone() };
         Value::array(shape, entry.dtype, data)
     }

@@ -111,14 +111,23 @@ impl Sinks<'_> {
             Node::Histogram(edges, operand) => self.histogram(known, id, edges, *operand),
             Node::View(view, operand) => {
                 let lowered = self.lowering.viewed(view, *operand)?;
-                let gather = self.gather(GatherKind::Collect { real: entry.dtype.is_real() }, 1, 1);
-                self.products.push(Product { id, how: How::Collect { gather } });
-                self.want(&lowered, *operand, |_, _, root| {
-                    Ok(vec![(gather, root, None, Strided::with(0, Vec::new(), Vec::new()))])
-                })
+                self.number(id, &lowered, *operand)
+            }
+            Node::Stored(_) | Node::Random(_) => {
+                let lowered = self.lowering.node(id);
+                self.number(id, &lowered, id)
             }
             _ => Err(Error::new(ErrorKind::Internal, "a node that no stage can make")),
         }
+    }
+
+    /// A number that is an element of an array or source.
+    fn number(&mut self, id: Id, lowered: &Lowered, of: Id) -> Result<()> {
+        let gather = self.gather(GatherKind::Collect { real: self.graph[id].dtype.is_real() }, 1, 1);
+        self.products.push(Product { id, how: How::Collect { gather } });
+        self.want(lowered, of, |_, _, root| {
+            Ok(vec![(gather, root, None, Strided::with(0, Vec::new(), Vec::new()))])
+        })
     }
 
     fn reduce(&mut self, id: Id, reduction: Reduction, axes: &[usize], operand: Id) -> Result<()> {

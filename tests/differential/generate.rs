@@ -1,0 +1,382 @@
+//! Random lines of array expressions, which mean the same to NumPy and to squall.
+//!
+//! squall says what shape and dtype each line has; a line that it refuses is remembered with its reason, and
+//! the reference says whether NumPy would have done the same.
+
+use squall::array::DType;
+
+use crate::dice::Dice;
+use crate::engine::parsed;
+
+/// An array or number that later lines may use.
+#[derive(Debug, Clone)]
+pub(crate) struct Term {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<u64>,
+    pub(crate) dtype: DType,
+    /// Computed by something that two libraries may round in different ways: a result, and no operand.
+    pub(crate) rough: bool,
+}
+
+/// A file that NumPy writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) dtype: &'static str,
+    pub(crate) shape: Vec<u64>,
+    pub(crate) fortran: bool,
+    pub(crate) kind: &'static str,
+}
+
+pub(crate) struct Generator<'a> {
+    pub(crate) dice: &'a mut Dice,
+    /// What squall has accepted.
+    pub(crate) lines: Vec<(String, String)>,
+    pub(crate) refused: Vec<(String, String, String)>,
+    pub(crate) terms: Vec<Term>,
+    made: usize,
+}
+
+const DTYPES: [&str; 17] = [
+    "?", "i1", "<i2", ">i4", "<i8", ">i8", "u1", "<u2", ">u4", "<u8", "<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "<f8",
+];
+const EXTENTS: [u64; 12] = [1, 2, 3, 3, 4, 5, 7, 8, 13, 17, 40, 0];
+
+/// The files of a case.
+pub(crate) fn inputs(dice: &mut Dice, directory: &str) -> Vec<Input> {
+    let input = |number: u64, dice: &mut Dice| {
+        let ndim = *dice.pick(&[0, 1, 1, 2, 2, 2, 3, 3, 4]);
+        let mut shape: Vec<u64> = (0..ndim).map(|_| *dice.pick(&EXTENTS)).collect();
+        if ndim == 1 && dice.once_in(2) {
+            shape[0] = 1 + dice.below(3000);
+        } else if ndim == 2 && dice.once_in(4) {
+            shape = vec![1 + dice.below(700), 1 + dice.below(4)];
+        }
+        Input {
+            name: format!("f{number}"),
+            path: format!("{directory}/f{number}.npy"),
+            dtype: *dice.pick(&DTYPES),
+            shape,
+            fortran: dice.once_in(3),
+            kind: *dice.pick(&["plain", "special", "wide"]),
+        }
+    };
+    (0..1 + dice.below(3)).map(|number| input(number, dice)).collect()
+}
+
+impl<'a> Generator<'a> {
+    pub(crate) fn new(dice: &'a mut Dice, inputs: &[Input]) -> Self {
+        let mut own = Generator { dice, lines: Vec::new(), refused: Vec::new(), terms: Vec::new(), made: 0 };
+        for input in inputs {
+            let chunks: Vec<String> = input.shape.iter().map(|extent| own.chunk(*extent)).collect();
+            let chunks = if chunks.len() == 1 { format!("({},)", chunks[0]) } else { format!("({})", chunks.join(", ")) };
+            let text = format!("load('{}', chunks={chunks})", input.path);
+            own.enter(input.name.clone(), text, false);
+        }
+        own
+    }
+
+    fn chunk(&mut self, extent: u64) -> String {
+        match self.dice.below(3) {
+            0 => "-1".into(),
+            1 => (1 + self.dice.below(extent.max(1))).to_string(),
+            _ => "17".into(),
+        }
+    }
+
+    /// Makes a line and asks squall about it.
+    pub(crate) fn step(&mut self) {
+        let (text, rough) = self.line();
+        let name = format!("v{}", self.made);
+        self.made += 1;
+        self.enter(name, text, rough);
+    }
+
+    fn enter(&mut self, name: String, text: String, rough: bool) {
+        match parsed(&self.lines, &[(name.clone(), text.clone())]) {
+            Ok(parsed) => {
+                let expr = &parsed.results[0].1;
+                let (shape, dtype) = (expr.shape().extents().to_vec(), expr.dtype());
+                if expr.shape().size() <= 60_000 {
+                    self.terms.push(Term { name: name.clone(), shape, dtype, rough });
+                    self.lines.push((name, text));
+                }
+            }
+            Err(error) => self.refused.push((name, text, error.to_string())),
+        }
+    }
+
+    /// Something to compute with; rather one that is new.
+    fn term(&mut self) -> Term {
+        let exact: Vec<Term> = self.terms.iter().filter(|term| !term.rough).cloned().collect();
+        if exact.is_empty() {
+            return Term { name: "ones((3, 4))".into(), shape: vec![3, 4], dtype: DType::F64, rough: false };
+        }
+        let late = exact.len().saturating_sub(3);
+        let from = if self.dice.once_in(2) { late } else { 0 };
+        self.dice.pick(&exact[from..]).clone()
+    }
+
+    fn line(&mut self) -> (String, bool) {
+        match self.dice.below(12) {
+            0..3 => (self.view(), false),
+            3..5 => (self.unary(), false),
+            5..8 => (self.binary(), false),
+            8 => self.transcendental(),
+            9 if self.dice.once_in(2) => self.statistic(),
+            9 => (self.scan(), false),
+            _ => (self.reduction(), false),
+        }
+    }
+
+    fn source(&mut self) -> String {
+        let extents: Vec<String> = (0..1 + self.dice.below(3)).map(|_| self.dice.pick(&EXTENTS).to_string()).collect();
+        let shape = format!("({})", listed(&extents));
+        match self.dice.below(6) {
+            0 => format!("zeros({shape}, dtype='i8')"),
+            1 => format!("ones({shape})"),
+            2 => format!("full({shape}, {})", self.number()),
+            3 => format!("arange({})", self.dice.below(70)),
+            4 => format!("np.arange({}, 9.5, 0.25, chunks=17)", self.dice.between(-9, 9)),
+            _ => format!("da.linspace(-1, {}, {})", self.dice.between(1, 9), 1 + self.dice.below(50)),
+        }
+    }
+
+    fn view(&mut self) -> String {
+        let term = self.term();
+        let (name, ndim) = (&term.name, term.shape.len());
+        match self.dice.below(13) {
+            0 => format!("{name}.T"),
+            1 => {
+                let mut order: Vec<usize> = (0..ndim).collect();
+                self.dice.shuffle(&mut order);
+                format!("transpose({name}, ({}))", listed(&order))
+            }
+            2 => self.reshape(&term),
+            3 => format!("{name}.ravel()"),
+            4 => format!("squeeze({name})"),
+            5 => format!("expand_dims({name}, {})", self.dice.between(-2, 2)),
+            6 => self.broadcast(&term),
+            7 | 8 => self.joined(&term),
+            9 => self.source(),
+            _ => self.sliced(&term),
+        }
+    }
+
+    fn reshape(&mut self, term: &Term) -> String {
+        let size: u64 = term.shape.iter().product();
+        let factors: Vec<u64> = (1..=size.min(60)).filter(|factor| size.is_multiple_of(*factor)).collect();
+        let name = &term.name;
+        if factors.is_empty() || self.dice.once_in(9) {
+            return format!("{name}.reshape(({}, -1))", self.dice.below(4));
+        }
+        let first = *self.dice.pick(&factors);
+        match self.dice.below(3) {
+            0 => format!("{name}.reshape({first}, {})", size / first),
+            1 => format!("reshape({name}, ({first}, -1, 1))"),
+            _ => format!("{name}.reshape((-1, {first}))"),
+        }
+    }
+
+    fn broadcast(&mut self, term: &Term) -> String {
+        let mut shape: Vec<u64> = vec![1 + self.dice.below(3); self.dice.below(2) as usize];
+        shape.extend(term.shape.iter().map(|&extent| if extent == 1 { 1 + self.dice.below(5) } else { extent }));
+        format!("broadcast_to({}, ({}))", term.name, listed(&shape))
+    }
+
+    fn joined(&mut self, term: &Term) -> String {
+        let alike = |other: &&Term| !other.rough && other.shape.len() == term.shape.len();
+        let alike: Vec<Term> = self.terms.iter().filter(alike).cloned().collect();
+        let same: Vec<&Term> = alike.iter().filter(|other| other.shape == term.shape).collect();
+        let other = if same.is_empty() || self.dice.once_in(3) {
+            self.dice.pick(&[&alike[..], std::slice::from_ref(term)].concat()).clone()
+        } else {
+            (*self.dice.pick(&same)).clone()
+        };
+        let ndim = term.shape.len() as i64;
+        let axis = self.dice.between(-ndim, (ndim - 1).max(0));
+        let third = if self.dice.once_in(3) { format!(", {}", term.name) } else { String::new() };
+        let function = if self.dice.once_in(2) { "stack" } else { "concatenate" };
+        format!("{function}([{}, {}{third}], axis={axis})", term.name, other.name)
+    }
+
+    fn sliced(&mut self, term: &Term) -> String {
+        let mut indices = Vec::new();
+        for &extent in &term.shape {
+            let (extent, dice) = (extent as i64, &mut *self.dice);
+            let bound = |dice: &mut Dice| match dice.below(3) {
+                0 => String::new(),
+                _ => dice.between(-extent - 2, extent + 2).to_string(),
+            };
+            indices.push(match dice.below(7) {
+                0 if extent > 0 => dice.between(-extent, extent - 1).to_string(),
+                1 => ":".into(),
+                2 => "::-1".into(),
+                3 if dice.once_in(5) => dice.between(-extent - 1, extent).to_string(),
+                4 => format!("{}:", bound(dice)),
+                _ => format!("{}:{}:{}", bound(dice), bound(dice), dice.pick(&[1, 2, 3, -1, -2, 5])),
+            });
+        }
+        if self.dice.once_in(4) {
+            indices.truncate(self.dice.below(indices.len() as u64 + 1) as usize);
+        }
+        if self.dice.once_in(4) {
+            indices.insert(self.dice.below(indices.len() as u64 + 1) as usize, "None".into());
+        }
+        if indices.is_empty() || self.dice.once_in(6) {
+            indices.insert(0, "...".into());
+        }
+        format!("{}[{}]", term.name, indices.join(", "))
+    }
+
+    fn unary(&mut self) -> String {
+        let Term { name, dtype, .. } = self.term();
+        let methods = ["astype('f4')", "astype('i8')", "astype('f8')", "astype(bool)", "round()", "round(1)"];
+        let (low, high) = (self.dice.between(-3, 1), self.dice.between(0, 4));
+        match self.dice.below(10) {
+            0 => format!("{name}.{}", self.dice.pick(&methods)),
+            1 => format!("clip({name}, {low}, {high})"),
+            2 => format!("{name}.clip(min={low}.5)"),
+            3 => format!("-{name}"),
+            4 if dtype < DType::F32 || self.dice.once_in(9) => format!("~{name}"),
+            5 => format!("{name}.{}", self.dice.pick(&methods[..4])),
+            _ => {
+                let functions = [
+                    "abs", "sign", "square", "sqrt", "floor", "ceil", "trunc", "rint", "reciprocal", "isnan", "isfinite",
+                    "isinf", "np.absolute", "logical_not",
+                ];
+                format!("{}({name})", self.dice.pick(&functions))
+            }
+        }
+    }
+
+    fn number(&mut self) -> String {
+        let numbers = ["0", "1", "2", "3", "-2", "0.5", "-1.25", "7.0", "True", "np.inf", "np.nan", "-0.0", "1e300"];
+        (*self.dice.pick(&numbers)).into()
+    }
+
+    /// Two operands of shapes that NumPy can bring together, mostly.
+    fn pair(&mut self) -> (Term, String) {
+        let left = self.term();
+        let fits = |other: &&Term| {
+            let axes = left.shape.iter().rev().zip(other.shape.iter().rev());
+            !other.rough && axes.into_iter().all(|(a, b)| a == b || *a == 1 || *b == 1)
+        };
+        let fitting: Vec<Term> = self.terms.iter().filter(fits).cloned().collect();
+        let right = match self.dice.below(8) {
+            0 | 1 => self.number(),
+            2 => self.term().name,
+            _ if fitting.is_empty() => left.name.clone(),
+            _ => self.dice.pick(&fitting).name.clone(),
+        };
+        (left, right)
+    }
+
+    fn binary(&mut self) -> String {
+        let (left, right) = self.pair();
+        let left = left.name;
+        let (left, right) = if self.dice.once_in(4) { (right, left) } else { (left, right) };
+        match self.dice.below(12) {
+            0 => format!("{}({left}, {right})", self.dice.pick(&["minimum", "maximum", "np.add", "np.equal"])),
+            1 => format!("({left}) {} ({right})", self.dice.pick(&["&", "|", "^"])),
+            2 => format!("where({left} > 0, {left}, {right})"),
+            3 => format!("where({left}, {right}, {})", self.number()),
+            4 => format!("{left} {} {right}", self.dice.pick(&["<", "<=", "==", "!=", ">", ">="])),
+            5 => format!("({left}) ** 2"),
+            6 => format!("{left} {} {right}", self.dice.pick(&["//", "%"])),
+            _ => format!("{left} {} {right}", self.dice.pick(&["+", "-", "*", "/", "*", "-"])),
+        }
+    }
+
+    fn transcendental(&mut self) -> (String, bool) {
+        let functions = [
+            "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh",
+            "cosh", "tanh", "cbrt",
+        ];
+        let (left, right) = self.pair();
+        let name = &left.name;
+        let text = match self.dice.below(6) {
+            0 => format!("arctan2({name}, {right})"),
+            1 => format!("hypot({name}, {right})"),
+            2 if left.dtype.is_real() => format!("abs({name}) ** {}", self.dice.pick(&["0.5", "3", "1.5", "-1", "2.25"])),
+            _ => format!("{}({name})", self.dice.pick(&functions)),
+        };
+        (text, true)
+    }
+
+    fn scan(&mut self) -> String {
+        let term = self.term();
+        let ndim = term.shape.len() as i64;
+        let axis = self.dice.between(-ndim, (ndim - 1).max(0));
+        match self.dice.below(4) {
+            0 => format!("cumprod({}, axis={axis})", term.name),
+            1 => format!("diff({}, axis={axis})", term.name),
+            2 if ndim < 2 => format!("{}.cumsum()", term.name),
+            _ => format!("{}.cumsum({axis})", term.name),
+        }
+    }
+
+    fn axis(&mut self, ndim: usize) -> String {
+        let ndim = ndim as i64;
+        let mut axes: Vec<i64> = (0..ndim).collect();
+        self.dice.shuffle(&mut axes);
+        match self.dice.below(4) {
+            0 => String::new(),
+            1 if ndim > 1 => {
+                let count = 1 + self.dice.below(ndim as u64) as usize;
+                format!("axis=({})", listed(&axes[..count]))
+            }
+            2 if self.dice.once_in(9) => format!("axis={ndim}"),
+            _ if ndim == 0 => String::new(),
+            _ => format!("axis={}", axes[0] - if self.dice.once_in(2) { ndim } else { 0 }),
+        }
+    }
+
+    fn reduction(&mut self) -> String {
+        let term = self.term();
+        let methods = ["sum", "mean", "var", "std", "min", "max", "prod", "argmin", "argmax", "any", "all"];
+        let functions = [
+            "nansum", "nanmean", "nanvar", "nanstd", "nanmin", "nanmax", "ptp", "count_nonzero", "sem", "nanprod",
+        ];
+        let method = self.dice.below(3) > 0;
+        let name = *self.dice.pick(if method { &methods[..] } else { &functions[..9] });
+        let mut arguments = vec![self.axis(term.shape.len())];
+        if self.dice.once_in(4) {
+            arguments.push("keepdims=True".into());
+        }
+        if matches!(name, "var" | "std" | "nanvar" | "nanstd") && self.dice.once_in(2) {
+            arguments.push(format!("ddof={}", self.dice.below(3)));
+        }
+        if matches!(name, "sum" | "mean") && self.dice.once_in(6) {
+            arguments.push(format!("dtype='{}'", self.dice.pick(&["f4", "f8", "i8"])));
+        }
+        arguments.retain(|argument| !argument.is_empty());
+        if method {
+            return format!("{}.{name}({})", term.name, arguments.join(", "));
+        }
+        arguments.insert(0, term.name);
+        format!("{name}({})", arguments.join(", "))
+    }
+
+    fn statistic(&mut self) -> (String, bool) {
+        let term = self.term();
+        let name = &term.name;
+        match self.dice.below(6) {
+            0 => (format!("median({name})"), true),
+            1 => (format!("quantile({name}, {})", self.dice.pick(&["0", "1", "0.25", "0.9", "0.123"])), true),
+            2 => (format!("quantile({name}, [0.1, 0.5])"), true),
+            3 => (format!("histogram({name}, bins={}, range=(-5, 7))[0]", 1 + self.dice.below(12)), false),
+            4 => (format!("histogram({name}, bins=[-3, -1, 0.5, 4])[0]"), false),
+            _ => {
+                let (left, right) = self.pair();
+                (format!("dot({}, {right})", left.name), false)
+            }
+        }
+    }
+}
+
+fn listed<T: std::fmt::Display>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(|item| format!("{item},")).collect();
+    items.join(" ")
+}
