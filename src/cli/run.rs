@@ -4,7 +4,7 @@ use crate::array::{Definitions, Parsed, Value, parse};
 use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::signals;
-use crate::cluster::{Cluster, Limits, open, targets};
+use crate::cluster::{Cluster, Limits, fitted, open, targets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
 use crate::monitor::{Apart, Log, Style, Terminal};
@@ -50,6 +50,9 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     let mut settings = arguments.settings.resolve()?;
     let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
     let plan = Arc::new(plan_of(&settings, seed)?);
+    if settings.cluster.kind == ClusterKind::Slurm {
+        settings = fitted(&settings, &plan)?;
+    }
     Limits::of(&settings).fit(&plan)?;
     let program = program(&settings)?;
     let terminal = Terminal::new(stderr(), if stderr().is_terminal() { Style::Live } else { Style::Lines });

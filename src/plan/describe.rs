@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::plan::graph::{Id, Made, Node, operands};
 
 /// Formulas are shown down to this many operations.
-const DEPTH: u32 = 6;
+pub(super) const DEPTH: u32 = 6;
 
 impl Plan {
     /// Results as formulas, then each stage with its places, tasks and what it makes.
@@ -42,7 +42,7 @@ impl Plan {
         text
     }
 
-    fn formula(&self, id: Id, depth: u32) -> String {
+    pub(super) fn formula(&self, id: Id, depth: u32) -> String {
         let Some(depth) = depth.checked_sub(1) else { return "..".into() };
         let entry = &self.graph[id];
         let of = |id: &Id| self.formula(*id, depth);
