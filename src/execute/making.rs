@@ -8,7 +8,7 @@ use crate::kernel::{BLOCK, Isa};
 use crate::plan::{Accumulator, Finish, Gather, GatherKind, Inner, Making, ROWS, Values, quantile_of_row};
 
 /// Rows shorter than this are summed side by side.
-const SHORT: u64 = 64;
+const SHORT: u64 = 128;
 
 impl Computing<'_> {
     /// Elements `low..high` of the array, or some more: returns the number of the first.
