@@ -182,6 +182,14 @@ pub struct Receipt {
     pub elements: u64,
     /// The largest resident memory that a worker reported.
     pub worker_peak_bytes: u64,
+    /// What was computed beforehand that a worker needs at most.
+    pub worker_bound_bytes: u64,
+    /// What a worker was allowed; none where nothing but the machine limited it.
+    pub worker_allowed_bytes: Option<u64>,
+    /// The driver's largest resident memory.
+    pub driver_peak_bytes: u64,
+    /// What was computed beforehand that the driver needs at most.
+    pub driver_bound_bytes: u64,
     /// Workers that registered.
     pub workers: u64,
     /// Workers that were lost.

@@ -43,7 +43,11 @@ pub mod monitor;
 #[doc(hidden)]
 pub mod cli;
 
-pub use array::{Array, Value, random};
+pub use array::{
+    Array, ArrayValue, DType, Data, Index, Value, arange, concatenate, full, linspace, ones, random, stack,
+    zeros,
+};
 pub use cli::init;
 pub use cluster::{Cluster, Computation, ProcessCluster, SlurmCluster, ThreadsCluster};
 pub use error::{Error, ErrorKind, Result};
+pub use store::load;

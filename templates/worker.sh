@@ -40,6 +40,9 @@
 {% for directive in directives %}
 #SBATCH {{ directive }}
 {% endfor %}
+{% for comment in comments %}
+# {{ comment }}
+{% endfor %}
 
 {% for line in prologue %}
 {{ line }}

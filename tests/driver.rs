@@ -6,9 +6,10 @@ use squall::error::{Error, ErrorKind};
 use squall::event::{RunEvent, Timestamp};
 use squall::execute::Executor;
 use squall::launch::{Key, Order, Phase, State};
-use squall::plan::{Partial, Plan, Stage, plan};
+use squall::plan::{Finished, Plan, Stage, plan};
 use squall::protocol::{FromWorker, Registration, ToWorker};
 use squall::scheduler::WorkerId;
+use squall::store::LocalFiles;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -64,7 +65,7 @@ impl World {
     }
 
     /// Answers everything until a computation ends.
-    fn compute(&mut self, outputs: Vec<Output>) -> Result<Vec<Partial>, Error> {
+    fn compute(&mut self, outputs: Vec<Output>) -> Result<Finished, Error> {
         let mut waiting = outputs;
         loop {
             if let Some(position) = waiting.iter().position(|output| matches!(output, Output::Computed(_))) {
@@ -80,8 +81,9 @@ impl World {
 
 fn mean(size: u64) -> Arc<Plan> {
     let expression = format!("random.normal(size={size}).mean()");
-    let definitions = Definitions { arrays: Vec::new(), results: vec![("mean".to_owned(), expression)] };
-    Arc::new(plan(&parse(&definitions).expect("it parses"), 7).expect("it can be planned"))
+    let results = vec![("mean".to_owned(), expression)];
+    let parsed = parse(&Definitions { results, ..Definitions::default() }, &LocalFiles).expect("it parses");
+    Arc::new(plan(&parsed.results, &[], 7).expect("it can be planned"))
 }
 
 fn ended(job: u64, word: &str) -> Input {
@@ -90,7 +92,7 @@ fn ended(job: u64, word: &str) -> Input {
     Input::States(vec![State { key, phase: Phase::Ended, word: word.to_owned(), reason: String::new(), log }])
 }
 
-fn computed(outputs: &[Output]) -> Option<&Result<Vec<Partial>, Error>> {
+fn computed(outputs: &[Output]) -> Option<&Result<Finished, Error>> {
     outputs.iter().find_map(|output| if let Output::Computed(result) = output { Some(result) } else { None })
 }
 
@@ -106,8 +108,11 @@ fn two_computations_follow_each_other_on_the_same_workers() {
     let mut world = World::new(1, 1);
     world.register(0, 12);
     for size in [5_000_000, 3_000_000] {
-        let outputs = world.tell(Input::Compute(mean(size)));
-        assert_eq!(world.compute(outputs).expect("computed").len(), 1);
+        let plan = mean(size);
+        let outputs = world.tell(Input::Compute(plan.clone()));
+        let finished = world.compute(outputs).expect("computed");
+        let results = plan.finish(&finished).expect("all stages are finished");
+        assert!(results[0].1.number().expect("a mean").abs() < 0.01, "{results:?}");
     }
 }
 

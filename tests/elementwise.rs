@@ -349,9 +349,9 @@ fn accuracies() -> Vec<(RealUnary, &'static str, Range, f64)> {
     each(RealUnary::Arcsin, "arcsin", 1.0, &[Range::Uniform(-1.0, 1.0), small]);
     each(RealUnary::Arccos, "arccos", 1.0, &[Range::Uniform(-1.0, 1.0), small]);
     each(RealUnary::Arctan, "arctan", 1.0, &[positive, Range::Uniform(-5.0, 5.0), small]);
-    each(RealUnary::Sinh, "sinh", 2.0, &[Range::Uniform(-710.0, 710.0), Range::Uniform(-2.0, 2.0), small]);
-    each(RealUnary::Cosh, "cosh", 2.0, &[Range::Uniform(-710.0, 710.0), Range::Uniform(-2.0, 2.0), small]);
-    each(RealUnary::Tanh, "tanh", 2.0, &[Range::Uniform(-25.0, 25.0), Range::Uniform(-1.0, 1.0), small]);
+    each(RealUnary::Sinh, "sinh", 1.0, &[Range::Uniform(-710.0, 710.0), Range::Uniform(-2.0, 2.0), small]);
+    each(RealUnary::Cosh, "cosh", 1.0, &[Range::Uniform(-710.0, 710.0), Range::Uniform(-2.0, 2.0), small]);
+    each(RealUnary::Tanh, "tanh", 1.5, &[Range::Uniform(-25.0, 25.0), Range::Uniform(-1.0, 1.0), small]);
     cases
 }
 

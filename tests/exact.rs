@@ -223,13 +223,14 @@ fn is_nearest(rounded: f64, sum: &BigInt, count: usize) -> bool {
         return rounded.to_bits() == 0;
     }
     // What lies beyond the greatest double stands for 2^1024.
-    let beyond: BigInt = in_units(f64::MAX).unwrap() + in_units(2f64.powi(970)).unwrap() * 2;
-    let units =
-        |value: f64| in_units(value).unwrap_or_else(|| if value > 0.0 { beyond.clone() } else { -beyond.clone() });
+    let beyond: BigInt = BigInt::from(1) << (1024 + 1074);
+    let units = |value: f64| {
+        in_units(value).unwrap_or_else(|| if value > 0.0 { beyond.clone() } else { -beyond.clone() })
+    };
     let value = units(rounded);
     let middles = |neighbour: f64| (&value + units(neighbour)) * count;
     let (below, above) = (middles(rounded.next_down()), middles(rounded.next_up()));
-    let is_even = rounded.to_bits() % 2 == 0;
+    let is_even = rounded.to_bits().is_multiple_of(2);
     let above_lower = rounded == f64::NEG_INFINITY || twice > below || twice == below && is_even;
     let below_upper = rounded == f64::INFINITY || twice < above || twice == above && is_even;
     above_lower && below_upper

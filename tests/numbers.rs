@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use squall::kernel::accumulate::Precision::{Double, Single};
 use squall::kernel::accumulate::{
     ArgExtrema, Counts, Extrema, Histogram, IntegerArgExtrema, IntegerExtrema, IntegerMoments,
-    IntegerProducts, IntegerSums, Moments, Products, Sums,
+    IntegerProducts, IntegerSums, Moments, Products, Sums, even_edges,
 };
 use squall::kernel::random::fill;
 use squall::kernel::rows::{row_means, row_sums};
@@ -119,10 +119,13 @@ fn histograms_equal_the_reference() {
     for (bins, low, high) in
         [(1, 0.0, 1.0), (10, -3.0, 3.0), (30, -2.0, 1.0), (7, 0.1, 0.7), (3, 1.0, 1.0), (6, 0.0, 1e-323)]
     {
-        let histogram = Histogram::even(bins, low, high);
         let ends = [low, high];
-        cases.push(histogram_case(histogram, &data, json!({ "bins": bins, "range": hex(&ends) })));
-        let edges = squall::kernel::accumulate::even_edges(bins, low, high);
+        // NumPy makes no histogram with bins as narrow as the last.
+        if high > 1e-300 {
+            let histogram = Histogram::even(bins, low, high);
+            cases.push(histogram_case(histogram, &data, json!({ "bins": bins, "range": hex(&ends) })));
+        }
+        let edges = even_edges(bins, low, high);
         cases.push(json!({
             "check": "edges", "name": format!("{bins} bins from {low} to {high}"), "bins": bins,
             "range": hex(&ends), "edges": hex(&edges),
@@ -291,23 +294,20 @@ fn pieces<V>(data: &[V]) -> Vec<(Isa, usize, &[V])> {
 
 /// Rows whose columns all hold the data come to the same.
 fn check_columns(data: &[f64], sums: &Sums, moments: &Moments, extrema: &Extrema) {
-    let rows: Vec<f64> = data.iter().flat_map(|value| [*value; COLUMNS]).collect();
     let (mut wide, mut wide_moments) = (Sums::new(COLUMNS), Moments::new(COLUMNS));
     let mut wide_extrema = Extrema::new(COLUMNS);
-    for (isa, _, part) in pieces(&rows) {
-        let part = &part[..part.len() / COLUMNS * COLUMNS];
-        wide.add_rows(isa, 0, COLUMNS, part);
-        wide_moments.add_rows(isa, 0, COLUMNS, part);
-        wide_extrema.add_rows(isa, 0, COLUMNS, part);
+    for (isa, _, part) in pieces(data) {
+        let rows: Vec<f64> = part.iter().flat_map(|value| [*value; COLUMNS]).collect();
+        wide.add_rows(isa, 0, COLUMNS, &rows);
+        wide_moments.add_rows(isa, 0, COLUMNS, &rows);
+        wide_extrema.add_rows(isa, 0, COLUMNS, &rows);
     }
     let count = data.len() as u64;
     let same = |a: f64, b: f64| assert_eq!(a.to_bits(), b.to_bits());
-    if rows.len() % (10 * COLUMNS) == 0 {
-        for column in 0..COLUMNS {
-            same(wide.sum(column, Double), sums.sum(0, Double));
-            same(wide_moments.variance(column, count, 0, Double), moments.variance(0, count, 0, Double));
-            assert_eq!(format!("{:?}", wide_extrema.minimum(column)), format!("{:?}", extrema.minimum(0)));
-        }
+    for column in [0, COLUMNS - 1] {
+        same(wide.sum(column, Double), sums.sum(0, Double));
+        same(wide_moments.variance(column, count, 0, Double), moments.variance(0, count, 0, Double));
+        assert_eq!(format!("{:?}", wide_extrema.minimum(column)), format!("{:?}", extrema.minimum(0)));
     }
 }
 

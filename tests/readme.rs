@@ -42,11 +42,23 @@ fn the_program_is_the_example() {
 fn the_run_file_makes_a_job_script() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("first.toml");
-    let [text] = blocks("toml")[..] else { panic!("one run file") };
+    let [text, _] = blocks("toml")[..] else { panic!("two run files") };
     std::fs::write(&file, text).expect("written");
     let script = squall(&["script", file.to_str().expect("a path")]);
     for line in ["#SBATCH --array=0-3", "#SBATCH --mem=2G", "#SBATCH --account=def-advisor"] {
         assert!(script.lines().any(|shown| shown == line), "no `{line}` in:\n{script}");
+    }
+}
+
+#[test]
+fn the_run_file_of_arrays_can_be_planned_and_drawn() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("arrays.toml");
+    let [_, text] = blocks("toml")[..] else { panic!("two run files") };
+    std::fs::write(&file, text).expect("written");
+    let drawn = squall(&["graph", file.to_str().expect("a path")]);
+    for word in ["columns", "largest", "x.npy", "mean"] {
+        assert!(drawn.contains(word), "no `{word}` in:\n{drawn}");
     }
 }
 

@@ -87,9 +87,6 @@ impl Chunks {
     fn axes(&self, shape: &Shape) -> Result<Vec<Cow<'_, AxisChunk>>> {
         match self {
             Chunks::Automatic => Ok(vec![Cow::Owned(AxisChunk::Text("auto".to_owned())); shape.ndim()]),
-            Chunks::Every(AxisChunk::List(chunks)) if shape.ndim() != 1 => {
-                Err(count_of_axes(chunks.len(), shape))
-            }
             Chunks::Every(chunk) => Ok(vec![Cow::Borrowed(chunk); shape.ndim()]),
             Chunks::Axes(axes) if axes.len() != shape.ndim() => Err(count_of_axes(axes.len(), shape)),
             Chunks::Axes(axes) => Ok(axes.iter().map(Cow::Borrowed).collect()),
@@ -170,7 +167,7 @@ fn bytes_of_chunk(asked: &[Cow<'_, AxisChunk>]) -> Result<u64> {
 /// Bytes as dask reads them: powers of 1000, and of 1024 with an `i`.
 fn parse_bytes(text: &str) -> Result<u64> {
     let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let (number, unit) = compact.split_at(compact.find(|c: char| c.is_alphabetic()).unwrap_or(compact.len()));
+    let (number, unit) = compact.split_at(compact.trim_end_matches(char::is_alphabetic).len());
     let unit = unit.to_ascii_lowercase();
     let factor: Option<u64> = match unit.strip_suffix('b').unwrap_or(&unit) {
         "" => Some(1),

@@ -69,6 +69,8 @@ pub enum Operation {
     Reduce(Reduction, Vec<usize>, Expr),
     /// NumPy's linear quantile over all elements of an operand of f64 or f32; a number.
     Quantile(f64, Expr),
+    /// As `Quantile`, along these axes (ascending, at least one but not all), which go.
+    QuantileAlong(f64, Vec<usize>, Expr),
     /// How many elements fall into each bin; i64, of one axis.
     Histogram(Bins, Expr),
 }
@@ -331,6 +333,7 @@ impl Operation {
             | Operation::Scan(_, _, operand)
             | Operation::Reduce(_, _, operand)
             | Operation::Quantile(_, operand)
+            | Operation::QuantileAlong(_, _, operand)
             | Operation::Histogram(Bins::Edges(_), operand) => vec![operand],
             Operation::Histogram(Bins::Even { low, high, .. }, operand) => vec![operand, low, high],
             Operation::Binary(_, left, right) => vec![left, right],

@@ -3,6 +3,7 @@
 mod config;
 mod exit;
 mod flags;
+mod graph;
 mod queue;
 mod reap;
 mod run;
@@ -30,6 +31,8 @@ enum Command {
     Run(run::RunArguments),
     /// Print the exact job script and sbatch command; submit nothing
     Script(script::ScriptArguments),
+    /// Draw the task graph of what would be computed
+    Graph(graph::GraphArguments),
     /// Print every resolved setting, as a file that could be given back
     Config(config::ConfigArguments),
     /// Submit the driver itself as a small Slurm job
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, started),
         Command::Script(arguments) => script::script(&arguments),
+        Command::Graph(arguments) => graph::graph(&arguments),
         Command::Config(arguments) => config::config(&arguments),
         Command::Submit(arguments) => submit::submit(&arguments),
         Command::Queue(arguments) => queue::queue(&arguments),

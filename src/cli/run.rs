@@ -1,11 +1,10 @@
 //! `squall run`: parse, plan, open a cluster, compute, print, close.
 
-use crate::array::{Definitions, Value, parse};
-use crate::store::LocalFiles;
+use crate::array::{Definitions, Parsed, Value, parse};
 use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::signals;
-use crate::cluster::{Cluster, Limits, open, targets};
+use crate::cluster::{Cluster, Limits, fitted, open, targets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
 use crate::monitor::{Apart, Log, Style, Terminal};
@@ -13,6 +12,7 @@ use crate::plan::{Plan, plan};
 use crate::run::{RunDirectory, RunId};
 use crate::settings::{ClusterKind, Settings};
 use crate::slurm::Allocation;
+use crate::store::LocalFiles;
 use clap::{Args, ValueEnum};
 use rand::RngExt;
 use serde::{Serialize, Serializer};
@@ -50,6 +50,9 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     let mut settings = arguments.settings.resolve()?;
     let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
     let plan = Arc::new(plan_of(&settings, seed)?);
+    if settings.cluster.kind == ClusterKind::Slurm {
+        settings = fitted(&settings, &plan)?;
+    }
     Limits::of(&settings).fit(&plan)?;
     let program = program(&settings)?;
     let terminal = Terminal::new(stderr(), if stderr().is_terminal() { Style::Live } else { Style::Lines });
@@ -81,6 +84,12 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
 
 /// The plan of what the settings ask for.
 pub(super) fn plan_of(settings: &Settings, seed: u128) -> Result<Plan> {
+    let parsed = expressions(settings)?;
+    plan(&parsed.results, &targets(&parsed.saves)?, seed)
+}
+
+/// What the settings ask for.
+pub(super) fn expressions(settings: &Settings) -> Result<Parsed> {
     if settings.results.is_empty() && settings.saves.is_empty() {
         return Err(Error::refused("there is nothing to compute")
             .hint("name a run file, or give an expression: squall run -e 'random.random(size=1e9).mean()'"));
@@ -90,8 +99,7 @@ pub(super) fn plan_of(settings: &Settings, seed: u128) -> Result<Plan> {
         results: settings.results.clone(),
         saves: settings.saves.clone(),
     };
-    let parsed = parse(&definitions, &LocalFiles)?;
-    plan(&parsed.results, &targets(&parsed.saves)?, seed)
+    parse(&definitions, &LocalFiles)
 }
 
 /// The program that workers run.

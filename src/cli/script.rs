@@ -2,10 +2,11 @@
 
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
-use crate::cli::run::program;
-use crate::cluster::{job_specification, template};
+use crate::cli::run::{plan_of, program};
+use crate::cluster::{fitted, job_specification, template};
 use crate::error::{Error, Result};
 use crate::run::RunId;
+use crate::settings::Asked;
 use crate::slurm::{render, sbatch_arguments};
 use clap::Args;
 use std::ffi::OsString;
@@ -17,7 +18,10 @@ pub(super) struct ScriptArguments {
 }
 
 pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
-    let settings = arguments.settings.resolve()?;
+    let mut settings = arguments.settings.resolve()?;
+    if settings.cluster.memory == Asked::Auto || settings.cluster.walltime == Asked::Auto {
+        settings = fitted(&settings, &plan_of(&settings, settings.seed.unwrap_or(0))?)?;
+    }
     // A run's id is drawn when it starts; the one here only shows where it will stand.
     let id = RunId::generate();
     let base = std::path::absolute(&settings.run.directory)

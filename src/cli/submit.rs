@@ -3,7 +3,7 @@
 use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
-use crate::cluster::{Limits, job_specification, template};
+use crate::cluster::{Limits, fitted, job_specification, template};
 use crate::error::{Error, Result};
 use crate::run::{Owner, RunDirectory, RunId, Submission};
 use crate::settings::Settings;
@@ -14,8 +14,10 @@ use crate::units::{Memory, Walltime};
 use clap::Args;
 use std::path::Path;
 
-/// What a driver needs, with room for Slurm's own processes in the job.
-const DRIVER_MEMORY: Memory = Memory::from_bytes(256 << 20);
+/// What most drivers need, with room for Slurm's own processes in the job.
+const DRIVER_MEMORY: u64 = 256 << 20;
+/// That room, where a driver needs more.
+const ROOM: u64 = 128 << 20;
 /// How much longer than its workers a driver may live, in minutes: it waits for them in the queue.
 const QUEUE_MINUTES: u64 = 60;
 
@@ -31,11 +33,15 @@ pub(super) struct SubmitArguments {
 pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let settings = arguments.settings.resolve()?;
     // A mistake is told here, and not by a job that starts tomorrow.
-    Limits::of(&settings).fit(&plan_of(&settings, settings.seed.unwrap_or(0))?)?;
+    let plan = plan_of(&settings, settings.seed.unwrap_or(0))?;
+    let settings = fitted(&settings, &plan)?;
+    let limits = Limits::of(&settings);
+    limits.fit_worker(&plan)?;
+    let needed = limits.bounds(&plan).driver;
     let run = RunDirectory::create(&settings.run.directory, RunId::generate())?;
     run.write_owner(&Owner::this(None))?;
     let kept = run.keep_program(&program(&settings)?)?;
-    let specification = specification(arguments, &settings, &run, &kept)?;
+    let specification = specification(arguments, &settings, &run, &kept, needed)?;
     let script = run.write_script(0, &render(&template(&settings)?, &specification)?)?;
     let command = sbatch_arguments(&specification, None, &script);
     let mut record = Submission::planned(0, specification.name.clone(), 0);
@@ -52,10 +58,11 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     run.write_owner(&Owner::job(submitted.job_id.0))?;
     let log = specification.log_file(JobIdentity::from(submitted.job_id));
     print(&format!(
-        "submitted the driver of run {} as job {}: {DRIVER_MEMORY}, {} (--driver-walltime)\n\
+        "submitted the driver of run {} as job {}: {}, {} (--driver-walltime)\n\
          its log, with the results: {}\n",
         run.id(),
         submitted.job_id,
+        specification.memory,
         specification.walltime,
         log.display()
     ))
@@ -70,6 +77,7 @@ fn specification(
     settings: &Settings,
     run: &RunDirectory,
     program: &Path,
+    needed: u64,
 ) -> Result<JobSpecification> {
     let workers = job_specification(settings, run.id().job_name(0), run.path(), program)?;
     let mut words = vec!["run".to_owned()];
@@ -84,16 +92,23 @@ fn specification(
         .walltime
         .seconds()
         .map_or(Ok(Walltime::UNLIMITED), |seconds| (seconds / 60 + QUEUE_MINUTES).to_string().parse());
+    let memory = Memory::from_bytes(DRIVER_MEMORY.max((needed + ROOM).next_multiple_of(1 << 20)));
+    let walltime = arguments.driver_walltime.map_or(longer, Ok)?;
+    let mut comments: Vec<String> =
+        workers.comments.iter().map(|comment| format!("workers: {comment}")).collect();
+    let needed = Memory::from_bytes(needed.next_multiple_of(1 << 20));
+    comments.push(format!("memory {memory}: {needed} for the driver, and room for Slurm's own processes"));
     Ok(JobSpecification {
         workers: 1,
         cores: 1,
-        memory: DRIVER_MEMORY,
+        memory,
+        comments,
         memory_option: if workers.memory_option == MemoryOption::None {
             MemoryOption::None
         } else {
             MemoryOption::Mem
         },
-        walltime: arguments.driver_walltime.map_or(longer, Ok)?,
+        walltime,
         command: JobCommand::Driver { arguments: words },
         ..workers
     })

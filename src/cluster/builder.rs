@@ -1,9 +1,11 @@
 //! Clusters in a few words, for users of the library. What is not said here comes from the configuration files
 //! and the environment, as for the program.
 
-use crate::cluster::{Cluster, open};
+use crate::array::Array;
+use crate::cluster::{Cluster, fitted, open};
 use crate::error::{Error, Result};
 use crate::event::Monitor;
+use crate::plan::plan;
 use crate::settings::{Settings, Sources, resolve};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -41,11 +43,12 @@ impl SlurmCluster {
 pub struct Builder {
     /// Keys and values, as flags would set them.
     set: Vec<(&'static str, String)>,
+    fit: Option<Array>,
 }
 
 impl Builder {
     fn new(kind: &'static str) -> Builder {
-        Builder { set: vec![("cluster.kind", kind.to_owned())] }
+        Builder { set: vec![("cluster.kind", kind.to_owned())], fit: None }
     }
 
     fn with(mut self, key: &'static str, value: impl ToString) -> Builder {
@@ -65,13 +68,13 @@ impl Builder {
         self.with("cluster.cores", cores)
     }
 
-    /// Memory of each worker in Slurm's units, such as `2G`.
+    /// Memory of each worker in Slurm's units, such as `2G`; with [`Builder::fit`] also `auto`.
     #[must_use]
     pub fn memory(self, memory: &str) -> Builder {
         self.with("cluster.memory", memory)
     }
 
-    /// Time limit of each worker's job in Slurm's formats, such as `00:05:00`.
+    /// Time limit of each worker's job in Slurm's formats, such as `00:05:00`; with [`Builder::fit`] also `auto`.
     #[must_use]
     pub fn walltime(self, walltime: &str) -> Builder {
         self.with("cluster.walltime", walltime)
@@ -95,6 +98,14 @@ impl Builder {
         self.with(key, value)
     }
 
+    /// The array or number for which memory and walltime are made to fit where they are `auto`: the largest that
+    /// will be computed. What takes longer is ended by Slurm, and what needs more memory is refused.
+    #[must_use]
+    pub fn fit(mut self, array: &Array) -> Self {
+        self.fit = Some(array.clone());
+        self
+    }
+
     /// Starts the cluster; what happens is told to nobody.
     pub fn start(self) -> Result<Cluster> {
         self.start_with(Vec::new())
@@ -107,7 +118,12 @@ impl Builder {
     /// where Slurm is not there. What Slurm says of the submission comes with the first result.
     pub fn start_with(self, monitors: Vec<Box<dyn Monitor>>) -> Result<Cluster> {
         let started = Instant::now();
-        let settings = self.settings()?;
+        let fit = self.fit.clone();
+        let mut settings = self.settings()?;
+        if let Some(array) = fit {
+            let results = [("result".to_owned(), array.expr()?)];
+            settings = fitted(&settings, &plan(&results, &[], settings.seed.unwrap_or(0))?)?;
+        }
         let program = program(&settings)?;
         let monitors = std::cell::Cell::new(Some(monitors));
         open(&settings, &program, started, None, &|_| Ok(Box::new(monitors.take().unwrap_or_default())))

@@ -5,24 +5,26 @@
 
 mod builder;
 mod computation;
+mod limits;
 mod open;
+mod request;
 mod saves;
 mod threads;
 
 pub use builder::{Builder, ProcessCluster, SlurmCluster, ThreadsCluster};
 pub use computation::Computation;
-pub use saves::targets;
+pub use limits::{Allowed, Limits};
 pub use open::{MakeMonitor, job_specification, open, template};
+pub use request::fitted;
+pub use saves::targets;
 pub use threads::{Threads, available};
 
 use crate::array::{Array, Value};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, plan};
-use saves::Unfinished;
 use crate::run::{RunDirectory, RunId};
-use crate::settings::{ClusterKind, Settings};
-use crate::units::Memory;
+use saves::Unfinished;
 use std::sync::Arc;
 
 /// A cluster. Results have the same bits on every kind of cluster, with any number of workers.
@@ -32,15 +34,6 @@ pub struct Cluster {
     run: Option<RunDirectory>,
     seed: u128,
     limits: Limits,
-}
-
-/// What a worker is allowed, where that is limited.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Compute threads of a worker.
-    pub cores: u32,
-    /// Memory of a worker; none where it is the process's own.
-    pub memory: Option<Memory>,
 }
 
 impl Cluster {
@@ -78,7 +71,7 @@ impl Cluster {
             run.write_plan(&plan.describe())?;
         }
         let files = Unfinished::create(plan.targets())?;
-        let finished = self.driver.compute(plan.clone());
+        let finished = self.driver.compute(plan.clone(), self.limits.bounds(&plan));
         Ok(Computation::new(finished, move |finished| {
             let results = plan.finish(&finished)?;
             files.finish()?;
@@ -114,25 +107,5 @@ impl Cluster {
             )
             .cause("Slurm did not take the request to cancel them in time")),
         }
-    }
-}
-
-impl Limits {
-    /// What the settings give to each worker. On threads the worker is this process, and nothing is known.
-    pub fn of(settings: &Settings) -> Limits {
-        let cluster = &settings.cluster;
-        let memory = (cluster.kind != ClusterKind::Threads).then_some(cluster.memory);
-        Limits { cores: cluster.cores.unwrap_or(1), memory }
-    }
-
-    /// Refuses a plan whose workers need more memory than they have.
-    pub fn fit(&self, plan: &Plan) -> Result<()> {
-        let needed = plan.worker_memory(self.cores);
-        let Some(memory) = self.memory.filter(|memory| memory.bytes() < needed) else { return Ok(()) };
-        let enough = Memory::from_bytes(needed.next_multiple_of(1 << 20));
-        let threads = if self.cores == 1 { "1 thread".to_owned() } else { format!("{} threads", self.cores) };
-        let fewer = if self.cores == 1 { "" } else { ", or cluster.cores to less" };
-        Err(Error::refused(format!("a worker of {threads} needs {enough}, and cluster.memory is {memory}"))
-            .hint(format!("set cluster.memory to {enough} or more{fewer}")))
     }
 }

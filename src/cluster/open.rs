@@ -50,20 +50,12 @@ struct Opening<'a> {
 impl Opening<'_> {
     fn threads(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
         let mut monitor = make_monitor(None)?;
-        let cluster = &self.settings.cluster;
-        let threads = match cluster.cores {
-            // The same request on this machine: as many threads as the workers would have had.
-            Some(cores) => cores.saturating_mul(cluster.workers),
-            None => {
-                let threads = available();
-                if let Some(text) = threads.notice {
-                    monitor.receive(self.now(), &RunEvent::Notice { text });
-                }
-                threads.count
-            }
-        };
-        let limits = Limits { cores: threads, memory: None };
-        self.start(limits, 1, None, Box::new(ThreadsLauncher::new(threads)), monitor)
+        let notice = self.settings.cluster.cores.map_or_else(|| available().notice, |_| None);
+        if let Some(text) = notice {
+            monitor.receive(self.now(), &RunEvent::Notice { text });
+        }
+        let limits = self.limits();
+        self.start(limits, 1, None, Box::new(ThreadsLauncher::new(limits.cores)), monitor)
     }
 
     fn processes(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
@@ -164,6 +156,11 @@ impl Opening<'_> {
             directory: run.as_ref().map(|run| run.path().display().to_string()),
         };
         monitor.receive(self.now(), &opened);
+        if cluster.kind == ClusterKind::Slurm {
+            for text in comments(self.settings) {
+                monitor.receive(self.now(), &RunEvent::Notice { text });
+            }
+        }
         let driver = Driver::start(Configuration {
             started: self.started,
             workers,
@@ -211,19 +208,20 @@ pub fn job_specification(
         name,
         workers: cluster.workers,
         cores: cluster.cores.unwrap_or(1),
-        memory: cluster.memory,
+        memory: cluster.memory.value().ok_or_else(|| unfitted("memory"))?,
         memory_option: match slurm.memory_option {
             MemoryOption::Mem => SlurmMemoryOption::Mem,
             MemoryOption::MemPerCpu => SlurmMemoryOption::MemPerCpu,
             MemoryOption::None => SlurmMemoryOption::None,
         },
-        walltime: cluster.walltime,
+        walltime: cluster.walltime.value().ok_or_else(|| unfitted("walltime"))?,
         partition: slurm.partition.clone(),
         account: slurm.account.clone(),
         qos: slurm.qos.clone(),
         constraint: slurm.constraint.clone(),
         reservation: slurm.reservation.clone(),
         directives: slurm.directives.clone(),
+        comments: comments(settings),
         prologue: slurm.prologue.clone(),
         epilogue: slurm.epilogue.clone(),
         log_directory,
@@ -236,6 +234,20 @@ pub fn job_specification(
         },
         command: JobCommand::Worker,
     })
+}
+
+/// How figures that were left to squall came about.
+pub(super) fn comments(settings: &Settings) -> Vec<String> {
+    let (memory, walltime) = (&settings.cluster.memory, &settings.cluster.walltime);
+    let memory_comment = memory.because().map(|because| format!("memory {memory}: {because}"));
+    let walltime_comment = walltime.because().map(|because| format!("walltime {walltime}: {because}"));
+    memory_comment.into_iter().chain(walltime_comment).collect()
+}
+
+/// The refusal of a job that is to be as large as something that is not known.
+fn unfitted(key: &str) -> Error {
+    Error::refused(format!("cluster.{key} is \"auto\", and it is not known what will be computed"))
+        .hint(format!("name what to compute, or set cluster.{key}; in Rust, `Builder::fit(&array)` names it"))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

@@ -54,7 +54,7 @@ pub(super) fn needs(expr: &Expr, area: &[Span]) -> Vec<Option<Area>> {
             before[*axis].start = 0;
             vec![Some(before)]
         }
-        Operation::Reduce(_, axes, operand) => {
+        Operation::Reduce(_, axes, operand) | Operation::QuantileAlong(_, axes, operand) => {
             let mut left = area.iter().copied();
             let axis = |(axis, whole)| {
                 if axes.contains(&axis) { whole } else { left.next().unwrap_or(whole) }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::array::{Expr, Operation, View};
+use crate::array::{Bins, Expr, Operation, View};
 use crate::draw::area::{Area, needs};
 
 /// The number of an item; operands have lower ones than what uses them.
@@ -110,16 +110,29 @@ impl Graph {
 }
 
 fn is_reduction(expr: &Expr) -> bool {
-    matches!(expr.operation(), Operation::Reduce(..) | Operation::Quantile(..) | Operation::Histogram(..))
+    matches!(
+        expr.operation(),
+        Operation::Reduce(..)
+            | Operation::Quantile(..)
+            | Operation::QuantileAlong(..)
+            | Operation::Histogram(..)
+    )
 }
 
 #[derive(Default)]
 struct Builder {
     items: Vec<Item>,
-    /// By the identity of the expression and the stage.
-    same: BTreeMap<(usize, u64), Id>,
+    /// By the expression's number and the stage.
+    placed: BTreeMap<(usize, u64), Id>,
     natures: BTreeMap<usize, Nature>,
+    /// Numbers that are the same for the same computation, by the identity of the expression.
+    numbers: BTreeMap<usize, usize>,
+    same: BTreeMap<Sameness, usize>,
 }
+
+/// What makes two expressions the same: the operation without its operands, their numbers, and what is known
+/// of the result.
+type Sameness = (String, Vec<usize>, String);
 
 /// Whether an expression is an array of chunks or finished, and in which stage it can be had first.
 #[derive(Clone, Copy)]
@@ -137,8 +150,8 @@ impl Builder {
         }
         let nature = self.nature(expr);
         let stage = if nature.chunked { nature.stage.max(stage) } else { nature.stage };
-        let key = (expr.identity(), stage);
-        if let Some(&id) = self.same.get(&key) {
+        let key = (self.number(expr), stage);
+        if let Some(&id) = self.placed.get(&key) {
             return Some(id);
         }
         let operands: Vec<_> = expr.operands().into_iter().map(|operand| self.add(operand, stage)).collect();
@@ -156,12 +169,13 @@ impl Builder {
             chunked,
             result: false,
         });
-        self.same.insert(key, id);
+        self.placed.insert(key, id);
         Some(id)
     }
 
     fn nature(&mut self, expr: &Expr) -> Nature {
-        if let Some(&nature) = self.natures.get(&expr.identity()) {
+        let number = self.number(expr);
+        if let Some(&nature) = self.natures.get(&number) {
             return nature;
         }
         let operands: Vec<Nature> = expr.operands().into_iter().map(|operand| self.nature(operand)).collect();
@@ -178,7 +192,39 @@ impl Builder {
             let stage = operands.iter().map(after).max().unwrap_or(1);
             Nature { chunked: passes && !is_reduction(expr), stage }
         };
-        self.natures.insert(expr.identity(), nature);
+        self.natures.insert(number, nature);
         nature
+    }
+
+    /// A formula that is written twice is computed once.
+    fn number(&mut self, expr: &Expr) -> usize {
+        if let Some(&number) = self.numbers.get(&expr.identity()) {
+            return number;
+        }
+        let operands = expr.operands().into_iter().map(|operand| self.number(operand)).collect();
+        let value = format!("{} {:?} {:?}", expr.shape(), expr.dtype(), expr.chunks());
+        let next = self.same.len();
+        let number = *self.same.entry((alone(expr.operation()), operands, value)).or_insert(next);
+        self.numbers.insert(expr.identity(), number);
+        number
+    }
+}
+
+/// An operation without its operands.
+fn alone(operation: &Operation) -> String {
+    match operation {
+        Operation::Unary(unary, _) => format!("{unary:?}"),
+        Operation::Binary(binary, ..) => format!("{binary:?}"),
+        Operation::Where(..) => "Where".into(),
+        Operation::Cast(_) => "Cast".into(),
+        Operation::View(view, _) => format!("{view:?}"),
+        Operation::Concatenate(axis, _) => format!("Concatenate {axis}"),
+        Operation::Scan(scan, axis, _) => format!("Scan {scan:?} {axis}"),
+        Operation::Reduce(reduction, axes, _) => format!("{reduction:?} {axes:?}"),
+        Operation::Quantile(q, _) => format!("Quantile {q:?}"),
+        Operation::QuantileAlong(q, axes, _) => format!("Quantile {q:?} {axes:?}"),
+        Operation::Histogram(Bins::Even { count, .. }, _) => format!("Histogram {count}"),
+        Operation::Histogram(Bins::Edges(edges), _) => format!("Histogram {edges:?}"),
+        source => format!("{source:?}"),
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn reduction(expr: &Expr) -> String {
         Operation::Reduce(reduction, ..) => reduction.name().into(),
         Operation::Quantile(q, _) if *q == 0.5 => "median".into(),
         Operation::Quantile(q, _) => format!("quantile({})", Value::Number(*q)),
+        Operation::QuantileAlong(q, axes, _) => format!("quantile({}, axis={axes:?})", Value::Number(*q)),
         Operation::Histogram(Bins::Even { count, .. }, _) => format!("histogram(bins={count})"),
         Operation::Histogram(Bins::Edges(edges), _) => {
             format!("histogram(bins={})", edges.len().saturating_sub(1))
@@ -95,7 +96,7 @@ impl Formula {
             Operation::Concatenate(_, parts) => self.call("concatenate", &parts.iter().collect::<Vec<_>>()),
             Operation::Scan(scan, _, operand) => self.call(scan.name(), &[operand]),
             Operation::Reduce(reduction, ..) => self.push(reduction.name()),
-            Operation::Quantile(..) => self.push("quantile"),
+            Operation::Quantile(..) | Operation::QuantileAlong(..) => self.push("quantile"),
             Operation::Histogram(..) => self.push("histogram"),
         }
     }

@@ -6,9 +6,11 @@
 
 mod graph;
 mod area;
+mod file;
 mod label;
 mod layer;
 mod node;
+mod layout;
 mod svg;
 mod dot;
 mod text;

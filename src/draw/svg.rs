@@ -1,10 +1,12 @@
 //! The drawing as SVG: rows of boxes, what is used below what uses it. Nothing but this program is needed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::draw::Drawing;
 use crate::draw::label::shortened;
 use crate::draw::layer::Role;
+use crate::draw::layout::{Layout, Lengths};
 use crate::draw::node::Node;
 
 /// Characters of a line in a box.
@@ -56,6 +58,8 @@ struct Page<'a> {
     drawing: &'a Drawing,
     /// The middle of each box's upper edge.
     tops: Vec<(f64, f64)>,
+    /// The upper ends of ways through rows, by the node from which edges come, and the row.
+    ways: BTreeMap<(usize, usize), (f64, f64)>,
     box_width: f64,
     box_height: f64,
     width: f64,
@@ -67,22 +71,20 @@ impl<'a> Page<'a> {
         let lines: Vec<Vec<String>> = drawing.nodes.iter().map(|node| drawing.lines(node)).collect();
         let longest = lines.iter().flatten().map(|line| columns(line).min(LONGEST)).max().unwrap_or(0);
         let most = lines.iter().map(Vec::len).max().unwrap_or(0);
-        let box_width = longest as f64 * CHARACTER + 2.0 * PADDING;
+        let box_width = (longest as f64 * CHARACTER + 2.0 * PADDING).ceil();
         let box_height = most as f64 * LINE + 2.0 * PADDING;
-        let rows = rows(drawing);
-        let widest = rows.iter().map(Vec::len).max().unwrap_or(0) as f64;
-        let names = if drawing.has_stages() { NAMES } else { 0.0 };
-        let width = names + widest * (box_width + GAP) - GAP + 2.0 * MARGIN;
-        let height = rows.len() as f64 * (box_height + RISE) - RISE + 2.0 * MARGIN;
-        let mut tops = vec![(0.0, 0.0); drawing.nodes.len()];
-        for (level, row) in rows.iter().enumerate() {
-            let left = (names + width - row.len() as f64 * (box_width + GAP) + GAP + box_width) / 2.0;
-            let top = height - MARGIN - box_height - level as f64 * (box_height + RISE);
-            for (place, &node) in row.iter().enumerate() {
-                tops[node] = (left + place as f64 * (box_width + GAP), top);
-            }
-        }
-        Page { drawing, tops, box_width, box_height, width, height }
+        let layout = Layout::of(drawing, &Lengths { width: box_width as i64, gap: GAP as i64 });
+        let left = MARGIN + if drawing.has_stages() { NAMES } else { 0.0 };
+        let width = left + layout.width as f64 + MARGIN;
+        let height = layout.rows as f64 * (box_height + RISE) - RISE + 2.0 * MARGIN;
+        let top = |level: usize| height - MARGIN - box_height - level as f64 * (box_height + RISE);
+        let nodes = drawing.nodes.iter().zip(&layout.boxes);
+        let tops =
+            nodes.map(|(node, middle)| (left + *middle as f64, top(drawing.layer(node).level))).collect();
+        let ways = layout.ways.into_iter();
+        let ways =
+            ways.map(|((node, level), middle)| ((node, level), (left + middle as f64, top(level)))).collect();
+        Page { drawing, tops, ways, box_width, box_height, width, height }
     }
 
     /// A line below each stage but the first, with the stage's name.
@@ -112,14 +114,20 @@ impl<'a> Page<'a> {
 
     /// From the top of what is used to the foot of what uses it.
     fn arrow(&self, from: usize, to: usize, svg: &mut String) {
-        let ((x, y), (over, top)) = (self.tops[from], self.tops[to]);
+        let level = |node: usize| self.drawing.layer(&self.drawing.nodes[node]).level;
+        let (mut x, mut y) = self.tops[from];
+        let _ = write!(svg, "<path d=\"M{x:.1} {y:.1}");
+        for row in level(from) + 1..level(to) {
+            let Some(&(over, top)) = self.ways.get(&(from, row)) else { continue };
+            let _ = write!(svg, "{}V{top:.1}", bow(x, y, over, top + self.box_height));
+            (x, y) = (over, top);
+        }
+        let (over, top) = self.tops[to];
         let foot = top + self.box_height;
-        let middle = (y + foot) / 2.0;
         let _ = writeln!(
             svg,
-            "<path d=\"M{x:.1} {y:.1}C{x:.1} {middle:.1} {over:.1} {middle:.1} {over:.1} {:.1}\" fill=\"none\" \
-             stroke=\"#7b8794\"/><path d=\"M{over:.1} {foot:.1}l-4 8h8z\" fill=\"#7b8794\"/>",
-            foot + 7.0,
+            "{}\" fill=\"none\" stroke=\"#7b8794\"/><path d=\"M{over:.1} {foot:.1}l-4 8h8z\" fill=\"#7b8794\"/>",
+            bow(x, y, over, foot + 7.0),
         );
     }
 
@@ -160,33 +168,10 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The nodes of each level, the lowest first; each as near as may be above those that it uses.
-fn rows(drawing: &Drawing) -> Vec<Vec<usize>> {
-    let levels = drawing.layers.iter().map(|layer| layer.level + 1).max().unwrap_or(0);
-    let mut rows: Vec<Vec<usize>> = vec![Vec::new(); levels];
-    for (number, node) in drawing.nodes.iter().enumerate() {
-        rows[drawing.layer(node).level].push(number);
-    }
-    let mut inputs = vec![Vec::new(); drawing.nodes.len()];
-    for &(from, to) in &drawing.edges {
-        inputs[to].push(from);
-    }
-    // From -1, left, to 1, right.
-    let mut places = vec![0.0; drawing.nodes.len()];
-    for row in &mut rows {
-        let aim = |node: usize| {
-            let sum: f64 = inputs[node].iter().map(|&input| places[input]).sum();
-            sum / inputs[node].len().max(1) as f64
-        };
-        let mut aims: Vec<(usize, f64)> = row.iter().map(|&node| (node, aim(node))).collect();
-        aims.sort_by(|one, other| one.1.total_cmp(&other.1));
-        let half = row.len() as f64 / 2.0;
-        for (place, (node, _)) in aims.into_iter().enumerate() {
-            row[place] = node;
-            places[node] = (place as f64 + 0.5 - half) / half;
-        }
-    }
-    rows
+/// A curve that begins and ends upright.
+fn bow(x: f64, y: f64, over: f64, to: f64) -> String {
+    let middle = (y + to) / 2.0;
+    format!("C{x:.1} {middle:.1} {over:.1} {middle:.1} {over:.1} {to:.1}")
 }
 
 /// The width of a text; characters beyond ASCII may be twice as wide.

@@ -106,6 +106,15 @@ fn results_share_an_array() {
 }
 
 #[test]
+fn what_is_written_twice_is_drawn_once() {
+    let once = lesson().mean();
+    let twice = drawing(&[("mean", &lesson().mean()), ("error", &(&lesson().mean() / 2.0))]);
+    let shared = drawing(&[("mean", &once), ("error", &(&once / 2.0))]);
+    assert_eq!(twice.to_dot(), shared.to_dot());
+    assert_eq!(twice.nodes.len(), 4 + 4 + 1 + 1 + 2);
+}
+
+#[test]
 fn elementwise_work_is_fused_with_its_sources() {
     let y = random().size([800_000_000]).chunks(200_000_000).stream("y");
     let mean = (lesson() * 2.0 + y.sqrt()).slice(&[Index::ALL.step(-1)]).mean() + 1.0;

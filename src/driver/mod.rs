@@ -15,8 +15,8 @@ pub use listen::Listen;
 use crate::driver::connection::Arrival;
 use crate::driver::core::{Core, Input, Output, Stop};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Monitor, Timestamp};
-use crate::launch::{Launcher, Order, Report};
+use crate::event::{Monitor, Receipt, RunEvent, Timestamp};
+use crate::launch::{Launcher, Order, Report, peak_memory};
 use crate::plan::{Finished, Plan};
 use crate::protocol::ToWorker;
 use crate::run::RunDirectory;
@@ -50,6 +50,17 @@ pub struct Configuration {
     pub monitor: Box<dyn Monitor>,
 }
 
+/// What a plan needs in memory at most, in bytes, and what is allowed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Of a worker.
+    pub worker: u64,
+    /// Of the driver.
+    pub driver: u64,
+    /// What a worker may use, where that is limited.
+    pub allowed: Option<u64>,
+}
+
 /// The handle of a running driver. Dropping it closes.
 pub struct Driver {
     requests: mpsc::UnboundedSender<Request>,
@@ -59,8 +70,19 @@ pub struct Driver {
 
 /// What a handle asks for. Unbounded: there are as many as a caller makes.
 enum Request {
-    Compute(Arc<Plan>, oneshot::Sender<Result<Finished>>),
+    Compute(Arc<Plan>, Bounds, oneshot::Sender<Result<Finished>>),
     Stop(Stop),
+}
+
+impl Bounds {
+    /// What holds for both of two plans.
+    fn with(self, other: Bounds) -> Bounds {
+        Bounds {
+            worker: self.worker.max(other.worker),
+            driver: self.driver.max(other.driver),
+            allowed: other.allowed,
+        }
+    }
 }
 
 impl Driver {
@@ -80,10 +102,10 @@ impl Driver {
     }
 
     /// Has the plan computed; what its stages make arrives in the receiver.
-    pub fn compute(&self, plan: Arc<Plan>) -> oneshot::Receiver<Result<Finished>> {
+    pub fn compute(&self, plan: Arc<Plan>, bounds: Bounds) -> oneshot::Receiver<Result<Finished>> {
         let (answer, answered) = oneshot::channel();
         // A driver that is gone drops the answer, which the receiver sees.
-        let _ = self.requests.send(Request::Compute(plan, answer));
+        let _ = self.requests.send(Request::Compute(plan, bounds, answer));
         answered
     }
 
@@ -157,6 +179,8 @@ struct Shell {
     computing: VecDeque<oneshot::Sender<Result<Finished>>>,
     waiting: VecDeque<Arc<Plan>>,
     run_directory: Option<RunDirectory>,
+    /// Of all plans so far.
+    bounds: Bounds,
     over: Option<Option<String>>,
 }
 
@@ -187,6 +211,7 @@ impl Shell {
             computing: VecDeque::new(),
             waiting: VecDeque::new(),
             run_directory,
+            bounds: Bounds::default(),
             over: None,
         })
     }
@@ -206,7 +231,8 @@ impl Shell {
             let input = tokio::select! {
                 // The handle asks to stop before it drops its end.
                 Some(request) = requests.recv() => match request {
-                    Request::Compute(plan, answer) => {
+                    Request::Compute(plan, bounds, answer) => {
+                        self.bounds = self.bounds.with(bounds);
                         self.computing.push_back(answer);
                         self.waiting.push_back(plan);
                         self.next_computation()
@@ -250,7 +276,7 @@ impl Shell {
             Output::Order(order) => {
                 let _ = self.orders.send(order);
             }
-            Output::Tell(event) => self.monitor.receive(now, &event),
+            Output::Tell(event) => self.monitor.receive(now, &self.with_memory(event)),
             Output::Computed(result) => {
                 if let Some(answer) = self.computing.pop_front() {
                     // A caller that no longer waits has no use for it.
@@ -261,6 +287,20 @@ impl Shell {
             Output::Over(line) => self.over = Some(line),
         }
         None
+    }
+
+    /// The receipt with what only the processes know.
+    fn with_memory(&self, event: RunEvent) -> RunEvent {
+        match event {
+            RunEvent::Closed(receipt) => RunEvent::Closed(Receipt {
+                worker_bound_bytes: self.bounds.worker,
+                worker_allowed_bytes: self.bounds.allowed,
+                driver_bound_bytes: self.bounds.driver,
+                driver_peak_bytes: peak_memory(),
+                ..receipt
+            }),
+            event => event,
+        }
     }
 
     /// The next computation, where none is under way.

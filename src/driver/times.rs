@@ -70,6 +70,8 @@ impl Times {
             worker_peak_bytes: self.peak_bytes,
             workers: self.workers,
             lost: self.lost,
+            // What processes are allowed and need is told to the shell.
+            ..Receipt::default()
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::execute::task::{Computing, Places};
 use crate::kernel::rows::{row_means, row_sums};
 use crate::kernel::{BLOCK, Isa};
-use crate::plan::{Accumulator, Finish, Gather, GatherKind, Inner, Making, ROWS, Values};
+use crate::plan::{Accumulator, Finish, Gather, GatherKind, Inner, Making, ROWS, Values, quantile_of_row};
 
 /// Rows shorter than this are summed side by side.
 const SHORT: u64 = 64;
@@ -27,6 +27,11 @@ impl Computing<'_> {
                     Data::Integer(data)
                 };
                 Ok((first * row, data))
+            }
+            Making::Quantile { q, single } => {
+                let mut data = vec![0.0; (high - low) as usize];
+                self.quantiles(inner, low, *q, *single, &mut data)?;
+                Ok((low, Data::Real(data)))
             }
             Making::Reduce { gathers, finish, side_by_side } => {
                 let size = (high - low) as usize;
@@ -55,6 +60,26 @@ impl Computing<'_> {
                 Ok((low, data))
             }
         }
+    }
+
+    /// The quantiles of rows from row `first` on.
+    fn quantiles(&mut self, inner: &Inner, first: u64, q: f64, single: bool, out: &mut [f64]) -> Result<()> {
+        let (row, start) = (inner.row(), vec![0; inner.extents.len()]);
+        let mut elements = Vec::new();
+        for (place, out) in (first..).zip(out) {
+            let places = Places { start: &start, extents: &inner.extents, first: place * row, length: row };
+            let sources = self.bound(&inner.program, places)?;
+            elements.clear();
+            self.blocks(&inner.program, &sources, places, BLOCK as u64, |_, given| {
+                if let Values::Real(values) = given.values {
+                    elements.extend_from_slice(values);
+                }
+                Ok(())
+            })?;
+            let quantile = quantile_of_row(q, &mut elements);
+            *out = if single { f64::from(quantile as f32) } else { quantile };
+        }
+        Ok(())
     }
 
     /// Sums or means of short rows, from row `first` on.

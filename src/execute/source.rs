@@ -72,7 +72,9 @@ impl<'a> Bound<'a> {
             let out = &mut out[at..at + run.count];
             match &self.source {
                 Fetch::Source(source) => fetcher.integers(source, run, out),
-                Fetch::Held { base, data: Data::Integer(data) } => copy(data, run.first - base, run.step, out),
+                Fetch::Held { base, data: Data::Integer(data) } => {
+                    copy(data, run.first - base, run.step, out)
+                }
                 _ => unreachable!("a register has the kind of its source"),
             }
         })
@@ -219,7 +221,8 @@ fn strided(run: Run, out: &mut [f64], mut fill: impl FnMut(u64, &mut [f64])) {
                 let start = first - first.rem_euclid(BLOCK as i64);
                 let room = if step > 0 { start + BLOCK as i64 - 1 - first } else { first - start };
                 let count = (room as u64 / step.unsigned_abs() + 1).min((out.len() - k) as u64) as i64;
-                let (low, high) = (first.min(first + step * (count - 1)), first.max(first + step * (count - 1)));
+                let (low, high) =
+                    (first.min(first + step * (count - 1)), first.max(first + step * (count - 1)));
                 let made = &mut block[..(high - low + 1) as usize];
                 fill(low as u64, made);
                 for (place, out) in out[k..k + count as usize].iter_mut().enumerate() {

@@ -6,7 +6,9 @@ use crate::execute::source::{Bound, Fetch, Fetcher};
 use crate::execute::walk::Walk;
 use crate::kernel::program::{Register, Registers};
 use crate::kernel::{BLOCK, Isa};
-use crate::plan::{Accumulator, Gather, GatherKind, Group, Instruction, Partial, Program, Sink, Source, Stage, Values};
+use crate::plan::{
+    Accumulator, Gather, GatherKind, Group, Instruction, Partial, Program, Sink, Source, Stage, Task, Values,
+};
 
 /// What one thread computes with. The registers are kept from run to run, files only for one.
 pub(super) struct Computing<'a> {
@@ -50,9 +52,8 @@ impl Computing<'_> {
     }
 
     fn group_task(&mut self, group: &Group, task: u64, partial: &mut Partial) -> Result<()> {
-        let (start, extents) = group.task(task);
-        let length = extents.iter().product();
-        let places = Places { start: &start, extents: &extents, first: 0, length };
+        let Task { start, extents, first, length } = group.task(task);
+        let places = Places { start: &start, extents: &extents, first, length };
         let sinks: Vec<(u64, Walk)> = group
             .sinks
             .iter()
@@ -87,7 +88,8 @@ impl Computing<'_> {
             let fetch = match &leaf.source {
                 Source::Inner(number) => {
                     let (low, high) = walk.reach(places.first, places.length);
-                    let (base, data) = self.make(&stage.inner()[*number as usize], low as u64, high as u64 + 1)?;
+                    let (base, data) =
+                        self.make(&stage.inner()[*number as usize], low as u64, high as u64 + 1)?;
                     Fetch::Held { base: base as i64, data }
                 }
                 _ if leaf.gathered => {
@@ -115,7 +117,8 @@ impl Computing<'_> {
         let lead = sources.iter().find_map(Bound::lead).filter(|_| size == BLOCK as u64);
         let end = places.first + places.length;
         let mut first = places.first;
-        let mut length = lead.map_or(size, |lead| (lead + (BLOCK as u64 - first % BLOCK as u64)) % BLOCK as u64);
+        let mut length =
+            lead.map_or(size, |lead| (lead + (BLOCK as u64 - first % BLOCK as u64)) % BLOCK as u64);
         if length == 0 {
             length = size;
         }
@@ -139,8 +142,7 @@ impl Computing<'_> {
         for instruction in &program.instructions {
             match *instruction {
                 Instruction::Load { leaf, into } => {
-                    let mut fetcher =
-                        Fetcher { stage: self.stage, isa: self.isa, files: &mut self.files };
+                    let mut fetcher = Fetcher { stage: self.stage, isa: self.isa, files: &mut self.files };
                     let source = &sources[leaf as usize];
                     match into {
                         Register::Real(into) => {
@@ -208,4 +210,3 @@ fn give(isa: Isa, accumulator: &mut Accumulator, gather: &Gather, walk: &Walk, g
         }
     }
 }
-

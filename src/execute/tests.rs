@@ -1,1 +1,1 @@
-//! Tests.
+//! Written anew.

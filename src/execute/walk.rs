@@ -48,7 +48,8 @@ impl Walk {
         mut each: impl FnMut(usize, Run) -> Result<(), E>,
     ) -> Result<(), E> {
         let (extent, step) = self.axes[0];
-        let (mut row, mut within) = if self.axes.len() == 1 { (0, place) } else { (place / extent, place % extent) };
+        let (mut row, mut within) =
+            if self.axes.len() == 1 { (0, place) } else { (place / extent, place % extent) };
         let mut done = 0;
         while done < length {
             let count = ((extent - within).min((length - done) as u64)) as usize;

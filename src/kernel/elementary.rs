@@ -1,8 +1,9 @@
-//! exp, log, sin and cos from + - * / and integer operations alone, so that every machine computes the same bits.
+//! Elementary functions from + - * / and integer operations alone, so that every machine computes the same bits.
 //!
-//! One branch-free source each, in a fixed order of operations, never fused; each file states the largest
-//! error found, and `tests/numbers.rs` and `tests/elementwise.rs` take fresh samples of the whole range. The
-//! bits are frozen by golden values: samplers draw through these functions, and results are repeated by them.
+//! One branch-free source each, in a fixed order of operations, never fused: a loop of it computes as many
+//! values at once as the CPU can. Each file states the largest errors found; `tests/numbers.rs` and
+//! `tests/elementwise.rs` take fresh samples of the whole range. The bits are frozen by golden values, here
+//! and beside `elementwise`: samplers draw through these functions.
 
 mod exponential;
 mod logarithm;

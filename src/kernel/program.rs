@@ -170,12 +170,7 @@ impl Registers {
     }
 
     /// The first elements of a register, and of an integer register where one is named.
-    pub fn read(
-        &self,
-        from: Register,
-        places: Option<u32>,
-        length: usize,
-    ) -> (Elements<'_>, Option<&[i64]>) {
+    pub fn read(&self, from: Register, places: Option<u32>, length: usize) -> (Elements<'_>, Option<&[i64]>) {
         let elements = match from {
             Register::Real(register) => Elements::Real(&self.real[register as usize][..length]),
             Register::Integer(register) => Elements::Integer(&self.integer[register as usize][..length]),
@@ -226,7 +221,9 @@ impl Registers {
 
     fn integers(&mut self, isa: Isa, step: &Step, length: usize) {
         match *step {
-            Step::IntegerUnary { operation, left } => integer_unary(isa, operation, self.integer(left, length)),
+            Step::IntegerUnary { operation, left } => {
+                integer_unary(isa, operation, self.integer(left, length))
+            }
             Step::IntegerBinary { operation, left, right } => {
                 let (left, right) = two(&mut self.integer, left, right, length);
                 integer_binary(isa, operation, left, right);
@@ -277,7 +274,11 @@ impl Registers {
                 to_real(isa, &integer[from as usize][..length], &mut real[into as usize][..length]);
             }
             Step::ToSingle { from, into } => {
-                elementwise::to_single(isa, &integer[from as usize][..length], &mut real[into as usize][..length]);
+                elementwise::to_single(
+                    isa,
+                    &integer[from as usize][..length],
+                    &mut real[into as usize][..length],
+                );
             }
             Step::ToInteger { from, into } => {
                 to_integer(isa, &real[from as usize][..length], &mut integer[into as usize][..length]);

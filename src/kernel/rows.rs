@@ -78,11 +78,8 @@ forms! {
 #[inline(always)]
 fn reduce_rows_body(row: usize, values: &[f64], out: &mut [f64], finish: Finish) {
     match finish {
-        Finish::Sum if row == 2 => {
-            for (out, [left, right]) in out.iter_mut().zip(values.as_chunks().0) {
-                *out = (left + right) + 0.0;
-            }
-        }
+        Finish::Sum if row == 2 => pairs(values, out, |sum| sum),
+        Finish::Mean if row == 2 => pairs(values, out, |sum| scaled(sum, 0.5)),
         Finish::Sum => groups(row, values, out, Cascade::sum),
         Finish::Mean => {
             let divisor = row as f64;
@@ -92,6 +89,13 @@ fn reduce_rows_body(row: usize, values: &[f64], out: &mut [f64], finish: Finish)
                 groups(row, values, out, |cascade| cascade.mean(divisor));
             }
         }
+    }
+}
+
+#[inline(always)]
+fn pairs(values: &[f64], out: &mut [f64], finish: impl Fn(f64) -> f64) {
+    for (out, [left, right]) in out.iter_mut().zip(values.as_chunks().0) {
+        *out = finish(left + right) + 0.0;
     }
 }
 

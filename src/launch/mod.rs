@@ -14,6 +14,8 @@ pub use program::{Program, work};
 pub use slurm::SlurmLauncher;
 pub use threads::ThreadsLauncher;
 
+pub(crate) use crate::worker::peak_memory;
+
 use crate::error::Error;
 use crate::protocol::{Registration, Stream};
 use std::collections::BTreeSet;

@@ -4,7 +4,8 @@
 //! terminal, a live line below them shows the progress.
 
 use crate::event::{JobNews, Monitor, Receipt, RunEvent, Timestamp};
-use crate::monitor::words::{bytes, count, seconds, workers};
+use crate::monitor::words::{count, mebibytes, seconds, workers};
+use crate::units::Memory;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
@@ -172,13 +173,27 @@ impl<W: Write> Terminal<W> {
             let rate = count(elements / receipt.compute_seconds);
             let lost = if receipt.lost > 0 { format!(", {} lost", receipt.lost) } else { String::new() };
             self.line(&format!(
-                "work: {} numbers, {rate} a second, by {}{lost}; a worker's peak memory {}; seed {}",
+                "work: {} numbers, {rate} a second, by {}{lost}; seed {}",
                 count(elements),
                 workers(receipt.workers),
-                bytes(receipt.worker_peak_bytes),
                 self.seed
             ));
+            self.line(&format!("memory: {}", self.memory(receipt)));
         }
+    }
+
+    /// Peaks as they were measured, beside what was computed beforehand.
+    fn memory(&self, receipt: &Receipt) -> String {
+        let driver =
+            format!("{} of {}", mebibytes(receipt.driver_peak_bytes), mebibytes(receipt.driver_bound_bytes));
+        if self.started_as.is_none() {
+            return format!("{driver} bounded");
+        }
+        let (peak, bound) = (mebibytes(receipt.worker_peak_bytes), mebibytes(receipt.worker_bound_bytes));
+        let allowed = receipt.worker_allowed_bytes;
+        let allowed =
+            allowed.map_or(String::new(), |allowed| format!(", {} allowed", Memory::from_bytes(allowed)));
+        format!("worker {peak} of {bound} bounded{allowed}; driver {driver}")
     }
 }
 
@@ -253,7 +268,11 @@ mod tests {
             compute_seconds: 2.0,
             wall_seconds: 72.5,
             elements: 800_000_000,
-            worker_peak_bytes: 8 << 20,
+            worker_peak_bytes: (7 << 20) + 100_000,
+            worker_bound_bytes: 41 << 20,
+            worker_allowed_bytes: Some(2 << 30),
+            driver_peak_bytes: 10_276_045,
+            driver_bound_bytes: 40 << 20,
             workers: 1,
             lost: 1,
             ..Receipt::default()
@@ -283,7 +302,8 @@ mod tests {
          25 % done, 400 million numbers a second, 1.5 s left
         worker 0 is lost: it closed the connection, and what it held waits again
         time: submit 0.10 s, queue 70.0 s, start 0.00 s, compute 2.0 s, close 0.00 s, wall 72.5 s
-        work: 800 million numbers, 400 million a second, by 1 worker, 1 lost; a worker's peak memory 8 MiB; seed 0x2a
+        work: 800 million numbers, 400 million a second, by 1 worker, 1 lost; seed 0x2a
+        memory: worker 7.1M of 41M bounded, 2G allowed; driver 9.8M of 40M
         ");
     }
 }

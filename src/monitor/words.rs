@@ -24,9 +24,11 @@ pub(super) fn count(count: f64) -> String {
     format!("{scaled:.digits$} {unit}")
 }
 
-/// Bytes in powers of 1024: `12 MiB`.
-pub(super) fn bytes(bytes: u64) -> String {
-    format!("{} MiB", bytes.div_ceil(1 << 20))
+/// Bytes in Slurm's unit, to a tenth of it below 10: `7.1M`, `41M`.
+pub(super) fn mebibytes(bytes: u64) -> String {
+    let mebibytes = bytes as f64 / f64::from(1 << 20);
+    let digits = usize::from(mebibytes < 10.0 && mebibytes.fract() != 0.0);
+    format!("{mebibytes:.digits$}M")
 }
 
 /// `1 worker`, `3 workers`.
@@ -41,6 +43,11 @@ mod tests {
     #[test]
     fn seconds_get_coarser_as_they_grow() {
         assert_eq!([0.123, 4.26, 99.9, 3845.0].map(seconds), ["0.12 s", "4.3 s", "99.9 s", "1:04:05"]);
+    }
+
+    #[test]
+    fn small_amounts_of_memory_have_a_tenth() {
+        assert_eq!([7_444_889, 41 << 20, 10 << 20, 9 << 20].map(mebibytes), ["7.1M", "41M", "10M", "9M"]);
     }
 
     #[test]

@@ -102,7 +102,9 @@ impl Compiler<'_> {
                 let into = self.register(self.lowering.dtype(id).is_real());
                 self.step(match (self.scalar(id), into) {
                     (Some(Cell::Real(value)), Register::Real(into)) => Step::FillReal { value, into },
-                    (Some(Cell::Integer(value)), Register::Integer(into)) => Step::FillInteger { value, into },
+                    (Some(Cell::Integer(value)), Register::Integer(into)) => {
+                        Step::FillInteger { value, into }
+                    }
                     _ => unreachable!("a number has the kind of its dtype"),
                 });
                 into
@@ -119,7 +121,9 @@ impl Compiler<'_> {
     fn unary(&mut self, operation: Unary, dtype: DType, operand: ElementId) -> Register {
         self.make(operand);
         if let Some(test) = emit::test(operation) {
-            let Register::Real(from) = self.registers[&operand] else { unreachable!("only reals are tested") };
+            let Register::Real(from) = self.registers[&operand] else {
+                unreachable!("only reals are tested")
+            };
             let into = self.register(false);
             let Register::Integer(number) = into else { unreachable!("asked for an integer") };
             self.step(Step::RealTest { operation: test, from, into: number });
@@ -151,7 +155,9 @@ impl Compiler<'_> {
             return self.unary(Unary::Square, dtype, left);
         }
         let (left, right, operation) = match (self.scalar(left), self.scalar(right)) {
-            (Some(_), None) if emit::comparison(operation).is_some() => (right, left, emit::turned(operation)),
+            (Some(_), None) if emit::comparison(operation).is_some() => {
+                (right, left, emit::turned(operation))
+            }
             _ => (left, right, operation),
         };
         let scalars = match (self.scalar(left), self.scalar(right)) {
@@ -166,7 +172,8 @@ impl Compiler<'_> {
         }
         if emit::comparison(operation).is_some() && dtype.is_real() {
             let into = self.register(false);
-            let (left_operand, right_operand) = (self.operand(left, scalars.0), self.operand(right, scalars.1));
+            let (left_operand, right_operand) =
+                (self.operand(left, scalars.0), self.operand(right, scalars.1));
             self.steps(emit::binary(operation, dtype, left_operand, right_operand, into));
             self.release_made(left, scalars.0);
             self.release_made(right, scalars.1);

@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::plan::graph::{Id, Made, Node, operands};
 
 /// Formulas are shown down to this many operations.
-const DEPTH: u32 = 6;
+pub(super) const DEPTH: u32 = 6;
 
 impl Plan {
     /// Results as formulas, then each stage with its places, tasks and what it makes.
@@ -25,7 +25,10 @@ impl Plan {
         }
         for (number, trial) in self.trials.iter().enumerate() {
             let tasks = trial.stage.tasks();
-            line(format!("stage {number}: {} chunks, {tasks} tasks, {} elements", trial.chunks, trial.elements));
+            line(format!(
+                "stage {number}: {} chunks, {tasks} tasks, {} elements",
+                trial.chunks, trial.elements
+            ));
             for group in trial.stage.groups() {
                 let (places, tile) = (&group.extents, &group.tile);
                 line(format!("  places {places:?}: {} tasks of {tile:?}", group.tasks()));
@@ -39,7 +42,7 @@ impl Plan {
         text
     }
 
-    fn formula(&self, id: Id, depth: u32) -> String {
+    pub(super) fn formula(&self, id: Id, depth: u32) -> String {
         let Some(depth) = depth.checked_sub(1) else { return "..".into() };
         let entry = &self.graph[id];
         let of = |id: &Id| self.formula(*id, depth);
@@ -68,6 +71,7 @@ impl Plan {
                 format!("{nan}{}({}{axes}{ddof})", name(reduction.kind), of(operand))
             }
             Node::Quantile(q, operand) => format!("quantile({}, {q})", of(operand)),
+            Node::QuantileAlong(q, axes, operand) => format!("quantile({}, {q}, axis={axes:?})", of(operand)),
             node => {
                 let name = match node {
                     Node::Where(..) => "where",

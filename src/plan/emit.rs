@@ -4,9 +4,9 @@
 //! square root that is the same as rounding once.
 
 use crate::array::{Binary, DType, Unary};
+use crate::kernel::Isa;
 use crate::kernel::elementwise::{Comparison, IntegerBinary, IntegerUnary, RealBinary, RealTest, RealUnary};
 use crate::kernel::program::{Register, Registers, Sizes, Step};
-use crate::kernel::Isa;
 use crate::plan::finish::Cell;
 
 /// An operand of two.

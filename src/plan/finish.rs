@@ -80,7 +80,9 @@ impl Finish {
             (Sum, Accumulator::IntegerSums(own)) => Some(Cell::Integer(own.sum(i).map_err(too_large)?)),
             (Mean, Accumulator::IntegerSums(own)) => Some(Cell::Real(own.mean(i, count))),
             (Mean, Accumulator::IntegerMoments(own)) => Some(Cell::Real(own.mean(i, count))),
-            (Var { ddof }, Accumulator::IntegerMoments(own)) => Some(Cell::Real(own.variance(i, count, ddof))),
+            (Var { ddof }, Accumulator::IntegerMoments(own)) => {
+                Some(Cell::Real(own.variance(i, count, ddof)))
+            }
             (Std { ddof }, Accumulator::IntegerMoments(own)) => {
                 Some(Cell::Real(own.standard_deviation(i, count, ddof)))
             }

@@ -44,6 +44,7 @@ pub(super) enum Node {
     Scan(Scan, usize, Id),
     Reduce(Reduction, Vec<usize>, Id),
     Quantile(f64, Id),
+    QuantileAlong(f64, Vec<usize>, Id),
     Histogram(Edges, Id),
 }
 
@@ -149,6 +150,9 @@ impl Builder {
                 Node::Reduce(*reduction, axes.clone(), self.add(operand)?)
             }
             Operation::Quantile(q, operand) => Node::Quantile(*q, self.add(operand)?),
+            Operation::QuantileAlong(q, axes, operand) => {
+                Node::QuantileAlong(*q, axes.clone(), self.add(operand)?)
+            }
             Operation::Histogram(Bins::Edges(edges), operand) => {
                 Node::Histogram(Edges::Given(edges.clone()), self.add(operand)?)
             }
@@ -191,7 +195,7 @@ impl Builder {
                 let (many, few) = if trailing { (MANY_OUTPUTS, INNER) } else { (VERY_MANY_OUTPUTS, OUTER) };
                 if shape.size() > many && reduced <= few { Made::InTask } else { Made::ByStage }
             }
-            Node::Scan(..) => Made::InTask,
+            Node::Scan(..) | Node::QuantileAlong(..) => Made::InTask,
             Node::Quantile(..) | Node::Histogram(..) => Made::ByStage,
             // A number that is taken out of an array or a source.
             Node::View(_, operand) if shape.ndim() == 0 && self.entries[*operand].shape.ndim() > 0 => {
@@ -222,6 +226,7 @@ pub(super) fn operands(node: &Node) -> Vec<Id> {
         | Node::Scan(_, _, operand)
         | Node::Reduce(_, _, operand)
         | Node::Quantile(_, operand)
+        | Node::QuantileAlong(_, _, operand)
         | Node::Histogram(Edges::Given(_), operand) => vec![*operand],
         Node::Histogram(Edges::Even { low, high, .. }, operand) => vec![*operand, *low, *high],
         Node::Binary(_, left, right) => vec![*left, *right],

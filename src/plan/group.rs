@@ -23,6 +23,8 @@ use crate::plan::strided::Strided;
 pub(super) const TASK: u64 = 1 << 20;
 /// Elements of a task that holds some of its sources.
 const HELD: u64 = 1 << 16;
+/// Elements of a page of a file, whatever their dtype: a multiple of it.
+const PAGE: u64 = 1 << 12;
 /// Elements along an axis that is crossed by a source.
 const TILE: u64 = 1 << 8;
 /// Bytes on the wire of the accumulators of a panel.
@@ -73,7 +75,8 @@ pub(super) fn build(mut sinks: Sinks<'_>, known: &Known<'_>, ends: &Ends) -> Res
             }
         }
     }
-    let mut stage = Stage { gathers: sinks.gathers.clone(), targets: ends.targets.clone(), ..Stage::default() };
+    let mut stage =
+        Stage { gathers: sinks.gathers.clone(), targets: ends.targets.clone(), ..Stage::default() };
     let mut layouts = Vec::new();
     let mut inners = Inners::new(known);
     let mut footprint = Footprint::default();
@@ -183,12 +186,21 @@ fn group(
         sources.iter().enumerate().map(|(number, &id)| (id, number as u32)).collect();
     let mut program_leaves = Vec::with_capacity(sources.len());
     for (id, map) in sources.iter().zip(&space.maps) {
-        let Element::Leaf(leaf) = sinks.lowering.element(*id) else { unreachable!("only leaves are sources") };
+        let Element::Leaf(leaf) = sinks.lowering.element(*id) else {
+            unreachable!("only leaves are sources")
+        };
         let origin = leaf.origin;
         program_leaves.push(inners.leaf(&mut sinks.lowering, origin, map, &space.extents)?);
     }
     let widths = widths(sinks, wanted, &space, first);
-    let (tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
+    let (mut tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
+    // What is saved is written in ranges of whole pages.
+    let crossed = program_leaves.iter().any(|leaf| leaf.gathered);
+    let pages = (key.2 && !crossed && widths.iter().all(|&width| width == 0))
+        .then(|| (tile.iter().product::<u64>() / PAGE).max(1) * PAGE);
+    if let Some(range) = pages {
+        tile = hull(&space.extents, range);
+    }
     let mut group_sinks = Vec::with_capacity(wanted.items.len());
     let mut gives = Vec::with_capacity(wanted.items.len());
     for (item, map) in wanted.items.iter().zip(&space.maps[first..]) {
@@ -201,7 +213,15 @@ fn group(
     let axes = 0..space.extents.len() as u32;
     let order = axes.clone().filter(is_panel).chain(axes.filter(|axis| !is_panel(axis))).collect();
     let program = Program { leaves: program_leaves, instructions, sizes };
-    let mut group = Group { extents: space.extents, tile, order, sample: None, program, sinks: group_sinks };
+    let mut group = Group {
+        extents: space.extents,
+        tile,
+        order,
+        range: pages,
+        sample: None,
+        program,
+        sinks: group_sinks,
+    };
     if wanted.sampled {
         group.sample = Some(SAMPLES.min(group.tasks()));
     }
@@ -294,6 +314,14 @@ fn tile(
     Ok((tile, widths))
 }
 
+/// The places along each axis of a box that holds any range of so many places.
+fn hull(extents: &[u64], range: u64) -> Vec<u64> {
+    let mut hull = extents.to_vec();
+    let inner = extents[1..].iter().product::<u64>();
+    hull[0] = extents[0].min(range.div_ceil(inner).saturating_add(1));
+    hull
+}
+
 /// The axis along which a source goes in the smallest steps.
 pub(super) fn fastest(strides: &[i64], extents: &[u64]) -> usize {
     let moving = (0..strides.len()).rev().filter(|&axis| strides[axis] != 0 && extents[axis] > 1);
@@ -327,8 +355,11 @@ fn sink(
         strides[axis] = outputs as i64;
         outputs *= if widths[axis] > 0 { widths[axis] } else { space.extents[axis] };
     }
-    let own: Vec<u64> =
-        widths.iter().zip(&map.strides).map(|(&width, &stride)| if stride != 0 { width } else { 0 }).collect();
+    let own: Vec<u64> = widths
+        .iter()
+        .zip(&map.strides)
+        .map(|(&width, &stride)| if stride != 0 { width } else { 0 })
+        .collect();
     let sink = Sink { gather, widths: own, offset: 0, strides };
     let layout = Layout::new(item.gather, &sink, map, &space.extents);
     if !layouts.contains(&layout) {

@@ -121,6 +121,7 @@ impl<'a> Inners<'a> {
                 let finish = needs::finish(*reduction, entry.dtype, count);
                 self.reduction(lowering, *operand, axes, finish)?
             }
+            Node::QuantileAlong(q, axes, operand) => self.quantile(lowering, *operand, axes, *q)?,
             Node::Scan(scan, axis, operand) => self.scan(lowering, *operand, *axis, *scan)?,
             _ => unreachable!("nothing else is made inside tasks"),
         };
@@ -167,13 +168,31 @@ impl<'a> Inners<'a> {
         Ok(Inner { extents, kept: kept as u32, program, making })
     }
 
-    fn scan(
+    fn quantile(
         &mut self,
         lowering: &mut Lowering<'_>,
         operand: Id,
-        axis: usize,
-        scan: Scan,
+        axes: &[usize],
+        q: f64,
     ) -> Result<Inner> {
+        let entry = &self.known.graph()[operand];
+        let extents = entry.shape.extents();
+        let row: u64 = axes.iter().map(|&axis| extents[axis]).product();
+        if row > TASK {
+            return Err(Error::refused(format!("a quantile of rows of {row} elements"))
+                .cause(format!("a row has to lie whole in a task, of at most {TASK} elements"))
+                .hint("take the quantile over all axes, which has no such limit, or of fewer elements"));
+        }
+        let root = self.whole(lowering, operand)?;
+        let kept: Vec<usize> = (0..extents.len()).filter(|axis| !axes.contains(axis)).collect();
+        let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
+        let give = Give { sink: 0, from: root, places: None };
+        let (extents, program) = self.program(lowering, extents, &order, &[give])?;
+        let making = Making::Quantile { q, single: entry.dtype == DType::F32 };
+        Ok(Inner { extents, kept: kept.len() as u32, program, making })
+    }
+
+    fn scan(&mut self, lowering: &mut Lowering<'_>, operand: Id, axis: usize, scan: Scan) -> Result<Inner> {
         let entry = &self.known.graph()[operand];
         let extents = entry.shape.extents();
         if extents[axis] > TASK {
@@ -214,7 +233,9 @@ impl<'a> Inners<'a> {
         let sources: Vec<ElementId> = leaves(lowering, roots).into_iter().collect();
         let mut made = Vec::with_capacity(sources.len());
         for &id in &sources {
-            let Element::Leaf(leaf) = lowering.element(id).clone() else { unreachable!("sources are leaves") };
+            let Element::Leaf(leaf) = lowering.element(id).clone() else {
+                unreachable!("sources are leaves")
+            };
             let strides = order.iter().map(|&axis| leaf.places.strides()[axis]).collect();
             let map = Map { offset: leaf.places.offset(), strides };
             let leaf = self.leaf(lowering, leaf.origin, &map, &extents)?;

@@ -28,7 +28,11 @@ pub(super) enum Element {
     Unary(Unary, DType, ElementId),
     Binary(Binary, DType, ElementId, ElementId),
     Where(DType, ElementId, ElementId, ElementId),
-    Cast { from: DType, to: DType, operand: ElementId },
+    Cast {
+        from: DType,
+        to: DType,
+        operand: ElementId,
+    },
 }
 
 /// A constant of a dtype, as bits, which can be compared.
@@ -322,7 +326,8 @@ impl<'a> Lowering<'a> {
                     if from >= to && count > 0 {
                         return Ok(None);
                     }
-                    let at = (i128::from(first) + i128::from(step) * i128::from(from) - i128::from(low)) as u64;
+                    let at =
+                        (i128::from(first) + i128::from(step) * i128::from(from) - i128::from(low)) as u64;
                     start.push(from);
                     extents.push(to - from);
                     inner.push(AxisIndex::Range { start: at, step, count: to - from });
@@ -364,9 +369,7 @@ impl<'a> Lowering<'a> {
             return Ok(id);
         }
         let element = match self.elements[root].clone() {
-            Element::Leaf(leaf) => {
-                Element::Leaf(Leaf { places: change(&leaf.places)?, origin: leaf.origin })
-            }
+            Element::Leaf(leaf) => Element::Leaf(Leaf { places: change(&leaf.places)?, origin: leaf.origin }),
             known @ (Element::Number(_) | Element::Constant(_)) => known,
             Element::Unary(operation, dtype, operand) => {
                 Element::Unary(operation, dtype, self.transformed(operand, change, done)?)

@@ -95,6 +95,8 @@ fn inner_bytes(inner: &Inner, inners: &Inners<'_>) -> u64 {
         crate::plan::stage::Making::Reduce { gathers, .. } => {
             gathers.iter().map(|gather| output_bytes(&gather.kind).1 * ROWS).sum()
         }
+        // The elements of a row, and their keys.
+        crate::plan::stage::Making::Quantile { .. } => 16 * inner.row(),
         crate::plan::stage::Making::Scan { .. } => 0,
     };
     program_bytes(&inner.program, &tile, inners) + accumulators
@@ -178,4 +180,3 @@ pub(super) fn lease_tasks(stage: &Stage) -> Result<u64> {
     }
     Ok(most)
 }
-

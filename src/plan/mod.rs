@@ -19,6 +19,7 @@ mod needs;
 mod partial;
 mod pass;
 mod product;
+mod proof;
 mod push;
 mod quantile;
 mod space;
@@ -32,14 +33,16 @@ use crate::array::{Data, Expr, Shape, Target, Value};
 use crate::error::{Error, ErrorKind, Result};
 pub use finish::{Cell, Finish};
 use graph::{Builder, Entry, Id, Made};
-use known::Known;
 pub use known::Finished;
+use known::Known;
 pub use memory::ROWS;
-use memory::{PARTIALS, PROCESS, THREAD};
+use memory::{PARTIALS, PROCESS};
 pub use partial::{Accumulator, Gather, GatherKind, Partial, Values};
 use pass::Pass;
 pub use product::Running;
-pub use stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage};
+pub use proof::{Wanted, WorkerNeed};
+pub use quantile::of_row as quantile_of_row;
+pub use stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage, Task};
 
 /// How results are computed: stages, one after the other, each cut into tasks.
 #[derive(Debug)]
@@ -168,18 +171,14 @@ impl Plan {
 
     /// A bound for the memory of a worker with this many compute threads, in bytes.
     pub fn worker_memory(&self, cores: u32) -> u64 {
-        let pass = |pass: &Pass| {
-            let own = &pass.footprint;
-            let thread = THREAD + own.thread + own.partial;
-            (u64::from(cores) * thread).saturating_add(PARTIALS * own.partial + own.stage)
-        };
-        self.trials.iter().map(pass).max().unwrap_or(0).saturating_add(PROCESS)
+        self.worker_need(cores).with(cores)
     }
 
     /// A bound for the memory of the driver, in bytes, the connections to workers aside.
     pub fn driver_memory(&self) -> u64 {
         let made = self.graph.iter().filter(|entry| entry.made == Made::ByStage);
-        let finished = made.fold(0_u64, |sum, entry| sum.saturating_add(entry.shape.size().saturating_mul(8)));
+        let finished =
+            made.fold(0_u64, |sum, entry| sum.saturating_add(entry.shape.size().saturating_mul(8)));
         let pass = |pass: &Pass| {
             let own = &pass.footprint;
             own.gathered.saturating_add(PARTIALS * own.partial + 2 * own.stage)

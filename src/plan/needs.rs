@@ -22,9 +22,7 @@ pub(super) fn needs(
     root: ElementId,
     places: &Strided,
 ) -> Vec<Need> {
-    use ReductionKind::{
-        All, Any, ArgMax, ArgMin, CountNonzero, Max, Mean, Min, Product, Std, Sum, Var,
-    };
+    use ReductionKind::{All, Any, ArgMax, ArgMin, CountNonzero, Max, Mean, Min, Product, Std, Sum, Var};
     let Finish { reduction, dtype, .. } = *finish;
     let real = dtype.is_real();
     let kind = match reduction.kind {
@@ -82,4 +80,3 @@ pub(super) fn output_bytes(kind: &GatherKind) -> (u64, u64) {
         GatherKind::Collect { .. } | GatherKind::Save { .. } => (0, 0),
     }
 }
-

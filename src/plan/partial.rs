@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::array::Data;
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::Isa;
 use crate::kernel::accumulate::{
     ArgExtrema, Counts, Extrema, Histogram, IntegerArgExtrema, IntegerExtrema, IntegerMoments,
     IntegerProducts, IntegerSums, Moments, Products, Sums,
 };
-use crate::kernel::quantile::{Between, Bins};
-use crate::kernel::Isa;
 pub use crate::kernel::program::Elements as Values;
+use crate::kernel::quantile::{Between, Bins};
 
 /// What is gathered, and for how many outputs in each panel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,18 +36,37 @@ pub enum GatherKind {
     IntegerProducts,
     Extrema,
     IntegerExtrema,
-    ArgExtrema { greatest: bool },
-    IntegerArgExtrema { greatest: bool },
-    EvenBins { count: u64, low: f64, high: f64 },
+    ArgExtrema {
+        greatest: bool,
+    },
+    IntegerArgExtrema {
+        greatest: bool,
+    },
+    EvenBins {
+        count: u64,
+        low: f64,
+        high: f64,
+    },
     Edges(Vec<f64>),
     /// Elements by the bin of their key.
-    KeyBins { low: i64, high: i64 },
+    KeyBins {
+        low: i64,
+        high: i64,
+    },
     /// Elements whose keys are in a range.
-    Between { low: i64, high: i64 },
+    Between {
+        low: i64,
+        high: i64,
+    },
     /// The elements themselves, real or integer.
-    Collect { real: bool },
+    Collect {
+        real: bool,
+    },
     /// The elements go to the stage's target of this number, and nothing is gathered.
-    Save { target: u32, real: bool },
+    Save {
+        target: u32,
+        real: bool,
+    },
 }
 
 /// The mergeable summary of some tasks of a stage.

@@ -69,7 +69,9 @@ impl Pass {
         for &id in ends.collected.iter().filter(|&&id| graph[id].after == stage) {
             sinks.collect(id)?;
         }
-        for (target, (_, id)) in ends.saved.iter().enumerate().filter(|(_, (_, id))| graph[*id].after == stage) {
+        for (target, (_, id)) in
+            ends.saved.iter().enumerate().filter(|(_, (_, id))| graph[*id].after == stage)
+        {
             let real = graph[*id].dtype.is_real();
             let lowered = sinks.lowering.array(*id)?;
             let gather = sinks.gather(GatherKind::Save { target: target as u32, real }, 1, 1);
@@ -82,7 +84,10 @@ impl Pass {
 }
 
 fn is_moments(node: &Node) -> bool {
-    matches!(node, Node::Reduce(Reduction { kind: ReductionKind::Var { .. } | ReductionKind::Std { .. }, .. }, ..))
+    matches!(
+        node,
+        Node::Reduce(Reduction { kind: ReductionKind::Var { .. } | ReductionKind::Std { .. }, .. }, ..)
+    )
 }
 
 /// The piece of an array as gives see it: where it begins, and how far it goes.
@@ -211,7 +216,8 @@ impl Sinks<'_> {
 
     fn collect(&mut self, id: Id) -> Result<()> {
         let graph = self.graph;
-        let gather = self.gather(GatherKind::Collect { real: graph[id].dtype.is_real() }, 1, graph[id].shape.size());
+        let gather =
+            self.gather(GatherKind::Collect { real: graph[id].dtype.is_real() }, 1, graph[id].shape.size());
         self.products.push(Product { id, how: How::Collect { gather } });
         let lowered = self.lowering.array(id)?;
         self.want(&lowered, id, |_, piece, root| {
@@ -298,4 +304,3 @@ pub(super) fn input(known: &Known<'_>, id: Id) -> Result<Data> {
 
 /// Bytes of all arrays that a stage is sent along.
 pub(super) const INPUT_BYTES: u64 = 5 << 19;
-

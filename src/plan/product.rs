@@ -119,7 +119,7 @@ impl Running {
                 continue;
             }
             for task in tasks.start.max(own.start)..tasks.end.min(own.end) {
-                let (start, _) = group.task(task - own.start);
+                let start = group.task(task - own.start).start;
                 for sink in &sinks {
                     let (panel, _) = sink.panel(group, &start);
                     let key = (sink.gather, panel);
@@ -173,7 +173,14 @@ impl Running {
                     let panels: Vec<u64> = partial.gathered[gathers[0]].keys().copied().collect();
                     for panel in panels {
                         finish_outputs(
-                            graph, product.id, finish, gathers, &layouts, &partial, panel, &mut arrays,
+                            graph,
+                            product.id,
+                            finish,
+                            gathers,
+                            &layouts,
+                            &partial,
+                            panel,
+                            &mut arrays,
                         )?;
                     }
                 }

@@ -35,9 +35,7 @@ fn slice(expr: &Expr, axes: &[AxisIndex]) -> Result<Option<Expr>> {
     };
     Ok(Some(match expr.operation() {
         Operation::Unary(operation, operand) => Expr::unary(*operation, &inner(operand)?)?,
-        Operation::Binary(operation, left, right) => {
-            Expr::binary(*operation, &inner(left)?, &inner(right)?)?
-        }
+        Operation::Binary(operation, left, right) => Expr::binary(*operation, &inner(left)?, &inner(right)?)?,
         Operation::Where(condition, left, right) => {
             Expr::choose(&inner(condition)?, &inner(left)?, &inner(right)?)?
         }

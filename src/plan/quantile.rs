@@ -120,6 +120,17 @@ impl Rank {
     }
 }
 
+/// The quantile of a row, whose elements it sorts; of at least one.
+pub fn of_row(q: f64, row: &mut [f64]) -> f64 {
+    if row.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    let rank = Rank::new(q, row.len() as u64);
+    row.sort_unstable_by_key(|&value| key(value));
+    let at = |rank: u64| row[rank as usize] + 0.0;
+    rank.between(at(rank.lower), at(rank.upper()))
+}
+
 fn narrowed(rank: &Rank, low: i64, high: i64, bins: &crate::kernel::quantile::Bins) -> Search {
     let (from, below) = find(rank.lower, low, high, bins);
     let (to, below_to) = find(rank.upper(), low, high, bins);
@@ -141,12 +152,7 @@ fn counted(bins: &crate::kernel::quantile::Bins) -> u64 {
 }
 
 /// The keys between which the element of a rank lies, and how many elements lie below and not above them.
-fn find(
-    rank: u64,
-    low: i64,
-    high: i64,
-    bins: &crate::kernel::quantile::Bins,
-) -> ((i64, i64), (u64, u64)) {
+fn find(rank: u64, low: i64, high: i64, bins: &crate::kernel::quantile::Bins) -> ((i64, i64), (u64, u64)) {
     let mut below = bins.below();
     if rank < below {
         return ((key(f64::NEG_INFINITY), low - 1), (0, below));

@@ -48,16 +48,31 @@ struct Unchecked {
 pub struct Group {
     /// The places: a box, its last axis fastest.
     pub extents: Vec<u64>,
-    /// The places of a task along each axis; fewer at the far end.
+    /// The places of a task along each axis, fewer at the far end; for ranges, of a box that holds any of them.
     pub tile: Vec<u64>,
     /// The axes in the order in which tasks are numbered, the last one fastest.
     pub order: Vec<u32>,
+    /// Where tasks are not boxes, but ranges of places in C order: how many each.
+    pub range: Option<u64>,
     /// Where only some tasks are wanted, evenly spaced: how many.
     pub sample: Option<u64>,
     /// What is done with each block.
     pub program: Program,
     /// Where it goes.
     pub sinks: Vec<Sink>,
+}
+
+/// The places of a task: those of a box, from the `first` in C order on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The index of the box's first place.
+    pub start: Vec<u64>,
+    /// Places of the box along each axis.
+    pub extents: Vec<u64>,
+    /// The first place of the task among those of the box.
+    pub first: u64,
+    /// How many places.
+    pub length: u64,
 }
 
 /// What is done with a block of places.
@@ -180,6 +195,13 @@ pub enum Making {
         /// Whether rows are visited side by side, because neighbouring elements are neighbours in the source.
         side_by_side: bool,
     },
+    /// NumPy's linear quantile of each row.
+    Quantile {
+        /// From 0 to 1.
+        q: f64,
+        /// Whether it is rounded to single precision.
+        single: bool,
+    },
     /// Running sums or products of each row.
     Scan {
         /// What runs.
@@ -196,6 +218,7 @@ impl Inner {
     pub fn is_real(&self) -> bool {
         match &self.making {
             Making::Reduce { finish, .. } => finish.is_real(),
+            Making::Quantile { .. } => true,
             Making::Scan { real, .. } => *real,
         }
     }
@@ -214,7 +237,7 @@ impl Inner {
     pub fn reduction(&self) -> Option<Reduction> {
         match &self.making {
             Making::Reduce { finish, .. } => Some(finish.reduction),
-            Making::Scan { .. } => None,
+            Making::Quantile { .. } | Making::Scan { .. } => None,
         }
     }
 }
@@ -285,11 +308,20 @@ impl Group {
 
     /// The number of tasks if all are wanted.
     fn all_tasks(&self) -> u64 {
+        if let Some(range) = self.range {
+            return self.extents.iter().product::<u64>().div_ceil(range);
+        }
         self.extents.iter().zip(&self.tile).map(|(extent, tile)| extent.div_ceil(*tile)).product()
     }
 
-    /// The places of a task: the index of the first one, and how many along each axis.
-    pub fn task(&self, number: u64) -> (Vec<u64>, Vec<u64>) {
+    /// The places of a task.
+    pub fn task(&self, number: u64) -> Task {
+        if let Some(range) = self.range {
+            let all: u64 = self.extents.iter().product();
+            let first = number * range;
+            let start = vec![0; self.extents.len()];
+            return Task { start, extents: self.extents.clone(), first, length: range.min(all - first) };
+        }
         let mut rest = match self.sample {
             Some(wanted) => (u128::from(number) * u128::from(self.all_tasks()) / u128::from(wanted)) as u64,
             None => number,
@@ -303,7 +335,8 @@ impl Group {
             extents[axis] = self.tile[axis].min(self.extents[axis] - start[axis]);
             rest /= cuts;
         }
-        (start, extents)
+        let length = extents.iter().product();
+        Task { start, extents, first: 0, length }
     }
 }
 

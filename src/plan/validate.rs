@@ -60,7 +60,10 @@ impl Stage {
         let tiled = group.tile.len() == axes
             && group.tile.iter().zip(&group.extents).all(|(tile, extent)| (1..=*extent).contains(tile))
             && order.into_iter().eq(0..axes as u32);
-        if !tiled || group.sample.is_some_and(|wanted| wanted == 0) {
+        let ranges = group.range.is_none_or(|range| {
+            range > 0 && group.sinks.iter().all(|sink| sink.widths.iter().all(|&width| width == 0))
+        });
+        if !tiled || !ranges || group.sample.is_some_and(|wanted| wanted == 0) {
             return Err(unsound("tasks that do not divide their places"));
         }
         for sink in &group.sinks {
@@ -71,7 +74,8 @@ impl Stage {
 
     fn check_sink(&self, group: &Group, sink: &Sink) -> Result<()> {
         let axes = group.extents.len();
-        let gather = self.gathers.get(sink.gather as usize).ok_or_else(|| unsound("a sink without a gather"))?;
+        let gather =
+            self.gathers.get(sink.gather as usize).ok_or_else(|| unsound("a sink without a gather"))?;
         let panels = sink.widths.iter().zip(&group.tile).all(|(width, tile)| width % tile == 0);
         if sink.widths.len() != axes || sink.strides.len() != axes || !panels {
             return Err(unsound("a sink that does not fit its places"));
@@ -98,6 +102,7 @@ impl Stage {
         check_extents(&inner.extents)?;
         let sinks = match &inner.making {
             Making::Reduce { gathers, .. } => gathers.len(),
+            Making::Quantile { q, .. } => usize::from((0.0..=1.0).contains(q)),
             Making::Scan { scan: Scan::Sum | Scan::Product, .. } => 1,
         };
         if inner.kept as usize > inner.extents.len() || sinks == 0 {
@@ -225,7 +230,9 @@ fn reach(offset: i64, strides: &[i64], extents: &[u64]) -> Result<(i128, i128)> 
         high += far.max(0);
     }
     let fits = low >= i128::from(i64::MIN) && high <= i128::from(i64::MAX);
-    debug_assert!(!fits || Map { offset, strides: strides.to_vec() }.reach(extents) == (low as i64, high as i64));
+    debug_assert!(
+        !fits || Map { offset, strides: strides.to_vec() }.reach(extents) == (low as i64, high as i64)
+    );
     if fits { Ok((low, high)) } else { Err(unsound("a stride out of range")) }
 }
 

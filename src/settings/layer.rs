@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::settings::values::{Expressions, Lines, Port, Seed, Whole};
-use crate::settings::{ClusterKind, MemoryOption, Submit};
+use crate::settings::{Asked, ClusterKind, MemoryOption, Submit};
 use crate::units::{Memory, Walltime};
 
 /// Declares a section: its typed keys, their names, and how a stronger layer covers a weaker one.
@@ -42,8 +42,8 @@ section! {
         kind: ClusterKind,
         workers: Whole,
         cores: Whole,
-        memory: Memory,
-        walltime: Walltime,
+        memory: Asked<Memory>,
+        walltime: Asked<Walltime>,
         minimum_workers: Whole,
         death_timeout: Whole,
         port: Port,

@@ -4,6 +4,7 @@
 //! run file, `SQUALL_SECTION__KEY` variables, flags. Nobody reads a layer again afterwards. What a script,
 //! an expression or a partition may be is not judged here. Tests of the messages are in `tests.rs`.
 
+mod asked;
 mod layer;
 mod nearest;
 mod parse;
@@ -21,6 +22,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::settings::asked::Asked;
 pub use crate::settings::resolve::resolve;
 pub use crate::settings::show::show;
 pub use crate::settings::sources::Sources;
@@ -59,9 +61,9 @@ pub struct ClusterSettings {
     /// Threads per worker; none, for threads only, is every CPU that is available.
     pub cores: Option<u32>,
     /// Memory per worker; more than none.
-    pub memory: Memory,
+    pub memory: Asked<Memory>,
     /// Time limit of a worker's job.
-    pub walltime: Walltime,
+    pub walltime: Asked<Walltime>,
     /// How many workers must have registered before work begins; from one to `workers`.
     pub minimum_workers: u32,
     /// A worker exits this long after losing the driver.

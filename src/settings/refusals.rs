@@ -85,7 +85,7 @@ fn unknown_sections_name_the_nearest_known_one() {
 
     error: unknown section `xylophone`
     cause: run.toml:1:2
-    hint: the sections are [random], [cluster], [slurm], [run], [arrays], [results]
+    hint: the sections are [random], [cluster], [slurm], [run], [arrays], [results], [save]
 
     error: `cluster` is a section, not a key
     cause: run.toml:1:1

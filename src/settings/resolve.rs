@@ -34,7 +34,9 @@ pub fn resolve(sources: &Sources) -> Result<Settings> {
     };
     check(&settings)?;
     match &sources.run_file {
-        Some(path) if settings.results.is_empty() && settings.saves.is_empty() => Err(nothing_to_compute(path)),
+        Some(path) if settings.results.is_empty() && settings.saves.is_empty() => {
+            Err(nothing_to_compute(path))
+        }
         _ => Ok(settings),
     }
 }

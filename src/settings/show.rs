@@ -31,7 +31,12 @@ pub fn show(settings: &Settings, with_origin: bool) -> String {
         let line = Table::from_iter([(name.to_owned(), value)]).to_string();
         let line = line.trim_end();
         let _ = match with_origin {
-            true => writeln!(text, "{line:COMMENT_COLUMN$} # {}", settings.origin(&key)),
+            true => writeln!(
+                text,
+                "{line:COMMENT_COLUMN$} # {}{}",
+                settings.origin(&key),
+                because(settings, &key)
+            ),
             false => writeln!(text, "{line}"),
         };
     }
@@ -39,6 +44,16 @@ pub fn show(settings: &Settings, with_origin: bool) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// What stands behind the origin of a figure that was worked out.
+fn because(settings: &Settings, key: &str) -> String {
+    let because = match key {
+        "cluster.memory" => settings.cluster.memory.because(),
+        "cluster.walltime" => settings.cluster.walltime.because(),
+        _ => None,
+    };
+    because.map_or(String::new(), |because| format!(", auto: {because}"))
 }
 
 fn end_section(text: &mut String, unset: &mut Vec<String>) {
@@ -59,8 +74,8 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
         ("cluster.kind", Some(text(cluster.kind))),
         ("cluster.workers", Some(integer(cluster.workers))),
         ("cluster.cores", cluster.cores.map(integer)),
-        ("cluster.memory", Some(text(cluster.memory))),
-        ("cluster.walltime", Some(text(cluster.walltime))),
+        ("cluster.memory", Some(text(&cluster.memory))),
+        ("cluster.walltime", Some(text(&cluster.walltime))),
         ("cluster.minimum_workers", Some(integer(cluster.minimum_workers))),
         ("cluster.death_timeout", Some(large(cluster.death_timeout.as_secs().into()))),
         ("cluster.port", Some(integer(cluster.port))),
@@ -83,7 +98,9 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect();
-    for (section, expressions) in [("arrays", &settings.arrays), ("results", &settings.results), ("save", &settings.saves)] {
+    for (section, expressions) in
+        [("arrays", &settings.arrays), ("results", &settings.results), ("save", &settings.saves)]
+    {
         entries.extend(
             expressions
                 .iter()

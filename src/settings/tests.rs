@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::settings::layer::SECTIONS;
 use crate::settings::parse::{Scope, parse};
 use crate::settings::{
-    BUILT_IN, ClusterKind, MemoryOption, Origin, Settings, Sources, Submit, resolve, show,
+    Asked, BUILT_IN, ClusterKind, MemoryOption, Origin, Settings, Sources, Submit, resolve, show,
 };
 
 /// A directory with a site's, a user's, a project's and a run file, none of which exists at first.
@@ -109,7 +109,7 @@ fn the_built_in_layer_alone_is_enough() {
     assert_eq!(settings.cluster.kind, ClusterKind::Threads);
     assert_eq!((settings.cluster.workers, settings.cluster.minimum_workers), (1, 1));
     assert_eq!(settings.cluster.memory.to_string(), "1G");
-    assert_eq!(settings.cluster.walltime.seconds(), Some(1800));
+    assert_eq!(settings.cluster.walltime.to_string(), "00:30:00");
     assert_eq!(settings.cluster.death_timeout.as_secs(), 60);
     assert_eq!((settings.cluster.port, settings.seed, settings.cluster.host), (0, None, None));
     assert_eq!((settings.slurm.memory_option, settings.slurm.submit), (MemoryOption::Mem, Submit::Array));
@@ -127,7 +127,7 @@ fn the_lesson_asks_for_four_small_jobs() {
     assert_eq!(settings.results, pair("mean", "x.mean()"));
     assert_eq!(settings.cluster.kind, ClusterKind::Slurm);
     assert_eq!((settings.cluster.workers, settings.cluster.cores), (4, Some(1)));
-    assert_eq!(settings.cluster.memory.bytes(), 2 << 30);
+    assert_eq!(settings.cluster.memory.to_string(), "2G");
     assert_eq!(settings.cluster.walltime.to_string(), "00:05:00");
 }
 
@@ -178,14 +178,36 @@ fn an_empty_text_takes_back_what_a_weaker_layer_set() {
 }
 
 #[test]
+fn memory_and_walltime_may_be_left_to_the_plan() {
+    let place = Place::new().run_file("[cluster]\nmemory = \"auto\"\n[results]\na = \"1\"").flag(
+        "--walltime",
+        "cluster.walltime",
+        "auto",
+    );
+    let mut settings = place.resolved();
+    assert_eq!((&settings.cluster.memory, &settings.cluster.walltime), (&Asked::Auto, &Asked::Auto));
+    let because = "32M for the process, 1 thread of 9M".to_owned();
+    settings.cluster.memory = Asked::Fitted { value: "41M".parse().unwrap(), because };
+    let shown = place.without_directory(&show(&settings, true));
+    let lines: Vec<&str> =
+        shown.lines().filter(|line| line.starts_with("memory =") || line.starts_with("walltime")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    memory = "41M"                           # run.toml:2, auto: 32M for the process, 1 thread of 9M
+    walltime = "auto"                        # --walltime
+    "#);
+    let again = Place::new().run_file(show(&settings, true)).resolved();
+    assert_eq!(again.cluster.memory.value().map(|memory| memory.bytes()), Some(41 << 20));
+}
+
+#[test]
 fn variables_and_flags_are_toml_or_bare_text() {
     for value in ["2G", "\"2G\"", "'2G'", "2048"] {
         let settings = Place::new().variable("SQUALL_CLUSTER__MEMORY", value).resolved();
-        assert_eq!(settings.cluster.memory.bytes(), 2 << 30, "{value}");
+        assert_eq!(settings.cluster.memory.to_string(), "2G", "{value}");
     }
     for value in ["00:05:00", "5", "'00:05:00'", "0:04:01", "5:00", "0-0:05"] {
         let settings = Place::new().flag("--walltime", "cluster.walltime", value).resolved();
-        assert_eq!(settings.cluster.walltime.seconds(), Some(300), "{value}");
+        assert_eq!(settings.cluster.walltime.to_string(), "00:05:00", "{value}");
     }
     for account in ["def-me", "1234", "true", "1.5", "a = \"b\"", "[x]", "a # b", "1 # b"] {
         let settings = Place::new().set(&format!("slurm.account={account}")).resolved();
@@ -387,8 +409,8 @@ proptest! {
         settings.cluster.port = port;
         settings.cluster.kind = [ClusterKind::Threads, ClusterKind::Processes, ClusterKind::Slurm][kind];
         settings.cluster.cores = Some(workers);
-        settings.cluster.memory = format!("{memory}K").parse().unwrap();
-        settings.cluster.walltime = minutes.to_string().parse().unwrap();
+        settings.cluster.memory = Asked::Given(format!("{memory}K").parse().unwrap());
+        settings.cluster.walltime = Asked::Given(minutes.to_string().parse().unwrap());
         settings.slurm.partition = Some(partition);
         settings.slurm.prologue = lines;
         settings.run.directory = directory.into();

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::slurm::{JobId, JobIdentity};
+use crate::units::Memory;
 
 /// How a user says where Slurm is; all other `SLURM_` variables describe the surrounding job.
 const KEPT: &[&str] = &["SLURM_CONF", "SLURM_CLUSTERS"];
@@ -69,6 +70,8 @@ pub struct Allocation {
     pub on_node: bool,
     /// CPUs that Slurm gives this process, known on a node alone.
     pub cpus: Option<u32>,
+    /// Memory that Slurm gives the job on this node, known there alone; none where it sets no limit.
+    pub memory: Option<Memory>,
     /// When the job's time limit ends it, in seconds since 1970; Slurm tells since 23.02.
     pub end_time: Option<u64>,
     /// Slurm's name for the node.
@@ -98,6 +101,7 @@ impl Allocation {
             step_tasks: if step { count("SLURM_STEP_NUM_TASKS").unwrap_or(1).max(1) } else { 1 },
             on_node: node_name.is_some(),
             cpus: cpus.filter(|_| node_name.is_some()),
+            memory: memory(number).filter(|_| node_name.is_some()),
             end_time: number("SLURM_JOB_END_TIME"),
             node_name,
         })
@@ -115,6 +119,13 @@ impl Allocation {
     pub fn is_one_of_several(&self) -> bool {
         self.step_tasks > 1
     }
+}
+
+/// The job's memory on a node, in the form in which it was asked for; to Slurm, 0 is all that the node has.
+fn memory(number: impl Fn(&str) -> Option<u64>) -> Option<Memory> {
+    let of_cpus = || number("SLURM_MEM_PER_CPU")?.checked_mul(number("SLURM_CPUS_ON_NODE")?);
+    let mebibytes = number("SLURM_MEM_PER_NODE").or_else(of_cpus).filter(|&mebibytes| mebibytes > 0)?;
+    mebibytes.checked_mul(1 << 20).map(Memory::from_bytes)
 }
 
 /// Whether this process shares a login node with others: Slurm is at hand, and none of its nodes is ours.
@@ -224,11 +235,25 @@ mod tests {
             ("SLURM_CPUS_ON_NODE", "2"),
             ("SLURM_CPUS_PER_TASK", "1"),
             ("SLURM_JOB_END_TIME", "1700000000"),
+            ("SLURM_MEM_PER_NODE", "256"),
         ])
         .unwrap();
         assert!(allocation.step && allocation.on_node && !allocation.is_one_of_several());
         assert_eq!((allocation.cpus, allocation.end_time), (Some(1), Some(1_700_000_000)));
+        assert_eq!(allocation.memory, Some(Memory::from_bytes(256 << 20)));
         assert_eq!(allocation.identity().to_string(), "57");
+    }
+
+    #[test]
+    fn memory_is_told_in_the_form_in_which_it_was_asked_for() {
+        let memory = |variables: &[(&str, &str)]| {
+            let job = [("SLURM_JOB_ID", "57"), ("SLURMD_NODENAME", "node-1"), ("SLURM_CPUS_ON_NODE", "4")];
+            allocation(&[variables, &job].concat()).unwrap().memory.map(|memory| memory.bytes() >> 20)
+        };
+        assert_eq!(memory(&[("SLURM_MEM_PER_NODE", "300")]), Some(300));
+        assert_eq!(memory(&[("SLURM_MEM_PER_CPU", "100")]), Some(400));
+        assert_eq!(memory(&[("SLURM_MEM_PER_NODE", "0")]), None);
+        assert_eq!(memory(&[]), None);
     }
 
     #[test]

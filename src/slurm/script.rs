@@ -87,6 +87,8 @@ fn placeholders(specification: &JobSpecification, command: &str) -> Placeholders
         ("constraint", specification.constraint.clone().into()),
         ("reservation", specification.reservation.clone().into()),
         ("directives", specification.directives.clone().into()),
+        // One that breaks would go on as shell.
+        ("comments", specification.comments.iter().flat_map(|comment| comment.lines()).collect::<Value>()),
         ("output", specification.log_pattern(specification.is_array()).into()),
         ("prologue", specification.prologue.clone().into()),
         ("epilogue", specification.epilogue.clone().into()),
@@ -179,6 +181,17 @@ mod tests {
 
     fn rendered(specification: &JobSpecification) -> String {
         render(WORKER_TEMPLATE, specification).unwrap()
+    }
+
+    #[test]
+    fn comments_stay_comments() {
+        let mut job = example();
+        job.comments = vec!["memory 41M: as bounded".into(), "one\nrm -rf everything".into()];
+        let script = rendered(&job);
+        let lines: Vec<&str> = script.lines().collect();
+        for line in ["# memory 41M: as bounded", "# one", "# rm -rf everything"] {
+            assert!(lines.contains(&line), "{script}");
+        }
     }
 
     #[test]
@@ -347,7 +360,7 @@ mod tests {
         hint: correct the file of slurm.template
 
         error: unknown placeholder `never` in the job script template
-        hint: known are account, array, command, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, reservation, run_directory, walltime, workers
+        hint: known are account, array, command, comments, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, reservation, run_directory, walltime, workers
         hint: correct the file of slurm.template
 
         error: the job script template cannot be rendered

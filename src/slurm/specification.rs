@@ -35,6 +35,8 @@ pub struct JobSpecification {
     pub reservation: Option<String>,
     /// Further directives as they stand after `#SBATCH`: `--gres=gpu:1`.
     pub directives: Vec<String>,
+    /// How the request came about, for people.
+    pub comments: Vec<String>,
     /// Shell lines before the program starts.
     pub prologue: Vec<String>,
     /// Shell lines after it has ended.
@@ -279,6 +281,7 @@ pub(crate) mod tests {
             constraint: None,
             reservation: None,
             directives: Vec::new(),
+            comments: Vec::new(),
             prologue: Vec::new(),
             epilogue: Vec::new(),
             log_directory: "/home/a/.squall/r1/logs".into(),

@@ -7,8 +7,8 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::array::{Format, Kind};
 use crate::array::{DType, Shape};
+use crate::array::{Format, Kind};
 
 /// What every `.npy` file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -119,7 +119,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Header, Problem> {
             _ => return Err(parser.problem_at(at, "`descr`, `fortran_order` or `shape`")),
         };
         if repeated {
-            return Err(parser.problem_at(at, "a key that was not there before"));
+            return Err(parser.problem_at(at, "another key"));
         }
         if !parser.accept(',') {
             parser.expect('}')?;
@@ -285,7 +285,9 @@ fn unknown(descr: &str, code: &str) -> Problem {
         }
         Some('c') => Problem::new(format!("its elements are complex: dtype {shown}"))
             .hint("save two arrays: `np.save(..., x.real)` and `np.save(..., x.imag)`"),
-        Some('f') => Problem::new(format!("its elements are long doubles: dtype {shown}")).hint(float),
+        Some('f') if ["f10", "f12", "f16"].contains(&code) => {
+            Problem::new(format!("its elements are long doubles: dtype {shown}")).hint(float)
+        }
         Some('S' | 'U' | 'a') => Problem::new(format!("its elements are strings: dtype {shown}")).hint(float),
         Some('M' | 'm') => Problem::new(format!("its elements are dates or durations: dtype {shown}"))
             .hint("save whole numbers: `np.save(..., x.astype(\"int64\"))`"),

@@ -15,7 +15,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use open::LocalFiles;
+pub use open::{LocalFiles, load};
 pub use read::Reader;
 pub use write::Writer;
 

@@ -8,8 +8,7 @@ use std::fs::{self, File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::array::Shape;
-use crate::array::{Files, Part, Stored};
+use crate::array::{Array, Files, Part, Shape, Stored};
 use crate::error::Error;
 use crate::store::header::{self, Header, Problem};
 
@@ -21,6 +20,23 @@ const THREADS: usize = 16;
 
 /// So many headers are worth a thread.
 const HEADERS: usize = 32;
+
+/// The array in a `.npy` file, or that of a directory of such files, one after the other along axis 0. Only
+/// headers are read.
+///
+/// # Errors
+/// A file that is missing, cut short, holds objects, or is no `.npy`.
+///
+/// ```no_run
+/// # fn main() -> squall::Result<()> {
+/// let mean = squall::load("x.npy")?.mean();
+/// # Ok(())
+/// # }
+/// ```
+pub fn load(path: &str) -> crate::error::Result<Array> {
+    let (stored, shape) = LocalFiles.open(path)?;
+    Ok(Array::stored(stored, shape))
+}
 
 /// Finds arrays in the file system, relative paths from the current directory.
 #[derive(Debug, Clone, Copy, Default)]

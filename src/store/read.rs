@@ -9,8 +9,11 @@ use bytemuck::Pod;
 
 use crate::array::{Format, Kind, Part, Stored};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::window::{GAP, Recent, Window, read};
+use crate::store::window::{Recent, Window, read};
 use crate::store::{PIECE, decode, header};
+
+/// Bytes from one wanted element to the next that are cheaper read than jumped over: a page.
+const GAP: u64 = 4096;
 
 /// Reads the elements of one stored array, in the file's own order, parts one after the other.
 ///

@@ -1,7 +1,7 @@
 //! What of a stored array's files is open and at hand: the last files, and the last piece.
 //!
-//! Where requests continue each other, more is read than asked for: as much as was asked for since the last
-//! jump, a piece at the most. So after a jump just the bytes asked for are read, and never more than twice as many.
+//! After a jump just the bytes asked for are read. Where requests continue each other, more is read than asked for:
+//! as much as was asked for since the jump, a piece at the most. So what is read in vain is bounded by what is used.
 
 use std::fs::File;
 use std::io;
@@ -11,9 +11,6 @@ use std::os::unix::fs::FileExt;
 use crate::array::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{PIECE, open};
-
-/// Bytes between two wanted elements that are cheaper read than jumped over: a page.
-pub(super) const GAP: u64 = 4096;
 
 /// Files of a stack that are kept open.
 const OPEN: usize = 4;
@@ -49,9 +46,10 @@ impl Window {
             (self.part, self.held, self.last) = (part, 0..0, 0..0);
         }
         let ahead = self.run.min(PIECE as u64);
-        let forwards = wanted.start >= self.last.start && wanted.start <= self.last.end + GAP;
-        let backwards = wanted.end <= self.last.end && wanted.end + GAP >= self.last.start;
+        // What lies between two requests is passed over, if it is not more than the request.
         let length = wanted.end - wanted.start;
+        let forwards = wanted.start >= self.last.start && wanted.start <= self.last.end + length;
+        let backwards = wanted.end <= self.last.end && wanted.end + length >= self.last.start;
         self.run = if forwards || backwards { self.run + length } else { length };
         self.last = wanted.clone();
         if self.held.start <= wanted.start && wanted.end <= self.held.end {

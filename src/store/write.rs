@@ -6,8 +6,8 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::array::Target;
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::{PIECE, decode};
 
 /// Writes elements of one target. What was not followed by [`sync`](Self::sync) may be lost.

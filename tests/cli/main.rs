@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arrays;
 mod conformance;
 mod fake;
 mod faults;

@@ -282,11 +282,15 @@ def product(values, rounded):
     elif 0.0 in values:
         result = 0.0
     else:
-        numerator, denominator = 1, 1
+        numerator, exponent = 1, 0
         for value in values:
             above, below = abs(value).as_integer_ratio()
-            numerator, denominator = numerator * above, denominator * below
-        result = rounded(Fraction(numerator, denominator))
+            zeros = (above & -above).bit_length() - 1
+            numerator, exponent = numerator * (above >> zeros), exponent + zeros - (below.bit_length() - 1)
+        # 200 bits, and a further one if they are not all.
+        surplus = max(numerator.bit_length() - 200, 0)
+        kept = numerator >> surplus | (numerator & ((1 << surplus) - 1) != 0)
+        result = rounded(kept * Fraction(2) ** max(min(exponent + surplus, 5000), -5000))
     return -result if negative and not math.isnan(result) else result
 
 

@@ -26,6 +26,8 @@ macro_rules! for_each_behaviour {
             six_reductions_of_1e8_numbers_are_those_frozen,
             several_results_take_one_pass,
             result_that_needs_another_takes_a_second_stage,
+            rows_of_the_lesson_are_those_frozen,
+            saved_array_has_the_mean_of_the_random_one,
             other_lines_of_a_run_file_leave_an_arrays_bits_unchanged,
             given_seed_gives_the_same_bits,
             drawn_seed_is_printed_and_gives_the_same_bits_again,
@@ -109,6 +111,50 @@ pub(crate) fn several_results_take_one_pass(kind: &Kind<'_>) {
     assert_eq!(outcome.numbers().len(), 3);
     // 30 million numbers were made, not 90.
     assert!(outcome.stderr.contains("work: 30 million numbers"), "{}", outcome.stderr);
+}
+
+pub(crate) fn rows_of_the_lesson_are_those_frozen(kind: &Kind<'_>) {
+    let text = "random.seed = 42\n[arrays]\n\
+                small = 'random.random((1000, 1000), chunks=(250, 250))'\n\
+                wide = 'random.normal(10, 0.1, size=(20000, 20000), chunks=(1000, 1000))'\n\
+                points = 'random.random((1_000_000, 2))'\n[results]\n\
+                lesson = 'random.normal(0.0, 0.1, size=80_000_000, chunks=20_000_000).mean()'\n\
+                total = 'small.sum()'\n\
+                columns = 'wide.mean(axis=0)[::2500]'\n\
+                farthest = '((small - small.mean(axis=0)) / small.std(axis=0)).max()'\n\
+                pi = '((points**2).sum(axis=1) < 1).mean() * 4'\n\
+                middle = 'median(small)'\n";
+    let outcome = kind.file(text, &[]);
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(outcome.stdout, @"
+        lesson = -6.989575110765279e-06
+        total = 499963.2745819255
+        columns = [10.00102327  9.99927155  9.99961961 10.00023229 10.00046897  9.99969101
+          9.99995783 10.00029638]
+        farthest = 1.8756520750513141
+        pi = 3.140912
+        middle = 0.499964944615785
+        ");
+    }
+}
+
+pub(crate) fn saved_array_has_the_mean_of_the_random_one(kind: &Kind<'_>) {
+    let place = (kind.place)();
+    place.write(
+        "save.toml",
+        "random.seed = 7\narrays.x = 'random.normal(3, 2, size=(3000, 1001), chunks=(1000, 500))'\n\
+         [results]\nmean = 'x.mean()'\ncolumns = 'x.sum(axis=0)[:3]'\n[save]\nx = 'x.npy'\n",
+    );
+    place.write(
+        "load.toml",
+        "arrays.x = 'load(\"x.npy\", chunks=(700, -1))'\n\
+         [results]\nmean = 'x.mean()'\ncolumns = 'x.sum(axis=0)[:3]'\n",
+    );
+    let made = kind.start(&place, 2, &["save.toml"]).wait().ok();
+    let read = kind.start(&place, 2, &["load.toml"]).wait().ok();
+    assert_eq!(made.stdout, read.stdout);
+    let left: Vec<_> = std::fs::read_dir(place.directory()).expect("the place is there").flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().contains(".partial")), "{left:?}");
 }
 
 pub(crate) fn result_that_needs_another_takes_a_second_stage(kind: &Kind<'_>) {

@@ -24,7 +24,8 @@ macro_rules! operators {
             }
         }
 
-        from_the_left!($operator $method $operation: f64, i64, i32, bool);
+        // One type of integers: with two, `(1 + x).mean()` would need to say which.
+        from_the_left!($operator $method $operation: f64, i64, bool);
     )*};
 }
 

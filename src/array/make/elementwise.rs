@@ -201,7 +201,7 @@ fn is_comparison(operation: Binary) -> bool {
 fn known_power(base: &Expr, exponent: &Expr, dtype: DType) -> Result<Option<Expr>> {
     let Some(known) = exponent.known() else { return Ok(None) };
     if dtype == DType::I64 && known.to_i64() < 0 {
-        return Err(Error::refused("Integers to negative integer powers are not allowed.")
+        return Err(Error::refused("Integers to negative integer powers are not allowed")
             .hint("write the exponent as a float, such as -1.0"));
     }
     let base = base.cast(dtype)?;

@@ -31,13 +31,11 @@ impl Expr {
         }
         let ndim = operand.shape().ndim();
         let axes = axes_within(axes, ndim)?;
-        if axes.len() < ndim {
-            return Err(Error::refused("a quantile along an axis is not supported yet")
-                .cause(format!("the array's shape is {}", operand.shape()))
-                .hint("leave `axis` out for the quantile of all elements, or slice the array"));
-        }
         let dtype = if operand.dtype() == DType::F32 { DType::F32 } else { DType::F64 };
         let operand = operand.cast(dtype)?;
+        if axes.len() < ndim {
+            return operand.quantile_along(q, axes, keepdims);
+        }
         let result = if operand.shape().size() == 0 {
             Expr::number(Scalar::Float(f64::NAN), dtype)
         } else {
@@ -45,6 +43,20 @@ impl Expr {
             Expr::upon(Operation::Quantile(q, operand), Shape::number(), dtype, Vec::new())?
         };
         let (_, kept) = shapes(operand.shape(), &axes)?;
+        if keepdims { result.with_shape(kept) } else { Ok(result) }
+    }
+
+    fn quantile_along(self, q: f64, axes: Vec<usize>, keepdims: bool) -> Result<Expr> {
+        let (reduced, kept) = shapes(self.shape(), &axes)?;
+        let left = (0..self.shape().ndim()).filter(|axis| !axes.contains(axis));
+        let chunks: Vec<AxisChunks> = left.map(|axis| self.chunks()[axis].clone()).collect();
+        let result = if axes.is_empty() || self.shape().size() == 0 {
+            let nothing = || Expr::full(Scalar::Float(f64::NAN), reduced, self.dtype(), &Chunks::default());
+            if axes.is_empty() { self.clone() } else { nothing()? }
+        } else {
+            let dtype = self.dtype();
+            Expr::upon(Operation::QuantileAlong(q, axes, self), reduced, dtype, chunks)?
+        };
         if keepdims { result.with_shape(kept) } else { Ok(result) }
     }
 
@@ -149,7 +161,7 @@ fn weights_along(weights: &Expr, shape: &Shape, axes: Option<&[i128]>) -> Result
         return Ok(weights.clone());
     }
     let Some(axes) = axes else {
-        return Err(Error::refused("Axis must be specified when shapes of a and weights differ.")
+        return Err(Error::refused("Axis must be specified when shapes of a and weights differ")
             .cause(format!("the array's shape is {shape}, that of the weights {}", weights.shape()))
             .hint("name the axis of the weights: axis=0"));
     };
@@ -157,7 +169,7 @@ fn weights_along(weights: &Expr, shape: &Shape, axes: Option<&[i128]>) -> Result
     let extents: Vec<u64> = named.iter().map(|&axis| shape.extents()[axis]).collect();
     if weights.shape().extents() != extents {
         return Err(Error::refused(
-            "Shape of weights must be consistent with shape of a along specified axis.",
+            "Shape of weights must be consistent with shape of a along specified axis",
         )
         .cause(format!("the array's shape is {shape}, that of the weights {}", weights.shape()))
         .hint("weights have the array's shape, or one extent for each axis that is averaged over"));
@@ -265,7 +277,7 @@ fn given_range(low: f64, high: f64) -> Result<(f64, f64)> {
             .hint("give the lower and the upper end, or leave `range` out"));
     }
     if low > high {
-        return Err(Error::refused("max must be larger than min in range parameter.")
+        return Err(Error::refused("max must be larger than min in range parameter")
             .hint(format!("the range is from {low} to {high}: swap them")));
     }
     Ok(if low == high { (low - 0.5, high + 0.5) } else { (low, high) })
@@ -273,7 +285,7 @@ fn given_range(low: f64, high: f64) -> Result<(f64, f64)> {
 
 /// `low + i * step`, and `high` at the end.
 fn even_edges(low: &Expr, high: &Expr, count: u64) -> Result<Expr> {
-    let edges = count.checked_add(1).unwrap_or(u64::MAX);
+    let edges = count.saturating_add(1);
     if let (Some(low), Some(high)) = (low.known(), high.known()) {
         return Expr::linspace(low.to_f64(), high.to_f64(), edges, true, &Chunks::Automatic);
     }

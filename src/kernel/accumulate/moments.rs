@@ -31,8 +31,8 @@ impl Moments {
 
     /// The most bytes of memory that ordinary data take, and those that any data take.
     pub const fn bytes(outputs: u64) -> (u64, u64) {
-        let columns = Columns::<6>::BYTES;
-        (outputs * (2 * CELL_BYTES + columns), outputs * (2 * SPILLED_BYTES + columns))
+        let columns = Columns::<6>::bytes(outputs);
+        (outputs * 2 * CELL_BYTES + columns, outputs * 2 * SPILLED_BYTES + columns)
     }
 
     /// Adds values to one output.

@@ -31,7 +31,8 @@ impl Sums {
 
     /// The most bytes of memory that ordinary data take, and those that any data take.
     pub const fn bytes(outputs: u64) -> (u64, u64) {
-        (outputs * (CELL_BYTES + Columns::<2>::BYTES), outputs * (SPILLED_BYTES + Columns::<2>::BYTES))
+        let columns = Columns::<2>::bytes(outputs);
+        (outputs * CELL_BYTES + columns, outputs * SPILLED_BYTES + columns)
     }
 
     /// Adds values to one output.

@@ -1,6 +1,9 @@
-//! exp.
+//! exp, and what is made of it: expm1, sinh, cosh and tanh.
 //!
-//! Largest error found against 110-bit values: 0.81 ulp in 1.2 million points of -9 to 0.36.
+//! e^x = 2^power * (1 + rest + tail): the rest is what x has beyond a multiple of ln 2, and the tail is a series
+//! for what it lacks. The other functions put these parts together so that no digits cancel. Largest errors
+//! found against 110 and more bits: exp 0.81 ulp in 1.2 million points of -9 to 0.36; and in some 180,000 of the
+//! whole range expm1 0.82, sinh 0.80, cosh 0.75, tanh 1.24.
 
 use crate::kernel::elementary::{LN_2_HIGH, LN_2_LOW, ROUNDER};
 
@@ -177,6 +180,23 @@ mod tests {
         assert_eq!(exp(-745.2), 0.0);
         assert_eq!(exp(-745.0), 5e-324);
         assert!(exp(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn functions_of_exp_have_its_limits() {
+        let (infinity, negative) = (f64::INFINITY, f64::NEG_INFINITY);
+        assert_eq!([expm1(infinity), expm1(negative), expm1(709.8)], [infinity, -1.0, infinity]);
+        assert_eq!([sinh(infinity), sinh(negative), sinh(-710.5)], [infinity, negative, negative]);
+        assert_eq!([cosh(infinity), cosh(negative), cosh(-710.5)], [infinity; 3]);
+        assert_eq!([tanh(infinity), tanh(negative), tanh(-20.0)], [1.0, -1.0, -1.0]);
+        for function in [expm1, sinh, cosh, tanh] {
+            assert!(function(f64::NAN).is_nan());
+        }
+        for function in [expm1, sinh, tanh] {
+            for x in [0.0, -0.0, 5e-324, -5e-324, -1e-300] {
+                assert_eq!(function(x).to_bits(), x.to_bits(), "{x}");
+            }
+        }
     }
 
     #[test]

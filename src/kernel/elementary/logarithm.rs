@@ -1,6 +1,8 @@
-//! log.
+//! log, and what differs from it in the last steps: log1p, log2 and log10.
 //!
-//! Largest error found against 110-bit values: 0.85 ulp in 1.6 million points of 0 to 2.2.
+//! x = 2^power * (1 + f): the logarithm of 1 + f is a series, whose first terms are kept apart until the last
+//! rounding. Largest errors found against 110 and more bits: log 0.85 ulp in 1.6 million points of 0 to 2.2; and
+//! in some 150,000 of the whole range log1p 0.82, log2 0.78, log10 0.65.
 
 use crate::kernel::elementary::{LN_2_HIGH, LN_2_LOW, ROUNDER};
 
@@ -119,6 +121,23 @@ mod tests {
         assert_eq!(log(-0.0), f64::NEG_INFINITY);
         assert_eq!(log(f64::INFINITY), f64::INFINITY);
         assert!(log(-1.0).is_nan() && log(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn functions_like_log_have_its_limits() {
+        for function in [log2, log10] {
+            assert_eq!(function(1.0).to_bits(), 0);
+            assert_eq!([function(0.0), function(-0.0)], [f64::NEG_INFINITY; 2]);
+            assert_eq!(function(f64::INFINITY), f64::INFINITY);
+            assert!(function(-5e-324).is_nan() && function(f64::NAN).is_nan());
+        }
+        assert_eq!([log1p(-1.0), log1p(f64::INFINITY)], [f64::NEG_INFINITY, f64::INFINITY]);
+        assert!(log1p((-1.0f64).next_up()).is_finite() && log1p(f64::MAX).is_finite());
+        assert!(log1p((-1.0f64).next_down()).is_nan());
+        assert!(log1p(f64::NEG_INFINITY).is_nan() && log1p(f64::NAN).is_nan());
+        for x in [0.0, -0.0, 5e-324, -1e-300] {
+            assert_eq!(log1p(x).to_bits(), x.to_bits(), "{x}");
+        }
     }
 
     #[test]

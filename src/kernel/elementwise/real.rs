@@ -1,8 +1,9 @@
 //! Functions of reals, and arithmetic rounded once and never fused.
 //!
-//! exp, log, sin and cos are those of `elementary`; the other functions are `libm`'s, portable software in one
-//! fixed version. Nothing here is the platform's, but what IEEE 754 leaves no choice in. Single precision is
-//! the caller's: it rounds after each operation.
+//! Functions without a source in `elementary` are `libm`'s, portable software in one fixed version; nothing is
+//! the platform's but what IEEE 754 leaves no choice in. Largest errors of those found, in ulp: cbrt 0.50, tan
+//! 0.80, arcsin 0.80, arccos 0.90, arctan 0.75, power 0.81, arctan2 1.37, hypot 1.00. Single precision is the
+//! caller's: it rounds after each operation.
 
 use serde::{Deserialize, Serialize};
 

@@ -20,7 +20,8 @@ pub(super) struct Cell {
     words: [u64; WORDS],
     /// The exponent of the least bit, a multiple of 8 not below `ORIGIN`.
     base: i16,
-    /// The top of the window in which the next values are expected; of no influence on the number.
+    /// The top of the window in which the next values are expected, `i16::MIN` before the first; of no
+    /// influence on the number.
     pub(super) top: i16,
     /// Values that are not finite.
     pub(super) special: Special,
@@ -28,7 +29,7 @@ pub(super) struct Cell {
 
 impl Default for Cell {
     fn default() -> Cell {
-        Cell { words: [0; WORDS], base: UNSET, top: 4, special: Special::default() }
+        Cell { words: [0; WORDS], base: UNSET, top: i16::MIN, special: Special::default() }
     }
 }
 
@@ -83,7 +84,7 @@ impl Cell {
         if slack < 16 {
             return false;
         }
-        let placed: Vec<(u64, i32)> = self.placed(words).collect();
+        let placed = self.placed(words);
         self.words = [0; WORDS];
         self.base = based(low - slack / 2);
         for (word, at) in placed {

@@ -5,7 +5,7 @@
 
 use crate::kernel::Isa;
 use crate::kernel::exact::cell::Cell;
-use crate::kernel::exact::columns::Target;
+use crate::kernel::exact::columns::{Strip, Target};
 use crate::kernel::exact::kernels::{self, SQUARES_WIDTH, SUM_WIDTH};
 use crate::kernel::exact::limbs::Limbs;
 use crate::kernel::exact::special::Special;
@@ -20,13 +20,15 @@ pub(in crate::kernel) const SPILLED_BYTES: u64 = CELL_BYTES + Limbs::MOST_BYTES;
 #[derive(Clone, Debug)]
 pub(in crate::kernel) struct Cells {
     cells: Vec<Cell>,
+    /// The top of the last run's window, for outputs that have had no run.
+    top: i16,
     /// What did not fit the cells: for no output, or for each.
     spilled: Vec<Limbs>,
 }
 
 impl Cells {
     pub(in crate::kernel) fn new(outputs: usize) -> Cells {
-        Cells { cells: vec![Cell::default(); outputs], spilled: Vec::new() }
+        Cells { cells: vec![Cell::default(); outputs], top: 4, spilled: Vec::new() }
     }
 
     pub(in crate::kernel) fn outputs(&self) -> usize {
@@ -35,22 +37,29 @@ impl Cells {
 
     /// Adds values to one output.
     pub(in crate::kernel) fn add_run(&mut self, isa: Isa, output: usize, values: &[f64]) {
-        let mut window = Window::<SUM_WIDTH> { top: i32::from(self.cells[output].top) };
+        let mut window = Window::<SUM_WIDTH> { top: self.top_of(output) };
         window.add(isa, values, kernels::sum, |addition| match addition {
             Ok(part) => self.add(output, part),
             Err(value) => self.add_any(output, value),
         });
-        self.cells[output].top = window.top as i16;
+        self.top = window.top as i16;
+        self.cells[output].top = self.top;
     }
 
     /// Adds the squares of values to one output; those that are not finite are left out.
     pub(in crate::kernel) fn add_squares_of_run(&mut self, isa: Isa, output: usize, values: &[f64]) {
-        let mut window = Window::<SQUARES_WIDTH> { top: i32::from(self.cells[output].top) };
+        let mut window = Window::<SQUARES_WIDTH> { top: self.top_of(output) };
         window.add(isa, values, kernels::sum_of_squares, |addition| match addition {
             Ok(part) => self.add(output, part),
             Err(value) => self.add_square_of_any(output, value),
         });
-        self.cells[output].top = window.top as i16;
+        self.top = window.top as i16;
+        self.cells[output].top = self.top;
+    }
+
+    fn top_of(&self, output: usize) -> i32 {
+        let top = self.cells[output].top;
+        i32::from(if top == i16::MIN { self.top } else { top })
     }
 
     /// Adds a value, or remembers that it was not finite.
@@ -143,7 +152,7 @@ impl Cells {
 
     /// An output's number with more doubles added to it.
     pub(in crate::kernel) fn total(&self, output: usize, more: impl IntoIterator<Item = f64>) -> Canonical {
-        let mut one = Cells { cells: vec![self.cells[output].clone()], spilled: Vec::new() };
+        let mut one = Cells { cells: vec![self.cells[output].clone()], top: self.top, spilled: Vec::new() };
         one.spilled.extend(self.spilled.get(output).cloned());
         more.into_iter().for_each(|value| one.add(0, value));
         let (negative, parts) = one.cells[0].parts();
@@ -171,8 +180,8 @@ impl Cells {
 impl Target<2> for Cells {
     const WIDTH: i32 = SUM_WIDTH;
 
-    fn add_row(isa: Isa, row: &[f64], limits: &[f64], parts: [&mut [f64]; 2]) -> bool {
-        kernels::sum_row(isa, row, limits, parts)
+    fn add_row(isa: Isa, row: &[f64], lane: usize, strips: &mut [Strip<2>]) -> bool {
+        kernels::sum_row(isa, row, lane, strips)
     }
 
     #[inline]
@@ -208,8 +217,8 @@ impl MomentCells {
 impl Target<6> for MomentCells {
     const WIDTH: i32 = SQUARES_WIDTH;
 
-    fn add_row(isa: Isa, row: &[f64], limits: &[f64], parts: [&mut [f64]; 6]) -> bool {
-        kernels::moments_row(isa, row, limits, parts)
+    fn add_row(isa: Isa, row: &[f64], lane: usize, strips: &mut [Strip<6>]) -> bool {
+        kernels::moments_row(isa, row, lane, strips)
     }
 
     fn add_parts(&mut self, output: usize, parts: [f64; 6]) {

@@ -4,19 +4,22 @@
 //! values. After at most 1024 additions, while all sums are still exact, they are moved to where exact numbers
 //! are kept; values outside the window go there at once.
 
-use crate::kernel::exact::window::limit_above;
+use crate::kernel::exact::window::{limit_above, power_of_two};
 use crate::kernel::{BLOCK, Isa};
 
-/// Outputs whose additions are counted together.
-const GROUP: usize = 256;
+/// Outputs that are added to side by side.
+pub(super) const STRIP: usize = 16;
+/// Strips whose additions are counted together.
+const GROUP: usize = 16;
 
 /// Where parts end up, and the loop that makes them.
 pub(in crate::kernel) trait Target<const N: usize> {
     /// Binary exponents in the window.
     const WIDTH: i32;
 
-    /// Adds the values that lie in their windows to the parts, and tells whether a value did not.
-    fn add_row(isa: Isa, row: &[f64], limits: &[f64], parts: [&mut [f64]; N]) -> bool;
+    /// Adds the values that lie in their windows to the parts, from lane `lane` of the first strip on, and
+    /// tells whether a value did not.
+    fn add_row(isa: Isa, row: &[f64], lane: usize, strips: &mut [Strip<N>]) -> bool;
 
     /// Takes over what an output's parts have collected.
     fn add_parts(&mut self, output: usize, parts: [f64; N]);
@@ -25,23 +28,32 @@ pub(in crate::kernel) trait Target<const N: usize> {
     fn add_one(&mut self, output: usize, value: f64);
 }
 
-/// Parts of sums, for no output or for each.
+/// What the outputs side by side have collected.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernel) struct Strip<const N: usize> {
+    /// Where the windows end: each holds 2^-WIDTH limit <= |x| < limit. A limit of zero holds nothing.
+    pub(super) limits: [f64; STRIP],
+    pub(super) parts: [[f64; STRIP]; N],
+}
+
+/// Strips for no output or for all.
 #[derive(Clone, Debug)]
 pub(in crate::kernel) struct Columns<const N: usize> {
-    /// Where the windows end: each holds 2^-WIDTH limit <= |x| < limit. A limit of zero holds nothing.
-    limits: Vec<f64>,
-    parts: [Vec<f64>; N],
-    /// Additions to each group since its parts were last taken over, at most `BLOCK`.
+    strips: Vec<Strip<N>>,
+    /// Additions to each group of strips since its parts were last taken over, at most `BLOCK`.
     additions: Vec<u16>,
 }
 
 impl<const N: usize> Columns<N> {
-    /// Bytes of an output.
-    pub(in crate::kernel) const BYTES: u64 = 8 * (N as u64 + 1) + 1;
+    /// The most bytes of all outputs.
+    pub(in crate::kernel) const fn bytes(outputs: u64) -> u64 {
+        let strips = outputs.div_ceil(STRIP as u64);
+        strips * size_of::<Strip<N>>() as u64 + strips.div_ceil(GROUP as u64) * 2
+    }
 
     /// Takes no memory before the first row.
     pub(in crate::kernel) fn new() -> Self {
-        Columns { limits: Vec::new(), parts: [const { Vec::new() }; N], additions: Vec::new() }
+        Columns { strips: Vec::new(), additions: Vec::new() }
     }
 
     /// Adds `row[k]` to output `first + k` of `outputs`.
@@ -53,23 +65,21 @@ impl<const N: usize> Columns<N> {
         row: &[f64],
         target: &mut T,
     ) {
-        if row.is_empty() {
-            return;
-        }
-        if self.limits.is_empty() {
-            self.limits.resize(outputs, 0.0);
-            self.parts.iter_mut().for_each(|part| part.resize(outputs, 0.0));
-            self.additions.resize(outputs.div_ceil(GROUP), 0);
-        }
         let end = first + row.len();
-        for group in first / GROUP..end.div_ceil(GROUP) {
+        assert!(end <= outputs, "no output {end} of {outputs}");
+        if self.strips.is_empty() {
+            let empty = Strip { limits: [0.0; STRIP], parts: [[0.0; STRIP]; N] };
+            self.strips = vec![empty; outputs.div_ceil(STRIP)];
+            self.additions = vec![0; self.strips.len().div_ceil(GROUP)];
+        }
+        let strips = first / STRIP..end.div_ceil(STRIP);
+        for group in strips.start / GROUP..strips.end.div_ceil(GROUP) {
             if usize::from(self.additions[group]) == BLOCK {
                 self.flush_group(group, target);
             }
             self.additions[group] += 1;
         }
-        let parts = self.parts.each_mut().map(|part| &mut part[first..end]);
-        if T::add_row(isa, row, &self.limits[first..end], parts) {
+        if T::add_row(isa, row, first % STRIP, &mut self.strips[strips]) {
             self.add_outside(first, row, target);
         }
     }
@@ -78,16 +88,17 @@ impl<const N: usize> Columns<N> {
     #[cold]
     #[inline(never)]
     fn add_outside<T: Target<N>>(&mut self, first: usize, row: &[f64], target: &mut T) {
-        let width = f64::from_bits(((1023 - T::WIDTH) as u64) << 52);
         for (output, &value) in (first..).zip(row) {
-            let (size, limit) = (value.abs(), self.limits[output]);
-            if size < limit && size >= limit * width || size == 0.0 {
+            let size = value.abs();
+            let strip = &mut self.strips[output / STRIP];
+            let limit = strip.limits[output % STRIP];
+            if size < limit && size >= limit * power_of_two(-T::WIDTH) || size == 0.0 {
                 continue;
             }
             target.add_one(output, value);
             if size >= limit && size.is_finite() {
-                self.flush(output, target);
-                self.limits[output] = limit_above(size, T::WIDTH / 5);
+                target.add_parts(output, strip.take(output % STRIP));
+                strip.limits[output % STRIP] = limit_above(size, T::WIDTH / 5);
             }
         }
     }
@@ -98,22 +109,26 @@ impl<const N: usize> Columns<N> {
     fn flush_group<T: Target<N>>(&mut self, group: usize, target: &mut T) {
         self.additions[group] = 0;
         let first = group * GROUP;
-        for output in first..self.limits.len().min(first + GROUP) {
-            if self.flush(output, target) {
-                self.limits[output] = 0.0;
+        for (number, strip) in (first..).zip(self.strips[first..].iter_mut().take(GROUP)) {
+            for lane in 0..STRIP {
+                let parts = strip.take(lane);
+                if parts == [0.0; N] {
+                    strip.limits[lane] = 0.0;
+                } else {
+                    target.add_parts(number * STRIP + lane, parts);
+                }
             }
         }
     }
 
-    /// Has the target take over an output's parts, and tells whether they were zero.
-    fn flush<T: Target<N>>(&mut self, output: usize, target: &mut T) -> bool {
-        let parts = self.parts.each_mut().map(|part| std::mem::take(&mut part[output]));
-        target.add_parts(output, parts);
-        parts == [0.0; N]
-    }
-
     /// The parts of an output, which the target has not yet taken over.
     pub(in crate::kernel) fn parts(&self, output: usize) -> [f64; N] {
-        self.parts.each_ref().map(|part| part.get(output).copied().unwrap_or(0.0))
+        self.strips.get(output / STRIP).copied().map_or([0.0; N], |mut strip| strip.take(output % STRIP))
+    }
+}
+
+impl<const N: usize> Strip<N> {
+    fn take(&mut self, lane: usize) -> [f64; N] {
+        self.parts.each_mut().map(|part| std::mem::take(&mut part[lane]))
     }
 }

@@ -4,6 +4,7 @@
 //! multiple of 2^(top - 43) and r = x - q, which is exact and at most 2^(top - 44), the sums of up to 1024
 //! such q, and of up to 1024 such r, fit in 53 bits, so that every partial sum is exact in any order.
 
+use crate::kernel::exact::columns::{STRIP, Strip};
 use crate::kernel::exact::window::{LANES, Parts, Range, SPLIT, by_lane, power_of_two, splitter};
 use crate::kernel::isa::forms;
 
@@ -23,14 +24,14 @@ forms! {
 }
 
 forms! {
-    /// Adds each value to the two parts of its output, if it lies in that output's window, whose limit is
-    /// given. Tells whether a value other than zero did not.
-    pub(super) fn sum_row(row: &[f64], limits: &[f64], parts: [&mut [f64]; 2]) -> bool = sum_row_body;
+    /// Adds each value to the parts of its output, if it lies in the output's window, and tells whether a value
+    /// other than zero did not. The first value belongs to lane `lane` of the first strip.
+    pub(super) fn sum_row(row: &[f64], lane: usize, strips: &mut [Strip<2>]) -> bool = sum_row_body;
 }
 
 forms! {
     /// Adds each value to the first two parts of its output and its square to the other four, as `sum_row`.
-    pub(super) fn moments_row(row: &[f64], limits: &[f64], parts: [&mut [f64]; 6]) -> bool = moments_row_body;
+    pub(super) fn moments_row(row: &[f64], lane: usize, strips: &mut [Strip<6>]) -> bool = moments_row_body;
 }
 
 #[inline(always)]
@@ -70,53 +71,87 @@ fn sum_of_squares_body(block: &[f64], top: i32) -> Parts<4> {
 }
 
 #[inline(always)]
-fn sum_row_body(row: &[f64], limits: &[f64], parts: [&mut [f64]; 2]) -> bool {
-    let count = row.len();
-    let limits = &limits[..count];
-    let [high, low] = parts.map(|part| &mut part[..count]);
-    let mut outside = 0;
-    for index in 0..count {
-        let (value, splitter) = inside::<SUM_WIDTH>(row[index], limits[index], &mut outside);
-        let rounded = (value + splitter) - splitter;
-        high[index] += rounded;
-        low[index] += value - rounded;
-    }
-    outside != 0
+fn sum_row_body(row: &[f64], lane: usize, strips: &mut [Strip<2>]) -> bool {
+    let mut outside = [0; STRIP];
+    by_strip(row, lane, strips, |values, Strip { limits, parts: [high, low] }| {
+        for lane in 0..STRIP {
+            let (value, splitter, miss) = inside::<SUM_WIDTH>(values[lane], limits[lane]);
+            outside[lane] |= miss;
+            let rounded = (value + splitter) - splitter;
+            high[lane] += rounded;
+            low[lane] += value - rounded;
+        }
+    });
+    outside != [0; STRIP]
 }
 
 #[inline(always)]
-fn moments_row_body(row: &[f64], limits: &[f64], parts: [&mut [f64]; 6]) -> bool {
-    let count = row.len();
-    let limits = &limits[..count];
-    let [high, low, square_high, square_low, error_high, error_low] = parts.map(|part| &mut part[..count]);
-    let mut outside = 0;
-    for index in 0..count {
-        let (value, splitter) = inside::<SQUARES_WIDTH>(row[index], limits[index], &mut outside);
-        let rounded = (value + splitter) - splitter;
-        high[index] += rounded;
-        low[index] += value - rounded;
-        let square = value * value;
-        let error = error_of_square(value, square);
-        let splitter = limits[index] * splitter;
-        let rounded = (square + splitter) - splitter;
-        square_high[index] += rounded;
-        square_low[index] += square - rounded;
-        let splitter = splitter * power_of_two(-54);
-        let rounded = (error + splitter) - splitter;
-        error_high[index] += rounded;
-        error_low[index] += error - rounded;
-    }
-    outside != 0
+fn moments_row_body(row: &[f64], lane: usize, strips: &mut [Strip<6>]) -> bool {
+    let mut outside = [0; STRIP];
+    by_strip(row, lane, strips, |values, Strip { limits, parts }| {
+        let [high, low, square_high, square_low, error_high, error_low] = parts;
+        for lane in 0..STRIP {
+            let (value, splitter, miss) = inside::<SQUARES_WIDTH>(values[lane], limits[lane]);
+            outside[lane] |= miss;
+            let rounded = (value + splitter) - splitter;
+            high[lane] += rounded;
+            low[lane] += value - rounded;
+            let square = value * value;
+            let error = error_of_square(value, square);
+            let splitter = limits[lane] * splitter;
+            let rounded = (square + splitter) - splitter;
+            square_high[lane] += rounded;
+            square_low[lane] += square - rounded;
+            let splitter = splitter * power_of_two(-54);
+            let rounded = (error + splitter) - splitter;
+            error_high[lane] += rounded;
+            error_low[lane] += error - rounded;
+        }
+    });
+    outside != [0; STRIP]
 }
 
-/// The value if it lies in the window below `limit`, zero and a bit in `outside` if not; and the splitter of
-/// the window.
+/// The value if it lies in the window below `limit`, or zero; the splitter of the window; and zero for a value
+/// that is inside or zero.
 #[inline(always)]
-fn inside<const WIDTH: i32>(value: f64, limit: f64, outside: &mut u64) -> (f64, f64) {
+fn inside<const WIDTH: i32>(value: f64, limit: f64) -> (f64, f64, u64) {
     let size = value.abs();
     let fits = (size < limit) & (size >= limit * power_of_two(-WIDTH));
-    *outside |= if fits { 0 } else { size.to_bits() };
-    (if fits { value } else { 0.0 }, limit * SPLIT)
+    (if fits { value } else { 0.0 }, limit * SPLIT, if fits { 0 } else { size.to_bits() })
+}
+
+/// Hands the values of each strip to `add`, with zeros for outputs that have none.
+#[inline(always)]
+fn by_strip<const N: usize>(
+    row: &[f64],
+    lane: usize,
+    strips: &mut [Strip<N>],
+    mut add: impl FnMut(&[f64; STRIP], &mut Strip<N>),
+) {
+    let (head, row) = row.split_at(if lane == 0 { 0 } else { row.len().min(STRIP - lane) });
+    let mut strips = strips.iter_mut();
+    if !head.is_empty()
+        && let Some(strip) = strips.next()
+    {
+        add(&padded(head, lane), strip);
+    }
+    let (whole, tail) = row.as_chunks::<STRIP>();
+    for (values, strip) in whole.iter().zip(strips.by_ref()) {
+        add(values, strip);
+    }
+    if !tail.is_empty()
+        && let Some(strip) = strips.next()
+    {
+        add(&padded(tail, 0), strip);
+    }
+}
+
+/// The values from lane `lane` on, and zeros.
+#[inline(always)]
+fn padded(values: &[f64], lane: usize) -> [f64; STRIP] {
+    let mut strip = [0.0; STRIP];
+    strip[lane..].iter_mut().zip(values).for_each(|(place, value)| *place = *value);
+    strip
 }
 
 /// `value * value - square` exactly, for the rounded `square` (Dekker 1971): the value is cut into 26 bits and

@@ -141,4 +141,18 @@ mod tests {
         (0..1000).for_each(|_| expected.add(true, 0x1999_9999_9999_9a, -56));
         assert_eq!(sum.canonical(), expected.canonical());
     }
+
+    #[test]
+    fn numbers_of_all_exponents_stay_within_the_memory_of_the_first() {
+        for negative in [false, true] {
+            let mut limbs = Limbs::default();
+            limbs.add(negative, 1, 0);
+            for exponent in ORIGIN..=2 * 971 + 64 {
+                limbs.add(negative, u64::MAX, exponent);
+            }
+            let other = limbs.clone();
+            (0..100).for_each(|_| limbs.merge(&other));
+            assert!(limbs.digits.capacity() <= DIGITS, "{} digits", limbs.digits.capacity());
+        }
+    }
 }

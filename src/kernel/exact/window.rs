@@ -11,7 +11,7 @@ use crate::kernel::{BLOCK, Isa};
 /// Values that are added side by side.
 pub(super) const LANES: usize = 16;
 /// Fewer values than this are added one by one.
-const FEW: usize = 2 * LANES;
+const FEW: usize = 12;
 /// Windows for which all constants and parts of kernels are normal doubles.
 const TOPS: std::ops::RangeInclusive<i32> = -440..=490;
 

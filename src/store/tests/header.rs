@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::array::{Format, Kind};
 use crate::array::{DType, Shape};
+use crate::array::{Format, Kind};
 use crate::store::header::{ELEMENTS_AT, Header, Problem, parse, text_at, write};
 
 fn shape_of(text: &str) -> Vec<u64> {
@@ -46,7 +46,7 @@ fn every_number_of_axes_is_read() {
     let dictionary = |shape: &str| format!("{{'descr': '|b1', 'fortran_order': False, 'shape': {shape}}}");
     assert_eq!(shape_of(&dictionary("()")), [0; 0]);
     assert_eq!(shape_of(&dictionary("(0,)")), [0]);
-    assert_eq!(shape_of(&dictionary("(5, 0, 18446744073709551615)")), [5, 0, u64::MAX]);
+    assert_eq!(shape_of(&dictionary("(5, 0, 4611686018427387904)")), [5, 0, 1 << 62]);
     assert_eq!(shape_of(&dictionary("(1, 2, 3, 4, 5, 6)")), [1, 2, 3, 4, 5, 6]);
 }
 
@@ -89,7 +89,34 @@ fn dtypes_without_numbers_are_refused_with_what_to_do() {
         "'température'",
     ];
     let texts = descrs.map(of);
-    insta::assert_snapshot!(refused(&texts.each_ref().map(String::as_str)), @"");
+    insta::assert_snapshot!(refused(&texts.each_ref().map(String::as_str)), @r#"
+    it holds pickled objects, which squall never loads: dtype `|O`
+      save floats: `np.save(..., x.astype("float64"))`
+    its elements are structured: `[('a', '<f8'), ('b', '<i4')], 'fortran_order': False, 'shape...`
+      save each field by itself: `np.save(..., x["field"])`
+    its elements are structured: `('<f8', (3,)), 'fortran_order': False, 'shape': (3,), }`
+      save each field by itself: `np.save(..., x["field"])`
+    its elements are complex: dtype `<c16`
+      save two arrays: `np.save(..., x.real)` and `np.save(..., x.imag)`
+    its elements are long doubles: dtype `<f16`
+      save floats: `np.save(..., x.astype("float64"))`
+    its elements are strings: dtype `<U7`
+      save floats: `np.save(..., x.astype("float64"))`
+    its elements are strings: dtype `|S3`
+      save floats: `np.save(..., x.astype("float64"))`
+    its elements are dates or durations: dtype `<M8[ns]`
+      save whole numbers: `np.save(..., x.astype("int64"))`
+    its elements are raw bytes: dtype `|V8`
+      save numbers: `np.save(..., x.view("float64"))`
+    its dtype `<f3` is not known
+      save floats: `np.save(..., x.astype("float64"))`
+    its dtype `float64` is not known
+      save floats: `np.save(..., x.astype("float64"))`
+    its dtype `` is not known
+      save floats: `np.save(..., x.astype("float64"))`
+    its dtype `température` is not known
+      save floats: `np.save(..., x.astype("float64"))`
+    "#);
 }
 
 #[test]
@@ -117,13 +144,35 @@ fn what_is_no_dictionary_of_an_array_is_refused() {
         "{'descr': '<f8",
         "{\u{1b}[31m",
         &long,
-    ]), @"");
+    ]), @r"
+    the header is malformed: `{` expected at byte 0, before its end
+    the header is malformed: `{` expected at byte 4, before its end
+    the header is malformed: `{` expected at byte 0, before `[1, 2]`
+    the header lacks `descr`, `fortran_order` or `shape`: `{}`
+    the header lacks `descr`, `fortran_order` or `shape`: `{'descr': '<f8', 'fortran_order': False}`
+    the header is malformed: `}` expected at byte 16, before `'fortran_order': False, 'shape': (3,)}`
+    the header is malformed: `True` or `False` expected at byte 34, before `0, 'shape': (3,)}`
+    the header is malformed: `(` expected at byte 50, before `3}`
+    the header is malformed: `,` expected at byte 52, before `)}`
+    the shape has a negative extent, `-4`
+    the header is malformed: `)` expected at byte 55, before `.5)}`
+    the shape has too large an extent, `99999999999999999999`
+    an array of shape (4294967296, 4294967296) has too many elements
+    the header is malformed: nothing more expected at byte 56, before `+ 1`
+    the header is malformed: another key expected at byte 56, before `'shape': (4,)}`
+    the header is malformed: `descr`, `fortran_order` or `shape` expected at byte 56, before `'more': 1}`
+    the header is malformed: a string expected at byte 10, before `'<f\x38', 'fortran_order': False, 'shape': (3,)}`
+    the header is malformed: a string expected at byte 10, before `__import__('os'), 'fortran_order': False, 'shape': (3,)}`
+    the header is malformed: a string expected at byte 10, before `'<f8`
+    the header is malformed: a string expected at byte 1, before `�[31m`
+    the header is malformed: a string expected at byte 10, before `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...`
+    ");
 }
 
 #[test]
 fn a_header_written_here_is_read_here() {
     for dtype in [DType::Bool, DType::I64, DType::F32, DType::F64] {
-        for extents in [vec![], vec![0], vec![7], vec![u64::MAX, 0], vec![1 << 20, 3], vec![1; 64]] {
+        for extents in [vec![], vec![0], vec![7], vec![1 << 62, 0], vec![1 << 20, 3], vec![1; 64]] {
             let shape = Shape::new(extents).unwrap();
             let bytes = write(dtype, &shape);
             assert_eq!(bytes.len() as u64, ELEMENTS_AT);
@@ -137,7 +186,7 @@ fn a_header_written_here_is_read_here() {
 
 #[test]
 fn the_longest_header_fits_its_page() {
-    let mut extents = vec![u64::MAX; 63];
+    let mut extents = vec![1 << 62; 63];
     extents.push(0);
     let shape = Shape::new(extents).unwrap();
     let bytes = write(DType::F64, &shape);

@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::array::Target;
 use crate::array::{DType, Shape};
 use crate::error::Result;
 use crate::store::tests::{load, told};
-use crate::store::{Reader, Target, Writer};
+use crate::store::{Reader, Writer};
 
 fn target(path: &Path, dtype: DType, extents: &[u64]) -> Result<Target> {
     Target::new(path.to_str().unwrap(), dtype, &Shape::new(extents.to_vec()).unwrap(), "k3v9x2ab")
@@ -45,7 +46,33 @@ fn what_cannot_be_saved_is_refused_before_anything_is_written() {
         refuse("y.npy", &[1 << 62]),
     ];
     all.push(told(directory.path(), target(Path::new("/proc/y.npy"), DType::F64, &[3])));
-    insta::assert_snapshot!(all.join("\n\n"), @"");
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+    error: cannot save to `DIRECTORY/there.npy`
+    cause: DIRECTORY/there.npy exists
+    hint: nothing is overwritten: choose another name, or remove the file
+
+    error: cannot save to `DIRECTORY/link.npy`
+    cause: DIRECTORY/link.npy exists
+    hint: nothing is overwritten: choose another name, or remove the file
+
+    error: cannot save to `DIRECTORY/missing/y.npy`
+    cause: there is no directory DIRECTORY/missing
+    hint: make it first
+
+    error: cannot save to `DIRECTORY/there.npy/y.npy`
+    cause: there is no directory DIRECTORY/there.npy
+    hint: make it first
+
+    error: cannot save to `DIRECTORY/y.txt`
+    cause: its name does not end in `.npy`
+    hint: arrays are saved as `.npy` files
+
+    error: cannot save to `DIRECTORY/y.npy`
+    cause: an array of shape (4611686018427387904,) is too large for a file
+
+    error: cannot save to `/proc/y.npy`
+    cause: /proc: No such file or directory (os error 2)
+    ");
     assert_eq!(names(directory.path()), ["link.npy", "there.npy"]);
 }
 
@@ -92,7 +119,11 @@ fn a_file_that_has_appeared_is_not_replaced() {
     let target = target(&path, DType::F64, &[3]).unwrap();
     target.create().unwrap();
     fs::write(&path, "precious").unwrap();
-    insta::assert_snapshot!(told(directory.path(), target.finish()), @"");
+    insta::assert_snapshot!(told(directory.path(), target.finish()), @r"
+    error: cannot save to `DIRECTORY/y.npy`
+    cause: a file of that name has appeared during the run
+    hint: nothing is overwritten: the array is whole in `DIRECTORY/.y.npy.k3v9x2ab.partial`
+    ");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
     assert_eq!(names(directory.path()), [".y.npy.k3v9x2ab.partial", "y.npy"]);
 }
@@ -105,7 +136,10 @@ fn what_is_discarded_leaves_nothing() {
     target.discard();
     target.discard();
     assert!(names(directory.path()).is_empty());
-    insta::assert_snapshot!(told(directory.path(), Writer::open(&target)), @"");
+    insta::assert_snapshot!(told(directory.path(), Writer::open(&target)), @r"
+    error: cannot write `DIRECTORY/.y.npy.k3v9x2ab.partial`
+    cause: No such file or directory (os error 2)
+    ");
 }
 
 #[test]

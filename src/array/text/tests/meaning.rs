@@ -46,6 +46,7 @@ fn show(expr: &Expr) -> String {
             };
             format!("{}({}, {axes:?}{ddof})", reduction.name(), operands())
         }
+        Operation::QuantileAlong(q, axes, _) => format!("quantile({}, {q}, {axes:?})", operands()),
         Operation::Quantile(q, _) => format!("quantile({}, {q})", operands()),
         Operation::Histogram(Bins::Edges(edges), _) => format!("histogram({}, {edges:?})", operands()),
         Operation::Histogram(Bins::Even { count, .. }, _) => format!("histogram({}, {count})", operands()),

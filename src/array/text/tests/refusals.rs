@@ -226,7 +226,7 @@ fn arithmetic_that_has_no_value_is_refused() {
     hint: shifts take two whole numbers; of arrays multiply, or divide by //
     ");
     insta::assert_snapshot!(refused(&[I], "i ** -1"), @r"
-    error: Integers to negative integer powers are not allowed.
+    error: Integers to negative integer powers are not allowed
     cause: result = i ** -1
                       ^^
     hint: write the exponent as a float, such as -1.0

@@ -1,0 +1,221 @@
+//! What workers and the driver are allowed, and the refusal of a plan that needs more, before anything starts.
+
+use crate::cluster::available;
+use crate::driver::Bounds;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::settings::{ClusterKind, Settings};
+use crate::slurm::Allocation;
+use crate::units::Memory;
+
+/// What the processes of a run are allowed, where that is limited.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Compute threads of a worker.
+    pub cores: u32,
+    /// Memory of a worker; none where it is this process, or asks for as much as it needs.
+    pub memory: Option<Memory>,
+    /// Memory of this process, which is the driver.
+    pub driver: Option<Allowed>,
+    /// Threads with which this process computes: as the worker, or to try the computation out.
+    pub here: u32,
+}
+
+/// An amount of memory, and who limits it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// How much.
+    pub memory: Memory,
+    /// Whose word that is.
+    pub by: &'static str,
+}
+
+impl Limits {
+    /// What the settings give to each worker, and this machine to the driver.
+    pub fn of(settings: &Settings) -> Limits {
+        let cluster = &settings.cluster;
+        let driver = Allowed::here();
+        if cluster.kind == ClusterKind::Threads {
+            // The same request on this machine: as many threads as the workers would have had.
+            let threads = cluster.cores.map(|cores| cores.saturating_mul(cluster.workers));
+            let threads = threads.unwrap_or_else(|| available().count);
+            return Limits { cores: threads, memory: None, driver, here: threads };
+        }
+        let tried = cluster.walltime.because().is_some();
+        Limits {
+            cores: cluster.cores.unwrap_or(1),
+            memory: cluster.memory.value(),
+            driver,
+            here: u32::from(tried),
+        }
+    }
+
+    /// What a plan needs of these.
+    pub fn bounds(&self, plan: &Plan) -> Bounds {
+        let driver = if self.here > 0 { plan.process_memory(self.here) } else { plan.driver_memory() };
+        Bounds { worker: plan.worker_memory(self.cores), driver, allowed: self.memory.map(Memory::bytes) }
+    }
+
+    /// Refuses a plan whose workers or driver need more memory than they have.
+    pub fn fit(&self, plan: &Plan) -> Result<()> {
+        self.fit_worker(plan)?;
+        match self.driver {
+            Some(allowed) => self.fit_driver(plan, allowed),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a plan whose workers need more memory than they have.
+    pub fn fit_worker(&self, plan: &Plan) -> Result<()> {
+        let need = plan.worker_need(self.cores);
+        let needed = need.with(self.cores);
+        let Some(memory) = self.memory.filter(|memory| memory.bytes() < needed) else { return Ok(()) };
+        let enough = whole(needed);
+        let fewer = match need.cores_in(memory.bytes()) {
+            0 => String::new(),
+            cores => format!(", or cluster.cores to {cores}"),
+        };
+        let what = format!(
+            "a worker of {} needs {enough}, and cluster.memory is {memory}",
+            counted(self.cores, "thread")
+        );
+        let (process, thread) = (whole(need.process), whole(need.thread));
+        let mut error =
+            Error::refused(what).cause(format!("{process} for the process, and {thread} for each thread"));
+        if let Some(wanted) = plan.wanted_in(need.stage) {
+            error = error.cause(format!("most of it for `{}`: {}", wanted.name, wanted.formula));
+        }
+        Err(error.hint(format!("set cluster.memory to {enough} or more, or to \"auto\"{fewer}")))
+    }
+
+    fn fit_driver(&self, plan: &Plan, allowed: Allowed) -> Result<()> {
+        let needed = self.bounds(plan).driver;
+        if needed <= allowed.memory.bytes() {
+            return Ok(());
+        }
+        let enough = whole(needed);
+        let who = match self.here {
+            0 => "the driver".to_owned(),
+            threads => format!("the driver with {}", counted(threads, "compute thread")),
+        };
+        let available = Memory::from_bytes(allowed.memory.bytes() & !((1 << 20) - 1));
+        let mut error = Error::refused(format!("{who} needs {enough}, and it has {available}"))
+            .cause(format!("the limit is {}", allowed.by));
+        if let Some(wanted) = plan.wanted_in_driver() {
+            let (name, elements) = (&wanted.name, wanted.elements);
+            error = error.cause(format!("`{name}` gathers {elements} elements: {}", wanted.formula));
+        }
+        error = error.hint(
+            "reduce the result further, or name a file for it in [save]: workers write files, and the driver \
+             holds nothing of them",
+        );
+        Err(error.hint(format!("or start the driver where it may use {enough}")))
+    }
+}
+
+impl Allowed {
+    /// What this process may use: by its Slurm job, or else what the machine has to spare.
+    fn here() -> Option<Allowed> {
+        let job = Allocation::from_environment().and_then(|allocation| allocation.memory);
+        let job = job.map(|memory| Allowed { memory, by: "that of the Slurm job it runs in" });
+        job.or_else(|| {
+            let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+            Some(Allowed { memory: spare(&text)?, by: "what this machine has to spare (MemAvailable)" })
+        })
+    }
+}
+
+/// What a machine has to spare, by its `/proc/meminfo`.
+fn spare(meminfo: &str) -> Option<Memory> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
+    Some(Memory::from_bytes(kibibytes * 1024))
+}
+
+/// Bytes as whole MiB, rounded up: nobody asks for less.
+pub(super) fn whole(bytes: u64) -> Memory {
+    Memory::from_bytes(bytes.div_ceil(1 << 20).saturating_mul(1 << 20))
+}
+
+/// `1 thread`, `3 threads`.
+pub(super) fn counted(count: u32, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::{Definitions, parse};
+    use crate::plan::plan;
+    use crate::store::LocalFiles;
+
+    fn plan_of(expression: &str) -> Plan {
+        let results = vec![("mean".to_owned(), "1".to_owned()), ("wide".to_owned(), expression.to_owned())];
+        let parsed = parse(&Definitions { results, ..Definitions::default() }, &LocalFiles).expect("parsed");
+        plan(&parsed.results, &[], 1).expect("planned")
+    }
+
+    const WIDE: &str = "random.normal(0, 1, size=(20_000, 20_000)).mean(axis=0)";
+
+    fn limits(memory: u64, driver: u64) -> Limits {
+        let allowed = |bytes| Memory::from_bytes(bytes);
+        let driver = Some(Allowed { memory: allowed(driver), by: "that of a test" });
+        Limits { cores: 8, memory: Some(allowed(memory)), driver, here: 0 }
+    }
+
+    #[test]
+    fn worker_that_needs_more_is_refused_with_what_would_fit() {
+        let plan = plan_of(WIDE);
+        let need = plan.worker_need(8);
+        let (enough, given) = (whole(need.with(8)), whole(need.with(3)));
+        let refused = |memory: u64| limits(memory, u64::MAX).fit(&plan).expect_err("refused").to_string();
+        let (process, thread) = (whole(need.process), whole(need.thread));
+        assert_eq!(
+            refused(given.bytes()),
+            format!(
+                "error: a worker of 8 threads needs {enough}, and cluster.memory is {given}\n\
+                 cause: {process} for the process, and {thread} for each thread\n\
+                 cause: most of it for `wide`: {}\n\
+                 hint: set cluster.memory to {enough} or more, or to \"auto\", or cluster.cores to 3",
+                plan.wanted_in(need.stage).expect("a result").formula
+            )
+        );
+        assert!(refused(1 << 20).ends_with("or to \"auto\""), "{}", refused(1 << 20));
+        assert!(limits(enough.bytes(), u64::MAX).fit(&plan).is_ok());
+    }
+
+    #[test]
+    fn result_too_large_for_the_driver_is_refused_before_anything_starts() {
+        let plan = plan_of("random.random(size=300_000_000, chunks=100_000) * 2");
+        let needed = plan.driver_memory();
+        let error = limits(u64::MAX, 1 << 30).fit(&plan).expect_err("refused").to_string();
+        let enough = whole(needed);
+        assert!(error.starts_with(&format!("error: the driver needs {enough}, and it has 1G\n")), "{error}");
+        assert!(error.contains("cause: the limit is that of a test\n"), "{error}");
+        assert!(error.contains("cause: `wide` gathers 300000000 elements: multiply("), "{error}");
+        assert!(
+            error.contains("hint: reduce the result further, or name a file for it in [save]"),
+            "{error}"
+        );
+        assert!(limits(u64::MAX, needed).fit(&plan).is_ok());
+    }
+
+    #[test]
+    fn threads_count_against_the_driver_whose_process_they_share() {
+        let plan = plan_of(WIDE);
+        let limits = Limits { cores: 8, memory: None, driver: None, here: 8 };
+        assert_eq!(limits.bounds(&plan).driver, plan.process_memory(8));
+        assert!(plan.process_memory(8) > plan.worker_memory(8));
+        let needed = Memory::from_bytes(plan.process_memory(8) - 1);
+        let limits = Limits { driver: Some(Allowed { memory: needed, by: "that of a test" }), ..limits };
+        let error = limits.fit(&plan).expect_err("refused").to_string();
+        assert!(error.starts_with("error: the driver with 8 compute threads needs "), "{error}");
+    }
+
+    #[test]
+    fn the_machine_says_what_it_has_to_spare() {
+        let meminfo = "MemTotal:       16374584 kB\nMemFree:  1 kB\nMemAvailable:   14680064 kB\n";
+        assert_eq!(spare(meminfo), Some(Memory::from_bytes(14 << 30)));
+        assert_eq!(spare(""), None);
+    }
+}

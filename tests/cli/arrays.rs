@@ -1,0 +1,63 @@
+//! Arrays as users of the program meet them: printed, saved, drawn, and refused before anything is submitted.
+
+use crate::messages::{refused, refused_before_slurm};
+use crate::support::Place;
+
+const THREADS: [&str; 3] = ["--cluster=threads", "--cores=2", "--seed=1"];
+
+/// Standard output of a run that goes well.
+fn computed(arguments: &[&str]) -> String {
+    let place = Place::new();
+    place.run(["run"].iter().chain(arguments).chain(&THREADS)).ok().stdout
+}
+
+#[test]
+fn arrays_print_as_numpy_prints_them_and_json_has_them_whole() {
+    insta::assert_snapshot!(computed(&["-e", "np.arange(12).reshape(3, 4) / 8"]), @"");
+    insta::assert_snapshot!(computed(&["-e", "np.arange(3000)"]), @"");
+    insta::assert_snapshot!(computed(&["-e", "(np.arange(6) % 4 == 1) | (np.arange(6) > 4)"]), @"");
+    let json = computed(&["--output=json", "-e", "np.log(np.arange(3.0) - 1)[::-1].astype('f4')"]);
+    let object: serde_json::Value = serde_json::from_str(&json).expect("one object");
+    insta::assert_snapshot!(object["results"]["result"], @"");
+    let json = computed(&["--output=json", "-e", "np.arange(3000)"]);
+    let object: serde_json::Value = serde_json::from_str(&json).expect("one object");
+    assert_eq!(object["results"]["result"]["data"].as_array().map(Vec::len), Some(3000));
+}
+
+#[test]
+fn graph_of_the_lesson_is_drawn_on_the_terminal_and_as_files() {
+    let place = Place::new();
+    let lesson = "random.normal(0.0, 0.1, size=800_000_000, chunks=200_000_000).mean()";
+    insta::assert_snapshot!(place.run(["graph", "-e", lesson]).ok().stdout, @"");
+    for (name, beginning) in [("mean.svg", "<svg"), ("mean.dot", "digraph"), ("mean.txt", "")] {
+        assert_eq!(place.run(["graph", "-e", lesson, "-o", name]).ok().stdout, "");
+        let drawn = std::fs::read_to_string(place.directory().join(name)).expect("it was drawn");
+        assert!(drawn.contains(beginning) && drawn.contains("mean"), "{drawn}");
+    }
+    let outcome = place.run(["graph", "-e", lesson, "-o", "mean.bmp"]);
+    assert_eq!(outcome.code(), 2);
+    insta::assert_snapshot!(outcome.stderr, @"");
+}
+
+#[test]
+fn bad_arrays_are_refused_before_anything_is_submitted() {
+    insta::assert_snapshot!(refused(&["-e", "np.ones(3) + np.ones(4)"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "np.ones((3, 4)).sum(axis=2)"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "np.ones(3).sum(axs=0)"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "load('nowhere.npy').sum()"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "np.histogram(np.ones(3), 4)"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "random.random((1000, 1000)).T.reshape(10, -1).sum()"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "np.cumsum(random.random(2_000_000))[-1]"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "random.random(10**13)"]), @"");
+    let prepare = |place: &Place| {
+        place.write("there.npy", "");
+        place.write("run.toml", "arrays.x = 'np.ones(3)'\nsave.x = 'there.npy'\n");
+    };
+    insta::assert_snapshot!(refused_before_slurm(prepare, &["run.toml"]), @"");
+    let prepare =
+        |place: &Place| drop(place.write("run.toml", "arrays.x = 'np.ones(3)'\nsave.x = 'no/x.npy'\n"));
+    insta::assert_snapshot!(refused_before_slurm(prepare, &["run.toml"]), @"");
+    let prepare =
+        |place: &Place| drop(place.write("run.toml", "arrays.x = 'np.ones(3)'\nsave.y = 'y.npy'\n"));
+    insta::assert_snapshot!(refused_before_slurm(prepare, &["run.toml"]), @"");
+}
