@@ -205,8 +205,8 @@ impl Compiler<'_> {
                 Step::SelectReal { condition: condition_register, left, right }
             }
             (Register::Integer(left), Register::Integer(right)) if right == condition_register => {
-                // c ? l : c is c & l.
-                Step::IntegerBinary { operation: IntegerBinary::And, left, right }
+                // c ? l : c, where l may be any integer and c is 0 or 1.
+                Step::IntegerBinary { operation: IntegerBinary::Multiply, left, right }
             }
             (Register::Integer(left), Register::Integer(right)) => {
                 Step::SelectInteger { condition: condition_register, left, right }

@@ -198,8 +198,7 @@ impl<'a> Lowering<'a> {
                 Ok(Lowered::whole(extents, root))
             }
             (Node::View(view, operand), _) => {
-                let operand = self.array(*operand)?;
-                self.view(view, operand, extents)
+                self.view(view, *operand, extents)
             }
             (Node::Concatenate(axis, parts), _) => self.concatenate(*axis, parts),
             (node, _) => self.elementwise(node, entry.dtype, extents),
@@ -284,11 +283,12 @@ impl<'a> Lowering<'a> {
 
     /// A view of an array that is no node's own.
     pub(super) fn viewed(&mut self, view: &View, operand: Id) -> Result<Lowered> {
-        let operand = self.array(operand)?;
         self.view(view, operand, &[])
     }
 
-    fn view(&mut self, view: &View, operand: Lowered, extents: &[u64]) -> Result<Lowered> {
+    fn view(&mut self, view: &View, operand: Id, extents: &[u64]) -> Result<Lowered> {
+        let (graph, of) = (self.graph, operand);
+        let operand = self.array(operand)?;
         let mut pieces = Vec::with_capacity(operand.pieces.len());
         let single = operand.pieces.len() == 1;
         for piece in operand.pieces {
@@ -299,7 +299,7 @@ impl<'a> Lowering<'a> {
                     let permuted = |values: &[u64]| order.iter().map(|&axis| values[axis]).collect();
                     Some(Piece { start: permuted(&piece.start), extents: permuted(&piece.extents), root })
                 }
-                View::Broadcast => Some(self.broadcast(&piece, extents)?),
+                View::Broadcast => Some(self.broadcast(&piece, graph[of].shape.extents(), extents)?),
                 View::Reshape if single => {
                     let root = self.transform(piece.root, &|places| places.reshape(extents))?;
                     Some(Piece { start: vec![0; extents.len()], extents: extents.to_vec(), root })
@@ -338,13 +338,12 @@ impl<'a> Lowering<'a> {
         Ok(Some(Piece { start, extents, root }))
     }
 
-    fn broadcast(&mut self, piece: &Piece, whole: &[u64]) -> Result<Piece> {
-        let new = whole.len() - piece.extents.len();
+    fn broadcast(&mut self, piece: &Piece, from: &[u64], whole: &[u64]) -> Result<Piece> {
+        let new = whole.len() - from.len();
         let (mut start, mut extents) = (vec![0; new], whole[..new].to_vec());
         for (axis, &extent) in whole[new..].iter().enumerate() {
-            let stretched = piece.extents[axis] == 1 && extent != 1 && piece.start[axis] == 0;
             start.push(piece.start[axis]);
-            extents.push(if stretched { extent } else { piece.extents[axis] });
+            extents.push(if from[axis] == extent { piece.extents[axis] } else { extent });
         }
         let root = self.transform(piece.root, &|places| Ok(places.broadcast(&extents)))?;
         Ok(Piece { start, extents, root })

@@ -201,10 +201,12 @@ impl Filled {
     }
 
     /// Registers exist, hold something before they are read, and no two of a step are one, but for the one
-    /// that is changed in place.
+    /// that is changed in place, and the two that are compared.
     fn step(&mut self, step: &Step) -> bool {
         let (reads, writes) = step.access();
-        let distinct = reads.iter().enumerate().all(|(place, read)| !reads[..place].contains(read));
+        let compares = matches!(step, Step::RealCompare { .. });
+        let distinct =
+            compares || reads.iter().enumerate().all(|(place, read)| !reads[..place].contains(read));
         let in_place = reads.iter().skip(1).all(|read| *read != writes);
         let copied = matches!(step, Step::CopyReal { .. } | Step::CopyInteger { .. });
         let apart = !copied || reads[0] != writes;

@@ -297,6 +297,7 @@ impl<'a> Generator<'a> {
     fn binary(&mut self) -> String {
         let (left, right) = self.pair();
         let left = left.name;
+        let squared = format!("({left}) ** 2");
         let (left, right) = if self.dice.once_in(4) { (right, left) } else { (left, right) };
         match self.dice.below(12) {
             0 => {
@@ -306,7 +307,7 @@ impl<'a> Generator<'a> {
             2 => format!("where({left} > 0, {left}, {right})"),
             3 => format!("where({left}, {right}, {})", self.number()),
             4 => format!("{left} {} {right}", self.dice.pick(&["<", "<=", "==", "!=", ">", ">="])),
-            5 => format!("({left}) ** 2"),
+            5 => squared,
             6 => format!("{left} {} {right}", self.dice.pick(&["//", "%"])),
             _ => format!("{left} {} {right}", self.dice.pick(&["+", "-", "*", "/", "*", "-"])),
         }
@@ -382,7 +383,7 @@ impl<'a> Generator<'a> {
         if matches!(name, "var" | "std" | "nanvar" | "nanstd") && self.dice.once_in(2) {
             arguments.push(format!("ddof={}", self.dice.below(3)));
         }
-        if matches!(name, "sum" | "mean") && self.dice.once_in(6) {
+        if name == "sum" && self.dice.once_in(6) {
             arguments.push(format!("dtype='{}'", self.dice.pick(&["f4", "f8", "i8"])));
         }
         arguments.retain(|argument| !argument.is_empty());

@@ -13,10 +13,11 @@ use crate::python::{Python, found};
 /// Cases unless more are asked for.
 const CASES: u64 = 250;
 /// Complaints that are shown.
-const SHOWN: usize = 12;
+const SHOWN: usize = 100;
 
 /// What squall refuses although NumPy does it; `docs/arrays.md` says each.
-const REFUSED: [&str; 5] = [
+const REFUSED: [&str; 6] = [
+    "it takes numbers, and arrays of one or two axes",
     "would move elements",
     "that is concatenated of",
     "does not fit 64 bits",

@@ -111,11 +111,13 @@ def rows(x, axes):
     return moved, shape
 
 
-def reduced(x, axis, keepdims, dtype, each):
+def reduced(x, axis, keepdims, dtype, each, filled=False):
     """An array of what `each` makes of the rows."""
     x = np.asarray(x)
     axes = axes_of(x, axis)
     moved, shape = rows(x, axes)
+    if filled and moved.shape[1] == 0:
+        raise ValueError("an extremum of nothing")
     values = np.array(each(moved), dtype=dtype).reshape(shape)
     if keepdims:
         values = values.reshape(tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape)))
@@ -162,7 +164,7 @@ def one(kind, values, first, second, ddof, into, whole):
     above = count * second - first * first
     below = count * (count - ddof) << 2 * UNIT
     if below <= 0:
-        return math.nan if above == 0 or below < 0 else math.inf
+        return math.nan  # NumPy: sometimes an infinity.
     return rounded(above, below, into) if kind == "var" else root(above, below, into)
 
 
@@ -190,8 +192,6 @@ def extremum(least, x, axis=None, keepdims=False, skip=False, **_):
     x = np.asarray(x)
 
     def each(values):
-        if len(values) == 0:
-            raise ValueError("the least of nothing")
         if values.dtype.kind != "f":
             return values.min() if least else values.max()
         if np.isnan(values).any():
@@ -204,19 +204,18 @@ def extremum(least, x, axis=None, keepdims=False, skip=False, **_):
             return -0.0 if (negative.any() if least else negative.all()) else 0.0
         return value
 
-    return reduced(x, axis, keepdims, x.dtype, lambda moved: [each(values) for values in moved])
+    return reduced(x, axis, keepdims, x.dtype, lambda moved: [each(values) for values in moved], filled=True)
 
 
 def place(function, x, axis=None, keepdims=False, **_):
-    def each(values):
-        return function(values)
-
-    return reduced(x, axis, keepdims, np.int64, lambda moved: [each(values) for values in moved])
+    if isinstance(axis, tuple) and len(axis) not in (1, np.ndim(x)):
+        raise TypeError("over one axis, or all")
+    each = lambda moved: [function(values) for values in moved]  # noqa: E731
+    return reduced(x, axis, keepdims, np.int64, each, filled=True)
 
 
 def truths(function, dtype, x, axis=None, keepdims=False, **_):
-    each = lambda moved: [function(values) for values in moved]  # noqa: E731
-    return reduced(x, axis, keepdims, dtype, each)
+    return reduced(x, axis, keepdims, dtype, lambda moved: [function(values) for values in moved])
 
 
 def spread(x, axis=None, keepdims=False, **_):
@@ -237,6 +236,8 @@ def average(x, axis=None, weights=None, keepdims=False):
 
 
 def dot(left, right):
+    if any(isinstance(one, (bool, int, float)) for one in (left, right)):
+        return left * right
     left, right = np.asarray(left), np.asarray(right)
     np.dot(left, right)  # Where this raises, so do we.
     if left.ndim == 0 or right.ndim == 0:
@@ -274,10 +275,23 @@ def quantile(x, q, axis=None, keepdims=False, **_):
         raise Refused("over all axes")
     x = np.asarray(x)
     x = x if x.dtype.kind == "f" else x.astype(np.float64)
-    return result(np.asarray(np.quantile(x, q, keepdims=keepdims)).astype(x.dtype))
+    shape = np.shape(q) + ((1,) * x.ndim if keepdims else ())
+    values = np.array([one_quantile(np.sort(x, axis=None), one) for one in np.ravel(q)], x.dtype)
+    return result(values.reshape(shape))
+
+
+def one_quantile(x, q):
+    if x.size == 0:
+        return math.nan
+    place, rest = divmod((x.size - 1) * q, 1)
+    lower, upper = x[int(place)], x[min(int(place) + 1, x.size - 1)]
+    if not np.isnan(x[-1]) and (lower == upper or rest == 0):
+        return lower  # NumPy: NaN where it is infinite.
+    return np.quantile(x, q)
 
 
 def clip(x, a_min=None, a_max=None, min=None, max=None, **_):
+    x = np.asarray(x).view(Array)
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     if low is None and high is None:
         raise ValueError("one of the limits has to be given")
@@ -299,6 +313,11 @@ def convert(x, dtype, **_):
         inside = (x >= -(2.0**63)) & (x < 2.0**63)
         return result(np.where(inside, np.where(inside, x, 0).astype(np.int64), np.int64(-(2**63))))
     return result(x.astype(dtype))
+
+
+def rounding(x, decimals=0, **_):
+    x = np.asarray(x)
+    return result(np.asarray(np.round(x.astype(np.float64) if x.dtype.kind == "b" else x, decimals)))
 
 
 class Array(np.ndarray):
@@ -339,6 +358,7 @@ class Array(np.ndarray):
     dot = lambda self, other: dot(self, other)
     clip = lambda self, *a, **k: clip(self, *a, **k)
     astype = lambda self, *a, **k: convert(self, *a, **k)
+    round = lambda self, *a, **k: rounding(self, *a, **k)
 
 
 def plain(function):
@@ -346,6 +366,16 @@ def plain(function):
 
     def called(*arguments, chunks=None, **keywords):
         return result(np.asarray(function(*arguments, **keywords)))
+
+    return called
+
+
+def elementwise(function):
+    """A function of NumPy that sees numbers as arrays, so that the definitions above hold for them."""
+
+    def called(*arguments):
+        seen = [np.asarray(one).view(Array) if isinstance(one, np.generic) else one for one in arguments]
+        return function(*seen)
 
     return called
 
@@ -368,9 +398,9 @@ def namespace():
         logical_not absolute abs sign square sqrt cbrt reciprocal hypot exp expm1 log log1p log2 log10 sin cos tan
         arcsin arccos arctan arctan2 sinh cosh tanh floor ceil trunc rint minimum maximum isnan isfinite
         isinf""".split():
-        names[name] = getattr(np, name)
+        names[name] = elementwise(getattr(np, name))
     for name in """zeros ones full arange linspace transpose reshape ravel squeeze expand_dims broadcast_to concatenate
-        stack where round cov corrcoef zeros_like ones_like full_like""".split():
+        stack where cov corrcoef zeros_like ones_like full_like""".split():
         names[name] = plain(getattr(np, name))
     for kind in ("sum", "mean", "var", "std"):
         names[kind], names["nan" + kind] = named(moments, kind), named(moments, kind, skip=True)
@@ -382,7 +412,7 @@ def namespace():
     names |= {"count_nonzero": named(truths, np.count_nonzero, np.int64), "sem": standard_error, "diff": difference}
     names |= {"cumsum": named(cumulate, np.cumsum), "cumprod": named(cumulate, np.cumprod), "clip": clip}
     names |= {"histogram": histogram, "quantile": quantile, "median": lambda x, **k: quantile(x, 0.5, **k)}
-    names |= {"percentile": lambda x, q, **k: quantile(x, np.true_divide(q, 100), **k), "astype": convert}
+    names |= {"percentile": lambda x, q, **k: quantile(x, np.true_divide(q, 100), **k), "astype": convert, "round": rounding}
     names |= {"true": True, "false": False}
     for name, value in names.items():
         setattr(Names, name, staticmethod(value) if callable(value) and not isinstance(value, type) else value)
@@ -396,7 +426,7 @@ def load(path):
     """A file as squall sees it: in one of four dtypes."""
     x = np.load(path)
     dtype = CONVERTED.get(x.dtype.kind, np.float64 if x.dtype.itemsize == 8 else np.float32)
-    return result(np.array(x, dtype=dtype))
+    return np.array(x, dtype=dtype).view(Array)
 
 
 def fill(rng, shape, dtype, kind):
@@ -490,7 +520,10 @@ def evaluated(lines, names):
     for name, text in lines:
         try:
             with np.errstate(all="ignore"):
-                values[name] = eval(text, names | values)  # noqa: S307
+                computed = {name: value for name, value in values.items() if not isinstance(value, Exception)}
+                value = eval(text, names | computed)  # noqa: S307
+                library = isinstance(value, (np.generic, np.ndarray))
+                values[name] = np.asarray(value).view(Array) if library else value
         except Exception as error:  # noqa: BLE001
             values[name] = error
     return values
@@ -514,7 +547,7 @@ def check(request, names):
         refused = found.get("refused")
         if refused is not None:
             if not failed and not any(allowed in refused for allowed in request["allowed"]):
-                complaints.append(f"{name}: refused: {refused!r}; expected {value!r}")
+                complaints.append(f"{name}: refused: {refused!r}; expected {repr(value)[:90]}")
         elif failed:
             trace = "".join(traceback.format_exception(value)[-3:])
             complaints.append(f"{name}: computed, but NumPy: {trace}")

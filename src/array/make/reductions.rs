@@ -2,6 +2,7 @@
 
 use crate::array::dtype::{DType, Scalar};
 use crate::array::expr::{Expr, Operation, Reduction, ReductionKind};
+use crate::array::make::fold;
 use crate::array::shape::{Shape, axes_within};
 use crate::error::{Error, Result};
 
@@ -104,6 +105,11 @@ fn of_nothing(
             Scalar::Int(0)
         }
     };
+    if shape.ndim() == 0 {
+        // Not a Python number, which would take the dtype of the arrays it meets.
+        let value = fold::rounded(value, dtype);
+        return Ok(Expr::source(Operation::Full(value), shape, dtype, Vec::new()));
+    }
     Expr::filled(value, shape, dtype)
 }
 
