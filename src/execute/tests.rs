@@ -1,1 +1,1 @@
-//! Written anew.
+//! Stages as wholes are tested in `tests/differential`.

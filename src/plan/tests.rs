@@ -1,1 +1,1 @@
-//! Written anew.
+//! Plans as wholes are tested in `tests/differential`.
