@@ -9,5 +9,6 @@
 mod dice;
 mod engine;
 mod generate;
+mod larger;
 mod python;
 mod random;

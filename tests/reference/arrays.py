@@ -76,14 +76,14 @@ def sums(x, squares):
     for one in np.unique(exponent):
         part = np.where(exponent == one, mantissa, 0)
         high, low = (part >> 27).sum(axis=1), (part & (2**27 - 1)).sum(axis=1)
-        for row in range(len(x)):
+        for row in np.flatnonzero(high | low):
             totals[row] += ((int(high[row]) << 27) + int(low[row])) << (int(one) + UNIT)
         if squares:
             part = np.abs(part)
             high, low = part >> 27, part & (2**27 - 1)
             for product, shift in ((high * high, 54), (2 * high * low, 27), (low * low, 0)):
                 upper, lower = (product >> 27).sum(axis=1), (product & (2**27 - 1)).sum(axis=1)
-                for row in range(len(x)):
+                for row in np.flatnonzero(upper | lower):
                     value = (int(upper[row]) << 27) + int(lower[row])
                     second[row] += value << (shift + 2 * (int(one) + UNIT))
     return totals, second if squares else None
