@@ -149,7 +149,6 @@ impl ArrayValue {
             (Data::Integer(data), _) => Value::Integer(data[place]),
         }
     }
-
 }
 
 /// As [`Value::to_json`] has it, but never more than an element at a time: arrays are large.

@@ -141,7 +141,8 @@ mod tests {
         assert!(value >= plan.worker_memory(2) && value - plan.worker_memory(2) < 1 << 20);
         assert_eq!(value % (1 << 20), 0);
         let need = plan.worker_need(2);
-        let because = format!("{} for the process, 2 threads of {}", tenths(need.process), tenths(need.thread));
+        let because =
+            format!("{} for the process, 2 threads of {}", tenths(need.process), tenths(need.thread));
         assert_eq!(memory.because(), Some(because.as_str()));
     }
 
