@@ -136,7 +136,8 @@ fn in_driver(stage: &Stage, group: &Group) -> u64 {
         let panels = panels_of(group, &sink.widths, group.tasks());
         match gather.kind {
             GatherKind::Collect { .. } if group.sample.is_some() => 16 * SAMPLES * BLOCK as u64,
-            GatherKind::Collect { .. } => 16 * group.extents.iter().product::<u64>(),
+            // As they came, in their order, and in the result: what is freed may not be given back.
+            GatherKind::Collect { .. } => 24 * group.extents.iter().product::<u64>(),
             GatherKind::Save { .. } => 0,
             GatherKind::Between { .. } => 2 * ANSWER,
             GatherKind::KeyBins { .. } => Bins::BYTES,
