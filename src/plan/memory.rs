@@ -9,7 +9,7 @@ use crate::plan::needs::output_bytes;
 use crate::plan::partial::{Gather, GatherKind};
 use crate::plan::quantile::SAMPLES;
 use crate::plan::space::Map;
-use crate::plan::stage::{Group, Inner, Leaf, Program, Stage};
+use crate::plan::stage::{Group, Inner, Leaf, Program, Source, Stage};
 
 /// What a process needs besides: program, libraries, connections, logs.
 pub(super) const PROCESS: u64 = 32 << 20;
@@ -44,18 +44,19 @@ impl Footprint {
     }
 
     pub(super) fn stage(&mut self, stage: &Stage) {
-        let files = (stage.stored.len() + stage.targets.len()) as u64;
-        self.thread += files * FILE;
+        let programs = || {
+            let groups = stage.groups.iter().map(|group| &group.program);
+            groups.chain(stage.inner.iter().map(|inner| &inner.program))
+        };
+        // Each leaf reads with a reader of its own.
+        let leaves = programs().flat_map(|program| &program.leaves);
+        let readers = leaves.filter(|leaf| matches!(leaf.source, Source::Stored(_))).count();
+        self.thread += (readers + stage.targets.len()) as u64 * FILE;
         let leases = stage.groups.iter().map(|group| gathered(stage, group, stage.lease_tasks));
         self.partial = leases.max().unwrap_or(0);
         self.gathered = stage.groups.iter().map(|group| in_driver(stage, group)).sum();
-        let instructions: usize = stage
-            .groups
-            .iter()
-            .map(|group| &group.program)
-            .chain(stage.inner.iter().map(|inner| &inner.program))
-            .map(|program| program.instructions.len() * 64 + program.leaves.len() * 256)
-            .sum();
+        let instructions: usize =
+            programs().map(|program| program.instructions.len() * 64 + program.leaves.len() * 256).sum();
         let inputs: usize = stage.inputs.iter().map(|input| input.len() * 8).sum();
         let names: usize = stage.stored.iter().map(|stored| stored.parts.len() * 256).sum();
         self.stage = (instructions + 2 * inputs + names) as u64;
