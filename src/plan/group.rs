@@ -94,7 +94,7 @@ pub(super) fn build(mut sinks: Sinks<'_>, known: &Known<'_>, ends: &Ends) -> Res
     let (inputs, stored, inner) = inners.take();
     (stage.inputs, stage.stored, stage.inner) = (inputs, stored, inner);
     stage.lease_tasks = lease_tasks(&stage)?;
-    footprint.stage(&stage);
+    footprint.stage(&stage)?;
     stage.validate()?;
     let elements = u64::try_from(elements).unwrap_or(u64::MAX);
     Ok(Pass { stage, products: sinks.take_products(), layouts, chunks, elements, footprint })

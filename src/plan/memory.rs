@@ -19,6 +19,8 @@ pub(super) const THREAD: u64 = 2 << 20;
 pub(super) const PARTIALS: u64 = 4;
 /// Bytes of an answer at most, and thus of the partial of a lease.
 const ANSWER: u64 = 3 << 20;
+/// Bytes of a stage as it is sent at most.
+const STAGE: u64 = 7 << 19;
 /// Bytes of a file's reader or writer.
 const FILE: u64 = 512 << 10;
 /// Places of rows that are computed at a time for what is made inside tasks.
@@ -43,7 +45,8 @@ impl Footprint {
         self.thread = self.thread.max(own);
     }
 
-    pub(super) fn stage(&mut self, stage: &Stage) {
+    /// Refuses a stage that is too large to be sent.
+    pub(super) fn stage(&mut self, stage: &Stage) -> Result<()> {
         let programs = || {
             let groups = stage.groups.iter().map(|group| &group.program);
             groups.chain(stage.inner.iter().map(|inner| &inner.program))
@@ -60,6 +63,18 @@ impl Footprint {
         let inputs: usize = stage.inputs.iter().map(|input| input.len() * 8).sum();
         let names: usize = stage.stored.iter().map(|stored| stored.parts.len() * 256).sum();
         self.stage = (instructions + 2 * inputs + names) as u64;
+        let parts = stage.stored.iter().flat_map(|stored| &stored.parts);
+        let paths: usize = parts.map(|part| part.path.len() + 48).sum();
+        if (instructions + inputs + paths) as u64 > STAGE {
+            return Err(Error::refused("what one stage needs is too large to be sent to workers")
+                .cause(format!(
+                    "{instructions} bytes of instructions, {inputs} of small arrays, {paths} of file names"
+                ))
+                .hint(
+                    "compute some of the results in a run of their own, or put the elements into fewer files",
+                ));
+        }
+        Ok(())
     }
 }
 
