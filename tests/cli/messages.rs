@@ -33,7 +33,7 @@ fn refusal(place: &Place, outcome: &Outcome) -> String {
 }
 
 /// Runs with a Slurm that would take anything, and proves that it was not asked to.
-pub(crate) fn refused_before_slurm(prepare: impl Fn(&Place), arguments: &[&str]) -> String {
+fn refused_before_slurm(prepare: impl Fn(&Place), arguments: &[&str]) -> String {
     let fake = Fake::new(&[&[("sbatch", "echo 57")], SITE].concat());
     prepare(&fake.place);
     let flags = ["--quiet", "--cluster=slurm"];
@@ -43,7 +43,7 @@ pub(crate) fn refused_before_slurm(prepare: impl Fn(&Place), arguments: &[&str])
     refusal(&fake.place, &outcome)
 }
 
-pub(crate) fn refused(arguments: &[&str]) -> String {
+fn refused(arguments: &[&str]) -> String {
     refused_before_slurm(|_| {}, arguments)
 }
 
@@ -164,7 +164,7 @@ fn memory_too_small_for_the_plan_is_refused_with_both_figures() {
     insta::assert_snapshot!(refused(&["-e", SMALL, "--memory", "1M"]), @r#"
     exit code 2
     error: a worker of 1 thread needs 35M, and cluster.memory is 1M
-    cause: 33M for the process, and 3M for each thread
+    cause: 32.0M for the process, and 2.0M for each thread
     cause: most of it for `result`: mean(random of shape (1000000,), stream "result")
     hint: set cluster.memory to 35M or more, or to "auto"
     "#);
