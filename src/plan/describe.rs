@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::array::{ReductionKind, Value, View};
+use crate::kernel::Distribution;
 use crate::plan::Plan;
 use crate::plan::graph::{Id, Made, Node, operands};
 
@@ -52,8 +53,7 @@ impl Plan {
                 format!("full({}, {})", entry.shape, Value::Number(scalar.to_f64()))
             }
             Node::Random(source) => {
-                let name = format!("{:?}", source.distribution).to_lowercase();
-                format!("{name} of shape {}, stream {:?}", entry.shape, source.stream)
+                format!("{} of shape {}, stream {:?}", call(source.distribution), entry.shape, source.stream)
             }
             Node::Arange { .. } => format!("arange of shape {}", entry.shape),
             Node::Stored(stored) => format!("load({:?})", stored.name),
@@ -84,6 +84,18 @@ impl Plan {
             }
         }
     }
+}
+
+/// As it would be written.
+fn call(distribution: Distribution) -> String {
+    let (name, parameters) = match distribution {
+        Distribution::Random => ("random", vec![]),
+        Distribution::Uniform { low, high } => ("uniform", vec![low, high]),
+        Distribution::Normal { loc, scale } => ("normal", vec![loc, scale]),
+    };
+    let parameters: Vec<String> =
+        parameters.into_iter().map(|parameter| Value::Number(parameter).to_string()).collect();
+    format!("{name}({})", parameters.join(", "))
 }
 
 fn lower(operation: &impl std::fmt::Debug) -> String {

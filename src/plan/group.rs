@@ -1,16 +1,17 @@
 //! From what a stage wants to groups: arrays over one space of places, cut into tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::kernel::BLOCK;
 use crate::plan::Ends;
+use crate::plan::cluster::{Cluster, Item, Wanted, clusters, is_panelled, leaves, primary};
 use crate::plan::compile::{Give, compile};
 use crate::plan::inner::Inners;
 use crate::plan::known::Known;
-use crate::plan::lower::{Element, ElementId, Leaf, Lowering, Origin};
+use crate::plan::lower::{Element, ElementId};
 use crate::plan::memory::{Footprint, lease_tasks};
-use crate::plan::needs::output_bytes;
+use crate::plan::needs::wire_bytes;
 use crate::plan::partial::GatherKind;
 use crate::plan::pass::{Pass, Sinks};
 use crate::plan::product::Layout;
@@ -33,60 +34,18 @@ const TILE: u64 = 500;
 /// Bytes on the wire of the accumulators of a panel.
 const PANEL_BYTES: u64 = 1 << 20;
 
-/// What is wanted of a box of an array.
-#[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) extents: Vec<u64>,
-    pub(super) items: Vec<Item>,
-    /// A few blocks will do.
-    pub(super) sampled: bool,
-    /// Elements of the user's largest chunk, and the number of chunks.
-    pub(super) chunk: u64,
-    pub(super) chunks: u64,
-    /// Whether other pieces give to the same gathers.
-    pub(super) several: bool,
-}
-
-/// Elements that go to a gather.
-#[derive(Debug, Clone)]
-pub(super) struct Item {
-    pub(super) gather: usize,
-    pub(super) from: ElementId,
-    pub(super) places: Option<ElementId>,
-    /// The output in C order of each place.
-    pub(super) outputs: Strided,
-}
-
-/// What sets groups apart: the extents, the order in which the main source lies, whether the order is
-/// the sink's, which axes of outputs are cut into panels, and sampling.
-type Key = (Vec<u64>, Vec<usize>, bool, Vec<i64>, bool);
-
 /// Puts the sinks of a stage together.
 pub(super) fn build(mut sinks: Sinks<'_>, known: &Known<'_>, ends: &Ends) -> Result<Pass> {
-    let mut clusters: BTreeMap<Key, Wanted> = BTreeMap::new();
-    for wanted in std::mem::take(&mut sinks.wanted) {
-        let key = key(&sinks, &wanted);
-        match clusters.get_mut(&key) {
-            None => {
-                clusters.insert(key, wanted);
-            }
-            Some(own) => {
-                own.items.extend(wanted.items);
-                own.chunk = own.chunk.min(wanted.chunk);
-                own.chunks = own.chunks.max(wanted.chunks);
-                own.several |= wanted.several;
-            }
-        }
-    }
+    let clusters = clusters(&mut sinks)?;
     let mut stage =
         Stage { gathers: sinks.gathers.clone(), targets: ends.targets.clone(), ..Stage::default() };
     let mut layouts = Vec::new();
     let mut inners = Inners::new(known);
     let mut footprint = Footprint::default();
     let (mut chunks, mut elements) = (0_u64, 0_u128);
-    for (key, wanted) in &clusters {
-        chunks = chunks.saturating_add(wanted.chunks);
-        let group = group(&mut sinks, &mut inners, key, wanted, known, &mut stage, &mut layouts)?;
+    for cluster in &clusters {
+        chunks = chunks.saturating_add(cluster.wanted.chunks);
+        let group = group(&mut sinks, &mut inners, cluster, known, &mut stage, &mut layouts)?;
         elements += inners.elements(&group);
         footprint.group(&group, &inners);
         stage.groups.push(group);
@@ -100,83 +59,20 @@ pub(super) fn build(mut sinks: Sinks<'_>, known: &Known<'_>, ends: &Ends) -> Res
     Ok(Pass { stage, products: sinks.take_products(), layouts, chunks, elements, footprint })
 }
 
-fn key(sinks: &Sinks<'_>, wanted: &Wanted) -> Key {
-    let ordered =
-        wanted.items.iter().any(|item| matches!(sinks.gathers[item.gather].kind, GatherKind::Save { .. }));
-    let order = match wanted.items.first().and_then(|item| primary(&sinks.lowering, item.from)) {
-        Some(leaf) => order(&leaf.places),
-        None => Vec::new(),
-    };
-    let panels = wanted.items.iter().find(|item| is_panelled(sinks, wanted, item));
-    let panels = panels.map_or(Vec::new(), |item| item.outputs.strides().to_vec());
-    (wanted.extents.clone(), order, ordered, panels, wanted.sampled)
-}
-
-/// Whether a gather has too many outputs for one panel.
-fn is_panelled(sinks: &Sinks<'_>, wanted: &Wanted, item: &Item) -> bool {
-    let (wire, _) = output_bytes(&sinks.gathers[item.gather].kind);
-    !wanted.several && sinks.outputs[item.gather].saturating_mul(wire) > PANEL_BYTES
-}
-
-/// The axes along which places move, the slowest first.
-fn order(places: &Strided) -> Vec<usize> {
-    let moves = |axis: &usize| places.strides()[*axis] != 0 && places.extents()[*axis] > 1;
-    let mut axes: Vec<usize> = (0..places.extents().len()).filter(moves).collect();
-    axes.sort_by_key(|&axis| std::cmp::Reverse(places.strides()[axis].unsigned_abs()));
-    axes
-}
-
-/// The source that decides the order: the largest one, the first of several.
-fn primary<'a>(lowering: &'a Lowering<'_>, root: ElementId) -> Option<&'a Leaf> {
-    let reach = |leaf: &Leaf| {
-        let axes = leaf.places.strides().iter().zip(leaf.places.extents());
-        let moving = axes.filter(|(stride, _)| **stride != 0).fold(1_u64, |n, (_, e)| n.saturating_mul(*e));
-        (matches!(leaf.origin, Origin::Node(_)), moving)
-    };
-    let mut found: Option<&Leaf> = None;
-    for id in leaves(lowering, [root]) {
-        let Element::Leaf(leaf) = lowering.element(id) else { continue };
-        if leaf.origin != Origin::Place && found.is_none_or(|found| reach(found) < reach(leaf)) {
-            found = Some(leaf);
-        }
-    }
-    found
-}
-
-/// The sources that elements are made of, each once.
-pub(super) fn leaves(
-    lowering: &Lowering<'_>,
-    roots: impl IntoIterator<Item = ElementId>,
-) -> BTreeSet<ElementId> {
-    let (mut reached, mut open) = (BTreeSet::new(), roots.into_iter().collect::<Vec<_>>());
-    let mut found = BTreeSet::new();
-    while let Some(id) = open.pop() {
-        if !reached.insert(id) {
-            continue;
-        }
-        let element = lowering.element(id);
-        if matches!(element, Element::Leaf(_)) {
-            found.insert(id);
-        }
-        open.extend(element.operands());
-    }
-    found
-}
-
 fn group(
     sinks: &mut Sinks<'_>,
     inners: &mut Inners<'_>,
-    key: &Key,
-    wanted: &Wanted,
+    cluster: &Cluster,
     known: &Known<'_>,
     stage: &mut Stage,
     layouts: &mut Vec<Layout>,
 ) -> Result<Group> {
+    let Cluster { wanted, ordered, .. } = cluster;
     let roots = wanted.items.iter().flat_map(|item| [Some(item.from), item.places]).flatten();
     let sources: Vec<ElementId> = leaves(&sinks.lowering, roots).into_iter().collect();
     let (mut space, first) = space(sinks, wanted, &sources);
     space.drop_single_axes();
-    match (key.2, main(sinks, wanted, &sources)) {
+    match (*ordered, main(sinks, wanted, &sources)) {
         (true, _) => space.order_by(first),
         (false, Some(main)) => {
             space.flip_to(main);
@@ -199,7 +95,7 @@ fn group(
     let (mut tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
     // What is saved is written in ranges of whole pages.
     let crossed = program_leaves.iter().any(|leaf| leaf.gathered);
-    let pages = (key.2 && !crossed && widths.iter().all(|&width| width == 0))
+    let pages = (*ordered && !crossed && widths.iter().all(|&width| width == 0))
         .then(|| (tile.iter().product::<u64>() / PAGE).max(1) * PAGE);
     if let Some(range) = pages {
         tile = hull(&space.extents, range);
@@ -207,7 +103,7 @@ fn group(
     let mut group_sinks = Vec::with_capacity(wanted.items.len());
     let mut gives = Vec::with_capacity(wanted.items.len());
     for (item, map) in wanted.items.iter().zip(&space.maps[first..]) {
-        let sink = sink(item, map, wanted, &space, &widths, stage, layouts);
+        let sink = sink(item, map, &space, &widths, stage, layouts);
         gives.push(Give { sink: group_sinks.len() as u32, from: item.from, places: item.places });
         group_sinks.push(sink);
     }
@@ -255,10 +151,12 @@ fn main(sinks: &Sinks<'_>, wanted: &Wanted, sources: &[ElementId]) -> Option<usi
 /// Places of a panel along each axis, 0 where panels do not divide it.
 fn widths(sinks: &Sinks<'_>, wanted: &Wanted, space: &Space, first: usize) -> Vec<u64> {
     let mut widths = vec![0; space.extents.len()];
-    let panelled = wanted.items.iter().position(|item| is_panelled(sinks, wanted, item));
+    let panelled = wanted.items.iter().position(|item| is_panelled(sinks, item));
     let Some(item) = panelled else { return widths };
-    let wire = |item: &Item| output_bytes(&sinks.gathers[item.gather].kind).0;
-    let mut room = (PANEL_BYTES / wanted.items.iter().map(wire).sum::<u64>().max(1)).max(1);
+    let wire = |item: &Item| wire_bytes(&sinks.gathers[item.gather].kind);
+    let moving = wanted.items.iter().filter(|item| has_outputs(&sinks.gathers[item.gather].kind));
+    let moving = moving.filter(|item| !item.several && item.outputs.strides().iter().any(|&stride| stride != 0));
+    let mut room = (PANEL_BYTES / moving.map(wire).sum::<u64>().max(1)).max(1);
     let strides = &space.maps[first + item].strides;
     for axis in (0..widths.len()).rev().filter(|&axis| strides[axis] != 0) {
         let width = space.extents[axis].min(room);
@@ -343,7 +241,6 @@ pub(super) fn fastest(strides: &[i64], extents: &[u64]) -> usize {
 fn sink(
     item: &Item,
     map: &Map,
-    wanted: &Wanted,
     space: &Space,
     widths: &[u64],
     stage: &mut Stage,
@@ -357,7 +254,7 @@ fn sink(
         strides: map.strides.clone(),
     };
     let kind = &stage.gathers[item.gather].kind;
-    if !has_outputs(kind) || wanted.several {
+    if !has_outputs(kind) || item.several {
         return natural;
     }
     let mut strides = vec![0; space.extents.len()];
@@ -381,7 +278,7 @@ fn sink(
 }
 
 /// Whether a gather has an accumulator for each output.
-fn has_outputs(kind: &GatherKind) -> bool {
+pub(super) fn has_outputs(kind: &GatherKind) -> bool {
     !matches!(
         kind,
         GatherKind::Collect { .. }

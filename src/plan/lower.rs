@@ -348,7 +348,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The same element with the places of all its sources changed.
-    fn transform(
+    pub(super) fn transform(
         &mut self,
         root: ElementId,
         change: &dyn Fn(&Strided) -> Result<Strided>,

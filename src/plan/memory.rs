@@ -3,13 +3,12 @@
 use crate::error::{Error, Result};
 use crate::kernel::BLOCK;
 use crate::kernel::program::Sizes;
-use crate::kernel::quantile::Bins;
 use crate::plan::inner::Inners;
-use crate::plan::needs::output_bytes;
-use crate::plan::partial::{Gather, GatherKind};
+use crate::plan::needs::{memory_bytes, wire_bytes};
+use crate::plan::partial::GatherKind;
 use crate::plan::quantile::SAMPLES;
 use crate::plan::space::Map;
-use crate::plan::stage::{Group, Inner, Leaf, Program, Source, Stage};
+use crate::plan::stage::{Group, Inner, Leaf, Making, Program, Sink, Source, Stage};
 
 /// What a process needs besides: program, libraries, connections, logs.
 pub(super) const PROCESS: u64 = 32 << 20;
@@ -18,9 +17,11 @@ pub(super) const THREAD: u64 = 2 << 20;
 /// Partials that are in memory at a time besides one for each thread: folded, received, being sent or kept.
 pub(super) const PARTIALS: u64 = 4;
 /// Bytes of an answer at most, and thus of the partial of a lease.
-const ANSWER: u64 = 3 << 20;
+pub(super) const ANSWER: u64 = 3 << 20;
 /// Bytes of a stage as it is sent at most.
 const STAGE: u64 = 7 << 19;
+/// Panels of a gather that the driver holds at a time, while tasks are done about in order.
+const OPEN: u64 = 4;
 /// Bytes of a file's reader or writer.
 const FILE: u64 = 512 << 10;
 /// Places of rows that are computed at a time for what is made inside tasks.
@@ -108,12 +109,13 @@ fn inner_bytes(inner: &Inner, inners: &Inners<'_>) -> u64 {
         room = (room / tile[axis]).max(1);
     }
     let accumulators = match &inner.making {
-        crate::plan::stage::Making::Reduce { gathers, .. } => {
-            gathers.iter().map(|gather| output_bytes(&gather.kind).1 * ROWS).sum()
+        Making::Reduce { gathers, side_by_side, .. } => {
+            let rows = if *side_by_side { ROWS } else { (ROWS / inner.row()).max(1) };
+            gathers.iter().map(|gather| memory_bytes(&gather.kind, rows)).sum()
         }
         // The elements of a row, and their keys.
-        crate::plan::stage::Making::Quantile { .. } => 16 * inner.row(),
-        crate::plan::stage::Making::Scan { .. } => 0,
+        Making::Quantile { .. } => 16 * inner.row(),
+        Making::Scan { .. } => 0,
     };
     program_bytes(&inner.program, &tile, inners) + accumulators
 }
@@ -122,13 +124,9 @@ fn inner_bytes(inner: &Inner, inners: &Inners<'_>) -> u64 {
 fn gathered(stage: &Stage, group: &Group, tasks: u64) -> u64 {
     let sinks = group.sinks.iter().map(|sink| {
         let gather = &stage.gathers[sink.gather as usize];
-        let (_, memory) = output_bytes(&gather.kind);
         match gather.kind {
             GatherKind::Collect { .. } => 16 * tasks.min(group.tasks()) * task_size(group),
-            GatherKind::Save { .. } => 0,
-            GatherKind::Between { .. } => 2 * ANSWER,
-            GatherKind::KeyBins { .. } => Bins::BYTES,
-            _ => panels_of(group, sink.widths.as_slice(), tasks) * gather.outputs * memory,
+            _ => panels_of(group, &sink.widths, tasks) * memory_bytes(&gather.kind, gather.outputs),
         }
     });
     sinks.sum()
@@ -140,24 +138,34 @@ fn panels_of(group: &Group, widths: &[u64], tasks: u64) -> u64 {
         .filter(|(width, _)| **width > 0)
         .map(|(width, extent)| extent.div_ceil(*width))
         .product();
-    let per_panel = (group.tasks() / panels).max(1);
-    (tasks / per_panel).saturating_add(2).min(panels)
+    // Tasks in a row give to one panel until the fastest axis that panels divide goes on to the next one.
+    let mut least = 1_u64;
+    for &axis in group.order.iter().rev() {
+        let axis = axis as usize;
+        let (extent, tile, width) = (group.extents[axis], group.tile[axis], widths[axis]);
+        let last = if width > 0 { extent - (extent - 1) / width * width } else { extent };
+        least = least.saturating_mul(last.div_ceil(tile));
+        if width > 0 {
+            break;
+        }
+    }
+    (tasks.saturating_sub(1).div_ceil(least)).saturating_add(1).min(panels)
 }
 
-/// What the driver holds of a stage: two panels of each gather, and the finished elements.
+/// What the driver holds of a stage: a few panels of each gather, and the finished elements.
 fn in_driver(stage: &Stage, group: &Group) -> u64 {
     let sinks = group.sinks.iter().map(|sink| {
         let gather = &stage.gathers[sink.gather as usize];
-        let (_, memory) = output_bytes(&gather.kind);
         let panels = panels_of(group, &sink.widths, group.tasks());
         match gather.kind {
             GatherKind::Collect { .. } if group.sample.is_some() => 16 * SAMPLES * BLOCK as u64,
             // As they came, in their order, and in the result: what is freed may not be given back.
             GatherKind::Collect { .. } => 24 * group.extents.iter().product::<u64>(),
             GatherKind::Save { .. } => 0,
-            GatherKind::Between { .. } => 2 * ANSWER,
-            GatherKind::KeyBins { .. } => Bins::BYTES,
-            _ => panels.min(4) * gather.outputs * memory + panels * gather.outputs * 8,
+            _ => {
+                let held = panels.min(OPEN) * memory_bytes(&gather.kind, gather.outputs);
+                held + panels * gather.outputs * 8
+            }
         }
     });
     sinks.sum()
@@ -169,31 +177,51 @@ fn task_size(group: &Group) -> u64 {
 
 /// Tasks of a lease at most, so that the answer stays within its limit.
 pub(super) fn lease_tasks(stage: &Stage) -> Result<u64> {
-    let mut most = u64::MAX;
-    for group in &stage.groups {
-        let wire = |gather: &Gather, tasks: u64, widths: &[u64]| match gather.kind {
-            GatherKind::Collect { .. } => 10 * tasks * task_size(group) + 64 * tasks,
-            GatherKind::Save { .. } => 0,
-            GatherKind::Between { .. } => ANSWER / 2,
-            _ => panels_of(group, widths, tasks) * gather.outputs * output_bytes(&gather.kind).0,
-        };
-        let answer = |tasks: u64| -> u64 {
-            let sinks = group.sinks.iter();
-            sinks.map(|sink| wire(&stage.gathers[sink.gather as usize], tasks, &sink.widths)).sum()
-        };
-        if answer(1) > ANSWER {
-            return Err(Error::refused("the results of one task are too large to be sent")
-                .cause(format!("{} bytes; an answer has at most {ANSWER}", answer(1)))
-                .hint("compute some of the results in a run of their own"));
-        }
-        let (mut low, mut high) = (1, group.tasks().max(1));
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            if answer(middle) <= ANSWER { low = middle } else { high = middle - 1 }
-        }
-        if low < group.tasks() {
-            most = most.min(low);
-        }
+    let groups = &stage.groups;
+    if let Some(most) = groups.iter().map(|group| answer(stage, group, 1)).max().filter(|most| *most > ANSWER) {
+        return Err(Error::refused("the results of one task are too large to be sent")
+            .cause(format!("{most} bytes; an answer has at most {ANSWER}"))
+            .hint("compute some of the results in a run of their own"));
     }
-    Ok(most)
+    let tasks = stage.tasks();
+    let (mut low, mut high) = (1, tasks.max(1));
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if largest_answer(stage, middle) <= ANSWER { low = middle } else { high = middle - 1 }
+    }
+    Ok(if low < tasks { low } else { u64::MAX })
+}
+
+/// Bytes of an answer of so many tasks, wherever in the stage they begin.
+fn largest_answer(stage: &Stage, tasks: u64) -> u64 {
+    let groups = &stage.groups;
+    let answers: Vec<u64> = groups.iter().map(|group| answer(stage, group, tasks.min(group.tasks()))).collect();
+    let (mut largest, mut sum, mut end, mut within) = (0, 0_u64, 0, 0_u64);
+    for first in 0..groups.len() {
+        // At least one task of the first group and of the last one, and all of those between them.
+        while end < groups.len() && (end == first || within.saturating_add(2) <= tasks) {
+            sum = sum.saturating_add(answers[end]);
+            within += if end > first { groups[end].tasks() } else { 0 };
+            end += 1;
+        }
+        largest = largest.max(sum);
+        sum = sum.saturating_sub(answers[first]);
+        within -= if first + 1 < end { groups[first + 1].tasks() } else { 0 };
+    }
+    largest
+}
+
+/// Bytes of the answer of so many tasks of a group, which has as many.
+fn answer(stage: &Stage, group: &Group, tasks: u64) -> u64 {
+    let wire = |sink: &Sink| {
+        let gather = &stage.gathers[sink.gather as usize];
+        match gather.kind {
+            GatherKind::Collect { .. } => {
+                let elements = tasks.saturating_mul(task_size(group));
+                elements.saturating_mul(10).saturating_add(64 * tasks)
+            }
+            _ => panels_of(group, &sink.widths, tasks) * gather.outputs * wire_bytes(&gather.kind),
+        }
+    };
+    group.sinks.iter().map(wire).fold(0, u64::saturating_add)
 }

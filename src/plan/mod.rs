@@ -5,6 +5,7 @@
 //! instructions, `product` says what the gathered things come to. Random arrays and files are read again in a
 //! later stage, never stored. Carrying tasks out is `execute`'s business, giving them out is `scheduler`'s.
 
+mod cluster;
 mod compile;
 mod describe;
 mod emit;

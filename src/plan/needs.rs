@@ -1,8 +1,14 @@
 //! What has to be gathered for a reduction, and of which elements.
 
 use crate::array::{DType, Reduction, ReductionKind, Scalar, Unary};
+use crate::kernel::accumulate::{
+    ArgExtrema, Counts, Extrema, Histogram, IntegerArgExtrema, IntegerExtrema, IntegerMoments,
+    IntegerProducts, IntegerSums, Moments, Products, Sums,
+};
+use crate::kernel::quantile::Bins;
 use crate::plan::finish::Finish;
 use crate::plan::lower::{Constant, Element, ElementId, Leaf, Lowering, Origin};
+use crate::plan::memory::ANSWER;
 use crate::plan::partial::GatherKind;
 use crate::plan::strided::Strided;
 
@@ -62,21 +68,42 @@ pub(super) fn finish(reduction: Reduction, dtype: DType, count: u64) -> Finish {
     Finish { reduction, dtype, count }
 }
 
-/// Bytes of an output on the wire for ordinary data, and in memory.
-pub(super) fn output_bytes(kind: &GatherKind) -> (u64, u64) {
+/// Bytes of an output on the wire, for ordinary data.
+pub(super) fn wire_bytes(kind: &GatherKind) -> u64 {
     match kind {
-        GatherKind::Sums => (24, 96),
-        GatherKind::Moments => (60, 256),
-        GatherKind::IntegerSums => (20, 16),
-        GatherKind::IntegerMoments => (48, 64),
-        GatherKind::Counts => (9, 8),
-        GatherKind::Products => (40, 48),
-        GatherKind::IntegerProducts => (9, 8),
-        GatherKind::Extrema | GatherKind::IntegerExtrema => (18, 16),
-        GatherKind::ArgExtrema { .. } | GatherKind::IntegerArgExtrema { .. } => (20, 32),
-        GatherKind::EvenBins { .. } | GatherKind::Edges(_) => (9, 8),
-        GatherKind::KeyBins { .. } => (27 << 14, 32 << 14),
-        GatherKind::Between { .. } => (0, 0),
-        GatherKind::Collect { .. } | GatherKind::Save { .. } => (0, 0),
+        GatherKind::Sums => 24,
+        GatherKind::Moments => 60,
+        GatherKind::IntegerSums => 20,
+        GatherKind::IntegerMoments => 48,
+        GatherKind::Counts | GatherKind::IntegerProducts => 9,
+        GatherKind::Products => 40,
+        GatherKind::Extrema | GatherKind::IntegerExtrema => 18,
+        GatherKind::ArgExtrema { .. } | GatherKind::IntegerArgExtrema { .. } => 20,
+        GatherKind::EvenBins { .. } | GatherKind::Edges(_) => 18,
+        GatherKind::KeyBins { .. } => 27 << 14,
+        GatherKind::Between { .. } => ANSWER / 2,
+        GatherKind::Collect { .. } | GatherKind::Save { .. } => 0,
     }
+}
+
+/// Bytes in memory of an accumulator of so many outputs, whatever the data.
+pub(super) fn memory_bytes(kind: &GatherKind, outputs: u64) -> u64 {
+    let (_, any) = match kind {
+        GatherKind::Sums => Sums::bytes(outputs),
+        GatherKind::Moments => Moments::bytes(outputs),
+        GatherKind::IntegerSums => IntegerSums::bytes(outputs),
+        GatherKind::IntegerMoments => IntegerMoments::bytes(outputs),
+        GatherKind::Counts => Counts::bytes(outputs),
+        GatherKind::Products => Products::bytes(outputs),
+        GatherKind::IntegerProducts => IntegerProducts::bytes(outputs),
+        GatherKind::Extrema => Extrema::bytes(outputs),
+        GatherKind::IntegerExtrema => IntegerExtrema::bytes(outputs),
+        GatherKind::ArgExtrema { .. } => ArgExtrema::bytes(outputs),
+        GatherKind::IntegerArgExtrema { .. } => IntegerArgExtrema::bytes(outputs),
+        GatherKind::EvenBins { .. } | GatherKind::Edges(_) => Histogram::bytes(outputs),
+        GatherKind::KeyBins { .. } => (0, Bins::BYTES),
+        GatherKind::Between { .. } => (0, 2 * ANSWER),
+        GatherKind::Collect { .. } | GatherKind::Save { .. } => (0, 0),
+    };
+    any
 }

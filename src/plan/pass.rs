@@ -6,7 +6,8 @@ use crate::array::{Data, Reduction, ReductionKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::finish::Cell;
 use crate::plan::graph::{Edges, Entry, Id, Made, Node};
-use crate::plan::group::{Item, Wanted, build};
+use crate::plan::cluster::{Item, Wanted};
+use crate::plan::group::build;
 use crate::plan::known::Known;
 use crate::plan::lower::{ElementId, Lowered, Lowering};
 use crate::plan::memory::Footprint;
@@ -238,10 +239,11 @@ impl Sinks<'_> {
         ) -> Result<Vec<(usize, ElementId, Option<ElementId>, Strided)>>,
     ) -> Result<()> {
         let pieces = lowered.pieces.len();
+        let several = pieces > 1;
         for piece in lowered.pieces.iter().filter(|piece| !piece.extents.contains(&0)) {
             let items = gives(self, (&piece.start, &piece.extents), piece.root)?
                 .into_iter()
-                .map(|(gather, from, places, outputs)| Item { gather, from, places, outputs })
+                .map(|(gather, from, places, outputs)| Item { gather, from, places, outputs, several })
                 .collect();
             let items: Vec<Item> = items;
             if items.is_empty() {
@@ -256,7 +258,6 @@ impl Sinks<'_> {
                 sampled: false,
                 chunk,
                 chunks: count.div_ceil(pieces as u64),
-                several: pieces > 1,
             });
         }
         Ok(())

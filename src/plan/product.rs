@@ -100,10 +100,8 @@ impl Running {
     pub fn combine(&mut self, graph: &super::Plan, tasks: Range<u64>, partial: Partial) -> Result<()> {
         partial.check(&self.stage.gathers)?;
         self.partial.combine(partial)?;
-        for (number, panel) in self.completed(tasks) {
-            self.finish_panel(&graph.graph, number as usize, panel)?;
-        }
-        Ok(())
+        let completed = self.completed(tasks);
+        self.finish_panels(&graph.graph, &completed)
     }
 
     /// Panels whose last task is among these.
@@ -134,30 +132,30 @@ impl Running {
         completed
     }
 
-    fn finish_panel(&mut self, graph: &[Entry], gather: usize, panel: u64) -> Result<()> {
+    /// Finishes the outputs of panels, and lets go of their accumulators.
+    fn finish_panels(&mut self, graph: &[Entry], completed: &BTreeSet<(u32, u64)>) -> Result<()> {
         let Running { products, layouts, partial, arrays, .. } = self;
-        for product in products.iter() {
-            let How::Reduce { finish, gathers } = &product.how else { continue };
-            if gathers.first() == Some(&gather) {
-                let ready = gathers.iter().all(|&other| partial.gathered[other].contains_key(&panel));
-                if ready {
-                    finish_outputs(graph, product.id, finish, gathers, layouts, partial, panel, arrays)?;
+        // All that is gathered for one product lies in the same panels.
+        let whole = |gathers: &[usize], panel: u64| {
+            gathers.iter().all(|&gather| completed.contains(&(gather as u32, panel)))
+        };
+        let reductions = products.iter().filter_map(|product| match &product.how {
+            How::Reduce { finish, gathers } => Some((product.id, finish, gathers)),
+            _ => None,
+        });
+        for &(gather, panel) in completed {
+            for (id, finish, gathers) in reductions.clone() {
+                if gathers.first() == Some(&(gather as usize)) && whole(gathers, panel) {
+                    finish_outputs(graph, id, finish, gathers, layouts, partial, panel, arrays)?;
                 }
             }
         }
-        // Accumulators that others still need stay until the end.
-        let alone = |gather: usize| {
-            let users = products.iter().filter(
-                |product| matches!(&product.how, How::Reduce { gathers, .. } if gathers.contains(&gather)),
-            );
-            users.count() == 1
-                && products.iter().all(|product| match &product.how {
-                    How::Reduce { gathers, .. } => !gathers.contains(&gather) || gathers.len() == 1,
-                    _ => true,
-                })
-        };
-        if alone(gather) {
-            partial.gathered[gather].remove(&panel);
+        for &(gather, panel) in completed {
+            let gather = gather as usize;
+            let mut users = reductions.clone().filter(|(_, _, gathers)| gathers.contains(&gather));
+            if users.all(|(_, _, gathers)| whole(gathers, panel)) {
+                partial.gathered[gather].remove(&panel);
+            }
         }
         Ok(())
     }

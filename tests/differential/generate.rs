@@ -394,13 +394,25 @@ impl<'a> Generator<'a> {
         format!("{name}({})", arguments.join(", "))
     }
 
+    fn quantile(&mut self, term: &Term) -> String {
+        let q = *self.dice.pick(&["0", "1", "0.25", "0.9", "0.123", "[0.1, 0.5]"]);
+        let mut arguments = vec![term.name.clone(), q.into(), self.axis(term.shape.len())];
+        if self.dice.once_in(4) {
+            arguments.push("keepdims=True".into());
+        }
+        arguments.retain(|argument| !argument.is_empty());
+        if self.dice.once_in(2) {
+            arguments.remove(1);
+            return format!("median({})", arguments.join(", "));
+        }
+        format!("quantile({})", arguments.join(", "))
+    }
+
     fn statistic(&mut self) -> (String, bool) {
         let term = self.term();
         let name = &term.name;
         match self.dice.below(6) {
-            0 => (format!("median({name})"), true),
-            1 => (format!("quantile({name}, {})", self.dice.pick(&["0", "1", "0.25", "0.9", "0.123"])), true),
-            2 => (format!("quantile({name}, [0.1, 0.5])"), true),
+            0..3 => (self.quantile(&term), true),
             3 => (format!("histogram({name}, bins={}, range=(-5, 7))[0]", 1 + self.dice.below(12)), false),
             4 => (format!("histogram({name}, bins=[-3, -1, 0.5, 4])[0]"), false),
             _ => {

@@ -108,7 +108,7 @@ fn rows_made_inside_tasks_equal_numpy() {
         &[
             ("p", "random.random((70001, 2), chunks=1000)"),
             ("q", "random.normal(0, 1, size=(30000, 3))"),
-            ("r", "random.normal(0, 1, size=(5000, 70))"),
+            ("s", "random.normal(0, 1, size=(5000, 70))"),
         ],
         &[
             "((p**2).sum(axis=1) < 1).mean()",
@@ -118,10 +118,10 @@ fn rows_made_inside_tasks_equal_numpy() {
             "q.argmax(axis=1).mean()",
             "(q - q.mean(axis=1, keepdims=True)).var()",
             "abs(q.prod(axis=1)).sum()",
-            "r.sum(axis=1).max()",
-            "r[::-2, ::3].mean(axis=1).std()",
-            "(r > r.mean(axis=1, keepdims=True)).any(axis=0)",
-            "nanmax(where(r > 2, r, np.nan), axis=1).sum()",
+            "s.sum(axis=1).max()",
+            "s[::-2, ::3].mean(axis=1).std()",
+            "(s > s.mean(axis=1, keepdims=True)).any(axis=0)",
+            "nanmax(where(s > 2, s, np.nan), axis=1).sum()",
         ],
     );
 }

@@ -9,6 +9,7 @@
 mod dice;
 mod engine;
 mod generate;
+mod identities;
 mod larger;
 mod python;
 mod random;

@@ -271,13 +271,14 @@ def histogram(x, bins=10, range=None, density=False):
 
 
 def quantile(x, q, axis=None, keepdims=False, **_):
-    if axis is not None:
-        raise Refused("over all axes")
     x = np.asarray(x)
     x = x if x.dtype.kind == "f" else x.astype(np.float64)
-    shape = np.shape(q) + ((1,) * x.ndim if keepdims else ())
-    values = np.array([one_quantile(np.sort(x, axis=None), one) for one in np.ravel(q)], x.dtype)
-    return result(values.reshape(shape))
+    values = [np.asarray(reduced(x, axis, keepdims, x.dtype, quantiles(one))) for one in np.ravel(q)]
+    return result(np.stack(values) if np.ndim(q) else values[0])
+
+
+def quantiles(q):
+    return lambda moved: [one_quantile(np.sort(values), q) for values in moved]
 
 
 def one_quantile(x, q):
@@ -335,6 +336,10 @@ class Array(np.ndarray):
         if ufunc is np.sign and boolean:
             raise TypeError("the sign of a truth value")
         out = np.asarray(getattr(ufunc, method)(*inputs, **keywords))
+        if out.dtype == np.float32 and (ufunc in TRANSCENDENTAL or ufunc is np.power):
+            # NumPy's own functions of single precision are off by up to 4 units of the last place.
+            inputs = [np.asarray(one, np.float32).astype(np.float64) for one in inputs]
+            out = np.asarray(getattr(ufunc, method)(*inputs)).astype(np.float32)
         if ufunc in (np.minimum, np.maximum) and out.dtype.kind == "f":
             negative = [np.signbit(np.asarray(one, out.dtype)) for one in inputs]
             sign = (negative[0] | negative[1]) if ufunc is np.minimum else (negative[0] & negative[1])
