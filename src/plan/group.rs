@@ -155,7 +155,8 @@ fn widths(sinks: &Sinks<'_>, wanted: &Wanted, space: &Space, first: usize) -> Ve
     let Some(item) = panelled else { return widths };
     let wire = |item: &Item| wire_bytes(&sinks.gathers[item.gather].kind);
     let moving = wanted.items.iter().filter(|item| has_outputs(&sinks.gathers[item.gather].kind));
-    let moving = moving.filter(|item| !item.several && item.outputs.strides().iter().any(|&stride| stride != 0));
+    let moving =
+        moving.filter(|item| !item.several && item.outputs.strides().iter().any(|&stride| stride != 0));
     let mut room = (PANEL_BYTES / moving.map(wire).sum::<u64>().max(1)).max(1);
     let strides = &space.maps[first + item].strides;
     for axis in (0..widths.len()).rev().filter(|&axis| strides[axis] != 0) {

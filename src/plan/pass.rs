@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::array::{Data, Reduction, ReductionKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::cluster::{Item, Wanted};
 use crate::plan::finish::Cell;
 use crate::plan::graph::{Edges, Entry, Id, Made, Node};
-use crate::plan::cluster::{Item, Wanted};
 use crate::plan::group::build;
 use crate::plan::known::Known;
 use crate::plan::lower::{ElementId, Lowered, Lowering};
@@ -30,6 +30,9 @@ pub(super) struct Pass {
     pub(super) elements: u64,
     pub(super) footprint: Footprint,
 }
+
+/// Elements of a task that are sent to the driver.
+const COLLECTED: u64 = 1 << 14;
 
 /// What is collected while the sinks of a stage are found.
 pub(super) struct Sinks<'a> {
@@ -104,7 +107,7 @@ impl Sinks<'_> {
         let entry = &graph[id];
         match &entry.node {
             Node::Quantile(_, operand) if (entry.after - STAGES..entry.after).contains(&stage) => {
-                self.quantile(known, id, *operand)
+                self.quantile(known, id, *operand, stage)
             }
             Node::Quantile(..) => Ok(()),
             _ if entry.after != stage + 1 => Ok(()),
@@ -196,8 +199,8 @@ impl Sinks<'_> {
         })
     }
 
-    fn quantile(&mut self, known: &Known<'_>, id: Id, operand: Id) -> Result<()> {
-        let search = known.search(id);
+    fn quantile(&mut self, known: &Known<'_>, id: Id, operand: Id, stage: usize) -> Result<()> {
+        let search = known.search(id, stage);
         let Some(kind) = search.gathers() else {
             self.products.push(Product { id, how: How::Quantile { gather: None } });
             return Ok(());
@@ -221,9 +224,12 @@ impl Sinks<'_> {
             self.gather(GatherKind::Collect { real: graph[id].dtype.is_real() }, 1, graph[id].shape.size());
         self.products.push(Product { id, how: How::Collect { gather } });
         let lowered = self.lowering.array(id)?;
+        let from = self.wanted.len();
         self.want(&lowered, id, |_, piece, root| {
             Ok(vec![(gather, root, None, natural(graph[id].shape.extents(), &[], piece))])
-        })
+        })?;
+        self.wanted[from..].iter_mut().for_each(|wanted| wanted.chunk = wanted.chunk.min(COLLECTED));
+        Ok(())
     }
 
     /// What is wanted of each piece of an array: gather, element, places and output of each place.

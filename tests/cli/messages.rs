@@ -33,7 +33,7 @@ fn refusal(place: &Place, outcome: &Outcome) -> String {
 }
 
 /// Runs with a Slurm that would take anything, and proves that it was not asked to.
-fn refused_before_slurm(prepare: impl Fn(&Place), arguments: &[&str]) -> String {
+pub(crate) fn refused_before_slurm(prepare: impl Fn(&Place), arguments: &[&str]) -> String {
     let fake = Fake::new(&[&[("sbatch", "echo 57")], SITE].concat());
     prepare(&fake.place);
     let flags = ["--quiet", "--cluster=slurm"];
@@ -43,7 +43,7 @@ fn refused_before_slurm(prepare: impl Fn(&Place), arguments: &[&str]) -> String 
     refusal(&fake.place, &outcome)
 }
 
-fn refused(arguments: &[&str]) -> String {
+pub(crate) fn refused(arguments: &[&str]) -> String {
     refused_before_slurm(|_| {}, arguments)
 }
 
