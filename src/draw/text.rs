@@ -24,7 +24,8 @@ impl Drawing {
             shown: vec![false; self.layers.len()],
             text: String::new(),
         };
-        let small = self.nodes.len() <= LINES && self.is_tree();
+        let each = self.nodes.iter().all(|node| node.count == 1);
+        let small = each && self.nodes.len() <= LINES && self.is_tree();
         for (number, node) in self.nodes.iter().enumerate() {
             match self.layer(node).is_result() {
                 true if small => tree.show_node(number, "", ""),
