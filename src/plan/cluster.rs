@@ -69,7 +69,8 @@ pub(super) fn clusters(sinks: &mut Sinks<'_>) -> Result<Vec<Cluster>> {
         }
         let panels = wanted.items.iter().find(|item| is_panelled(sinks, item));
         let panels = panels.map(|item| item.outputs.strides().to_vec());
-        let fixed = wanted.items.iter().filter(|item| !is_panelled(sinks, item)).map(|item| bytes(sinks, item)).sum();
+        let fixed =
+            wanted.items.iter().filter(|item| !is_panelled(sinks, item)).map(|item| bytes(sinks, item)).sum();
         all.push(Cluster { wanted, ordered, panels, fixed });
     }
     // What has no panels of its own fits into those of others.

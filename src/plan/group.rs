@@ -152,7 +152,8 @@ fn widths(sinks: &Sinks<'_>, wanted: &Wanted, space: &Space, first: usize) -> Ve
     let Some(item) = panelled else { return widths };
     let wire = |item: &Item| wire_bytes(&sinks.gathers[item.gather].kind);
     let moving = wanted.items.iter().filter(|item| has_outputs(&sinks.gathers[item.gather].kind));
-    let moving = moving.filter(|item| !item.several && item.outputs.strides().iter().any(|&stride| stride != 0));
+    let moving =
+        moving.filter(|item| !item.several && item.outputs.strides().iter().any(|&stride| stride != 0));
     let mut room = (PANEL_BYTES / moving.map(wire).sum::<u64>().max(1)).max(1);
     let strides = &space.maps[first + item].strides;
     for axis in (0..widths.len()).rev().filter(|&axis| strides[axis] != 0) {
@@ -176,7 +177,8 @@ fn tile(
     let mut tile = vec![0; space.extents.len()];
     let holds = leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).is_some());
     let block = BLOCK as u64;
-    let mut room = if wanted.sampled { block } else { (if holds { HELD } else { TASK }).min(wanted.chunk) };
+    let mut room =
+        if wanted.sampled { block } else { (if holds { HELD } else { TASK }).min(wanted.chunk).max(block) };
     room = (room / inners.weight(leaves)).max(1);
     if last == 0 && room > block {
         room = room / block * block;

@@ -197,9 +197,7 @@ impl<'a> Lowering<'a> {
                 let root = self.enter(Element::Constant(Constant::new(*scalar, entry.dtype)));
                 Ok(Lowered::whole(extents, root))
             }
-            (Node::View(view, operand), _) => {
-                self.view(view, *operand, extents)
-            }
+            (Node::View(view, operand), _) => self.view(view, *operand, extents),
             (Node::Concatenate(axis, parts), _) => self.concatenate(*axis, parts),
             (node, _) => self.elementwise(node, entry.dtype, extents),
         }

@@ -161,7 +161,8 @@ fn task_size(group: &Group) -> u64 {
 /// Tasks of a lease at most, so that the answer stays within its limit.
 pub(super) fn lease_tasks(stage: &Stage) -> Result<u64> {
     let groups = &stage.groups;
-    if let Some(most) = groups.iter().map(|group| answer(stage, group, 1)).max().filter(|most| *most > ANSWER) {
+    if let Some(most) = groups.iter().map(|group| answer(stage, group, 1)).max().filter(|most| *most > ANSWER)
+    {
         return Err(Error::refused("the results of one task are too large to be sent")
             .cause(format!("{most} bytes; an answer has at most {ANSWER}"))
             .hint("compute some of the results in a run of their own"));
@@ -178,7 +179,8 @@ pub(super) fn lease_tasks(stage: &Stage) -> Result<u64> {
 /// Bytes of an answer of so many tasks, wherever in the stage they begin.
 fn largest_answer(stage: &Stage, tasks: u64) -> u64 {
     let groups = &stage.groups;
-    let answers: Vec<u64> = groups.iter().map(|group| answer(stage, group, tasks.min(group.tasks()))).collect();
+    let answers: Vec<u64> =
+        groups.iter().map(|group| answer(stage, group, tasks.min(group.tasks()))).collect();
     let (mut largest, mut sum, mut end, mut within) = (0, 0_u64, 0, 0_u64);
     for first in 0..groups.len() {
         // At least one task of the first group and of the last one, and all of those between them.

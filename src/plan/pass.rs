@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::array::{Data, Reduction, ReductionKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::cluster::{Item, Wanted};
 use crate::plan::finish::Cell;
 use crate::plan::graph::{Edges, Entry, Id, Made, Node};
-use crate::plan::cluster::{Item, Wanted};
 use crate::plan::group::build;
 use crate::plan::known::Known;
 use crate::plan::lower::{ElementId, Lowered, Lowering};

@@ -28,7 +28,9 @@ impl Engine {
     pub(crate) fn new() -> Self {
         let isas = [Isa::detect(), Isa::Portable, Isa::detect(), Isa::Portable];
         let workers = isas.into_iter().zip([1, 1, 3, 2]);
-        Engine { workers: workers.map(|(isa, threads)| Executor::new(threads, isa).expect("threads")).collect() }
+        Engine {
+            workers: workers.map(|(isa, threads)| Executor::new(threads, isa).expect("threads")).collect(),
+        }
     }
 
     /// Results, and files that are written and named.

@@ -39,9 +39,10 @@ pub(crate) struct Generator<'a> {
 }
 
 const DTYPES: [&str; 17] = [
-    "?", "i1", "<i2", ">i4", "<i8", ">i8", "u1", "<u2", ">u4", "<u8", "<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "<f8",
+    "?", "i1", "<i2", ">i4", "<i8", ">i8", "u1", "<u2", ">u4", "<u8", "<f2", ">f2", "<f4", ">f4", "<f8",
+    ">f8", "<f8",
 ];
-const EXTENTS: [u64; 12] = [1, 2, 3, 3, 4, 5, 7, 8, 13, 17, 40, 0];
+const EXTENTS: [u64; 13] = [1, 2, 3, 3, 4, 5, 7, 8, 13, 17, 40, 71, 0];
 
 /// The files of a case.
 pub(crate) fn inputs(dice: &mut Dice, directory: &str) -> Vec<Input> {
@@ -49,9 +50,9 @@ pub(crate) fn inputs(dice: &mut Dice, directory: &str) -> Vec<Input> {
         let ndim = *dice.pick(&[0, 1, 1, 2, 2, 2, 3, 3, 4]);
         let mut shape: Vec<u64> = (0..ndim).map(|_| *dice.pick(&EXTENTS)).collect();
         if ndim == 1 && dice.once_in(2) {
-            shape[0] = 1 + dice.below(3000);
+            shape[0] = 1 + dice.below(6000);
         } else if ndim == 2 && dice.once_in(4) {
-            shape = vec![1 + dice.below(700), 1 + dice.below(4)];
+            shape = vec![1 + dice.below(2500), 1 + dice.below(4)];
         }
         Input {
             name: format!("f{number}"),
@@ -70,7 +71,11 @@ impl<'a> Generator<'a> {
         let mut own = Generator { dice, lines: Vec::new(), refused: Vec::new(), terms: Vec::new(), made: 0 };
         for input in inputs {
             let chunks: Vec<String> = input.shape.iter().map(|extent| own.chunk(*extent)).collect();
-            let chunks = if chunks.len() == 1 { format!("({},)", chunks[0]) } else { format!("({})", chunks.join(", ")) };
+            let chunks = if chunks.len() == 1 {
+                format!("({},)", chunks[0])
+            } else {
+                format!("({})", chunks.join(", "))
+            };
             let text = format!("load('{}', chunks={chunks})", input.path);
             own.enter(input.name.clone(), text, false);
         }
@@ -98,7 +103,7 @@ impl<'a> Generator<'a> {
             Ok(parsed) => {
                 let expr = &parsed.results[0].1;
                 let (shape, dtype) = (expr.shape().extents().to_vec(), expr.dtype());
-                if expr.shape().size() <= 60_000 {
+                if expr.shape().size() <= 100_000 {
                     self.terms.push(Term { name: name.clone(), shape, dtype, rough });
                     self.lines.push((name, text));
                 }
@@ -131,7 +136,8 @@ impl<'a> Generator<'a> {
     }
 
     fn source(&mut self) -> String {
-        let extents: Vec<String> = (0..1 + self.dice.below(3)).map(|_| self.dice.pick(&EXTENTS).to_string()).collect();
+        let extents: Vec<String> =
+            (0..1 + self.dice.below(3)).map(|_| self.dice.pick(&EXTENTS).to_string()).collect();
         let shape = format!("({})", listed(&extents));
         match self.dice.below(6) {
             0 => format!("zeros({shape}, dtype='i8')"),
@@ -181,7 +187,9 @@ impl<'a> Generator<'a> {
 
     fn broadcast(&mut self, term: &Term) -> String {
         let mut shape: Vec<u64> = vec![1 + self.dice.below(3); self.dice.below(2) as usize];
-        shape.extend(term.shape.iter().map(|&extent| if extent == 1 { 1 + self.dice.below(5) } else { extent }));
+        shape.extend(
+            term.shape.iter().map(|&extent| if extent == 1 { 1 + self.dice.below(5) } else { extent }),
+        );
         format!("broadcast_to({}, ({}))", term.name, listed(&shape))
     }
 
@@ -243,8 +251,20 @@ impl<'a> Generator<'a> {
             5 => format!("{name}.{}", self.dice.pick(&methods[..4])),
             _ => {
                 let functions = [
-                    "abs", "sign", "square", "sqrt", "floor", "ceil", "trunc", "rint", "reciprocal", "isnan", "isfinite",
-                    "isinf", "np.absolute", "logical_not",
+                    "abs",
+                    "sign",
+                    "square",
+                    "sqrt",
+                    "floor",
+                    "ceil",
+                    "trunc",
+                    "rint",
+                    "reciprocal",
+                    "isnan",
+                    "isfinite",
+                    "isinf",
+                    "np.absolute",
+                    "logical_not",
                 ];
                 format!("{}({name})", self.dice.pick(&functions))
             }
@@ -252,7 +272,8 @@ impl<'a> Generator<'a> {
     }
 
     fn number(&mut self) -> String {
-        let numbers = ["0", "1", "2", "3", "-2", "0.5", "-1.25", "7.0", "True", "np.inf", "np.nan", "-0.0", "1e300"];
+        let numbers =
+            ["0", "1", "2", "3", "-2", "0.5", "-1.25", "7.0", "True", "np.inf", "np.nan", "-0.0", "1e300"];
         (*self.dice.pick(&numbers)).into()
     }
 
@@ -279,7 +300,9 @@ impl<'a> Generator<'a> {
         let squared = format!("({left}) ** 2");
         let (left, right) = if self.dice.once_in(4) { (right, left) } else { (left, right) };
         match self.dice.below(12) {
-            0 => format!("{}({left}, {right})", self.dice.pick(&["minimum", "maximum", "np.add", "np.equal"])),
+            0 => {
+                format!("{}({left}, {right})", self.dice.pick(&["minimum", "maximum", "np.add", "np.equal"]))
+            }
             1 => format!("({left}) {} ({right})", self.dice.pick(&["&", "|", "^"])),
             2 => format!("where({left} > 0, {left}, {right})"),
             3 => format!("where({left}, {right}, {})", self.number()),
@@ -292,15 +315,17 @@ impl<'a> Generator<'a> {
 
     fn transcendental(&mut self) -> (String, bool) {
         let functions = [
-            "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh",
-            "cosh", "tanh", "cbrt",
+            "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "arcsin", "arccos",
+            "arctan", "sinh", "cosh", "tanh", "cbrt",
         ];
         let (left, right) = self.pair();
         let name = &left.name;
         let text = match self.dice.below(6) {
             0 => format!("arctan2({name}, {right})"),
             1 => format!("hypot({name}, {right})"),
-            2 if left.dtype.is_real() => format!("abs({name}) ** {}", self.dice.pick(&["0.5", "3", "1.5", "-1", "2.25"])),
+            2 if left.dtype.is_real() => {
+                format!("abs({name}) ** {}", self.dice.pick(&["0.5", "3", "1.5", "-1", "2.25"]))
+            }
             _ => format!("{}({name})", self.dice.pick(&functions)),
         };
         (text, true)
@@ -338,7 +363,16 @@ impl<'a> Generator<'a> {
         let term = self.term();
         let methods = ["sum", "mean", "var", "std", "min", "max", "prod", "argmin", "argmax", "any", "all"];
         let functions = [
-            "nansum", "nanmean", "nanvar", "nanstd", "nanmin", "nanmax", "ptp", "count_nonzero", "sem", "nanprod",
+            "nansum",
+            "nanmean",
+            "nanvar",
+            "nanstd",
+            "nanmin",
+            "nanmax",
+            "ptp",
+            "count_nonzero",
+            "sem",
+            "nanprod",
         ];
         let method = self.dice.below(3) > 0;
         let name = *self.dice.pick(if method { &methods[..] } else { &functions[..9] });

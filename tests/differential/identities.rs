@@ -31,9 +31,11 @@ fn saved(engine: &Engine, name: &str, directory: &tempfile::TempDir, expr: &Expr
 
 #[test]
 fn reductions_of_a_saved_array_are_those_of_the_array() {
-    let (engine, directory, mut dice) = (Engine::new(), tempfile::tempdir().unwrap(), Dice::new(rand::random()));
+    let (engine, directory, mut dice) =
+        (Engine::new(), tempfile::tempdir().unwrap(), Dice::new(rand::random()));
     let x = ("x", "random.normal(3, 0.1, size=(1001, 701), chunks=(100, 701))");
-    let texts = ["x.mean()", "x.std(ddof=1)", "x.var(axis=0)", "x.max(axis=1)", "median(x)", "x[::3, ::-7].sum()"];
+    let texts =
+        ["x.mean()", "x.std(ddof=1)", "x.var(axis=0)", "x.max(axis=1)", "median(x)", "x[::3, ::-7].sum()"];
     let single = ("x", "random.normal(3, 0.1, size=(1001, 701), dtype='f4')");
     for (name, array) in [("double.npy", x), ("single.npy", single)] {
         let path = saved(&engine, name, &directory, &lines(&[array], &["x"])[0].1);
@@ -45,7 +47,8 @@ fn reductions_of_a_saved_array_are_those_of_the_array() {
 
 #[test]
 fn an_array_that_is_saved_and_reduced_at_once_is_the_one_that_is_reduced() {
-    let (engine, directory, mut dice) = (Engine::new(), tempfile::tempdir().unwrap(), Dice::new(rand::random()));
+    let (engine, directory, mut dice) =
+        (Engine::new(), tempfile::tempdir().unwrap(), Dice::new(rand::random()));
     let x = ("x", "random.normal(3, 0.1, size=(300, 701), chunks=(100, 701))");
     let exprs = lines(&[x], &["(x.T - x.mean(axis=1)).std()", "x.T - x.mean(axis=1)"]);
     let path = directory.path().join("y.npy").to_str().unwrap().to_owned();
@@ -60,7 +63,15 @@ fn order_of_elements_changes_no_bit_of_a_reduction() {
     let (engine, mut dice) = (Engine::new(), Dice::new(rand::random()));
     let x = ("x", "random.normal(0, 1, size=(999, 777), chunks=(10, 100))");
     for reduction in ["sum", "mean", "std", "max", "prod"] {
-        let turned = ["x", "x[::-1]", "x.T", "x[:, ::-1].T", "x.reshape(777, 999)", "x.ravel()[::-1]", "x.reshape(-1, 3, 7)"];
+        let turned = [
+            "x",
+            "x[::-1]",
+            "x.T",
+            "x[:, ::-1].T",
+            "x.reshape(777, 999)",
+            "x.ravel()[::-1]",
+            "x.reshape(-1, 3, 7)",
+        ];
         let texts: Vec<String> = turned.iter().map(|array| format!("{array}.{reduction}()")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let values = computed(&engine, &lines(&[x], &texts), &mut dice);
@@ -71,7 +82,8 @@ fn order_of_elements_changes_no_bit_of_a_reduction() {
 #[test]
 fn chunks_change_no_bit() {
     let (engine, mut dice) = (Engine::new(), Dice::new(rand::random()));
-    let texts = ["x.mean()", "x.std(axis=0)", "x.cumsum(axis=1)[:, -1]", "(x[1:] * x[:-1]).sum()", "median(x)"];
+    let texts =
+        ["x.mean()", "x.std(axis=0)", "x.cumsum(axis=1)[:, -1]", "(x[1:] * x[:-1]).sum()", "median(x)"];
     let mut all = Vec::new();
     for chunks in ["-1", "17", "(1, 500)", "'64 KiB'", "((299, 1), -1)", "{0: 7}"] {
         let x = format!("random.normal(0, 1, size=(300, 500), chunks={chunks})");
@@ -85,7 +97,14 @@ fn workers_of_different_kernels_give_one_result() {
     // The engine gives each lease to a worker with the portable kernels or with the fastest ones, at random.
     let (engine, mut dice) = (Engine::new(), Dice::new(rand::random()));
     let x = ("x", "random.normal(1, 3, size=(2000, 300), chunks=(20, 300))");
-    let texts = ["x.std()", "exp(x).mean()", "sin(x).sum(axis=0)", "log(abs(x)).var()", "x.prod(axis=1).max()", "quantile(x, 0.3)"];
+    let texts = [
+        "x.std()",
+        "exp(x).mean()",
+        "sin(x).sum(axis=0)",
+        "log(abs(x)).var()",
+        "x.prod(axis=1).max()",
+        "quantile(x, 0.3)",
+    ];
     let exprs = lines(&[x], &texts);
     let first = computed(&engine, &exprs, &mut dice);
     (0..3).for_each(|_| assert_eq!(computed(&engine, &exprs, &mut dice), first));
@@ -113,7 +132,8 @@ fn rounded_sums_meet_their_identities() {
 
 #[test]
 fn stack_of_files_is_their_concatenation() {
-    let (engine, directory, mut dice) = (Engine::new(), tempfile::tempdir().unwrap(), Dice::new(rand::random()));
+    let (engine, directory, mut dice) =
+        (Engine::new(), tempfile::tempdir().unwrap(), Dice::new(rand::random()));
     let x = ("x", "random.normal(0, 1, size=(100, 70))");
     std::fs::create_dir(directory.path().join("parts")).unwrap();
     for (number, rows) in ["x[:13]", "x[13:64]", "x[64:]"].into_iter().enumerate() {

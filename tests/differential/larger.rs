@@ -204,7 +204,12 @@ fn stages_upon_stages_equal_numpy() {
         sources: &[("x", "random.normal(3, 2, size=(5, 3210))")],
         files: &[],
         lines: &[],
-        rough: &[("cov(x)", 1e-13), ("corrcoef(x)", 1e-13), ("average(x, axis=1)", 1e-15), ("sem(x, axis=1)", 1e-16)],
+        rough: &[
+            ("cov(x)", 1e-13),
+            ("corrcoef(x)", 1e-13),
+            ("average(x, axis=1)", 1e-15),
+            ("sem(x, axis=1)", 1e-16),
+        ],
     });
 }
 
@@ -245,9 +250,7 @@ fn histograms_equal_numpy() {
 
 #[test]
 fn files_of_every_order_equal_numpy() {
-    let file = |dtype: &str, shape: &[u64], fortran: bool, chunks: &str| {
-        json!({ "dtype": dtype, "shape": shape, "fortran": fortran, "kind": "plain", "seed": 5, "chunks": chunks })
-    };
+    let file = |dtype: &str, shape: &[u64], fortran: bool, chunks: &str| json!({ "dtype": dtype, "shape": shape, "fortran": fortran, "kind": "plain", "seed": 5, "chunks": chunks });
     compare(&Case {
         sources: &[],
         files: &[
@@ -275,13 +278,7 @@ fn numacc4_of_nist_is_exact_in_chunks_of_17() {
     compare(&Case {
         sources: &[],
         files: &[("x", json!({ "kind": "numacc4", "seed": 0, "chunks": "17" }))],
-        lines: &[
-            "x.mean()",
-            "x.std(ddof=1)",
-            "x.var()",
-            "x.sum()",
-            "x[::-1].std(ddof=1)",
-        ],
+        lines: &["x.mean()", "x.std(ddof=1)", "x.var()", "x.sum()", "x[::-1].std(ddof=1)"],
         rough: &[("x.std(ddof=1) - 0.1", 1e-9)],
     });
 }

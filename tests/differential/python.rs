@@ -53,7 +53,10 @@ impl Drop for Python {
     fn drop(&mut self) {
         self.requests = None;
         let ended = self.child.wait();
-        assert!(std::thread::panicking() || ended.is_ok_and(|status| status.success()), "the reference failed");
+        assert!(
+            std::thread::panicking() || ended.is_ok_and(|status| status.success()),
+            "the reference failed"
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use crate::python::{Python, found};
 /// Cases unless more are asked for.
 const CASES: u64 = 250;
 /// Complaints that are shown.
-const SHOWN: usize = 100;
+const SHOWN: usize = 12;
 
 /// What squall refuses although NumPy does it; `docs/arrays.md` says each.
 const REFUSED: [&str; 6] = [
@@ -61,11 +61,14 @@ fn case(seed: u64, engine: &Engine, python: &mut Python) -> Vec<String> {
     let mut generator = Generator::new(&mut dice, &inputs);
     (0..9).for_each(|_| generator.step());
     let (lines, refused, terms) = (generator.lines, generator.refused, generator.terms);
-    let wanted: Vec<&Term> = terms.iter().rev().filter(|term| term.rough || dice.below(3) > 0).take(6).collect();
-    let mut all: Vec<Value> = computed(&lines, &wanted, &format!("{}", directory.path().display()), engine, &mut dice);
+    let wanted: Vec<&Term> =
+        terms.iter().rev().filter(|term| term.rough || dice.below(3) > 0).take(6).collect();
+    let mut all: Vec<Value> =
+        computed(&lines, &wanted, &format!("{}", directory.path().display()), engine, &mut dice);
     let tried = refused.iter().map(|(name, _, reason)| json!({ "name": name, "refused": reason }));
     all.extend(tried);
-    let mut texts: Vec<(String, String)> = lines.iter().filter(|line| !line.1.starts_with("load(")).cloned().collect();
+    let mut texts: Vec<(String, String)> =
+        lines.iter().filter(|line| !line.1.starts_with("load(")).cloned().collect();
     texts.extend(refused.iter().map(|(name, text, _)| (name.clone(), text.clone())));
     let paths: serde_json::Map<String, Value> =
         inputs.iter().map(|input| (input.name.clone(), input.path.clone().into())).collect();
@@ -74,7 +77,9 @@ fn case(seed: u64, engine: &Engine, python: &mut Python) -> Vec<String> {
     if complaints.is_empty() {
         return complaints;
     }
-    let files = inputs.iter().map(|input| format!("  {} = {} {:?} {}", input.name, input.dtype, input.shape, input.kind));
+    let files = inputs
+        .iter()
+        .map(|input| format!("  {} = {} {:?} {}", input.name, input.dtype, input.shape, input.kind));
     let lines = lines.iter().map(|(name, text)| format!("  {name} = {text}"));
     let refused = refused.iter().map(|(name, text, reason)| format!("  {name} = {text} # {reason}"));
     files.chain(lines).chain(refused).chain(complaints).collect()
