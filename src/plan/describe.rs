@@ -53,7 +53,8 @@ impl Plan {
                 format!("full({}, {})", entry.shape, Value::Number(scalar.to_f64()))
             }
             Node::Random(source) => {
-                format!("{} of shape {}, stream {:?}", call(source.distribution), entry.shape, source.stream)
+                let (name, parameters) = written(source.distribution);
+                format!("{name}({parameters}size={}, stream={:?})", entry.shape, source.stream)
             }
             Node::Arange { .. } => format!("arange of shape {}", entry.shape),
             Node::Stored(stored) => format!("load({:?})", stored.name),
@@ -86,16 +87,14 @@ impl Plan {
     }
 }
 
-/// As it would be written.
-fn call(distribution: Distribution) -> String {
+/// The name and the parameters as they would be written.
+fn written(distribution: Distribution) -> (&'static str, String) {
     let (name, parameters) = match distribution {
         Distribution::Random => ("random", vec![]),
         Distribution::Uniform { low, high } => ("uniform", vec![low, high]),
         Distribution::Normal { loc, scale } => ("normal", vec![loc, scale]),
     };
-    let parameters: Vec<String> =
-        parameters.into_iter().map(|parameter| Value::Number(parameter).to_string()).collect();
-    format!("{name}({})", parameters.join(", "))
+    (name, parameters.into_iter().map(|parameter| format!("{}, ", Value::Number(parameter))).collect())
 }
 
 fn lower(operation: &impl std::fmt::Debug) -> String {

@@ -188,7 +188,7 @@ fn tile(
     } else {
         TASK
     };
-    let mut room = if wanted.sampled { block } else { most.min(wanted.chunk) };
+    let mut room = if wanted.sampled { block } else { most.min(wanted.chunk).max(block) };
     room = (room / inners.weight(leaves)).max(1);
     if last == 0 && room > block {
         room = room / block * block;

@@ -1,6 +1,7 @@
 //! What has to be gathered for a reduction, and of which elements.
 
 use crate::array::{DType, Reduction, ReductionKind, Scalar, Unary};
+use crate::kernel::BLOCK;
 use crate::kernel::accumulate::{
     ArgExtrema, Counts, Extrema, Histogram, IntegerArgExtrema, IntegerExtrema, IntegerMoments,
     IntegerProducts, IntegerSums, Moments, Products, Sums,
@@ -8,9 +9,15 @@ use crate::kernel::accumulate::{
 use crate::kernel::quantile::Bins;
 use crate::plan::finish::Finish;
 use crate::plan::lower::{Constant, Element, ElementId, Leaf, Lowering, Origin};
-use crate::plan::memory::ANSWER;
 use crate::plan::partial::GatherKind;
+use crate::plan::quantile::{CANDIDATES, SAMPLES};
 use crate::plan::strided::Strided;
+
+/// Bytes in memory of what a search for a quantile gathers: bins, or elements in a vector that has just grown.
+const SEARCH: u64 = {
+    let elements = 16 * if CANDIDATES > SAMPLES * BLOCK as u64 { CANDIDATES } else { SAMPLES * BLOCK as u64 };
+    if Bins::BYTES > 2 * elements { Bins::BYTES } else { 2 * elements }
+};
 
 /// One thing to be gathered.
 #[derive(Debug, Clone)]
@@ -81,7 +88,7 @@ pub(super) fn wire_bytes(kind: &GatherKind) -> u64 {
         GatherKind::ArgExtrema { .. } | GatherKind::IntegerArgExtrema { .. } => 20,
         GatherKind::EvenBins { .. } | GatherKind::Edges(_) => 18,
         GatherKind::KeyBins { .. } => 27 << 14,
-        GatherKind::Between { .. } => ANSWER / 2,
+        GatherKind::Between { .. } => 9 * CANDIDATES,
         GatherKind::Collect { .. } | GatherKind::Save { .. } => 0,
     }
 }
@@ -101,8 +108,8 @@ pub(super) fn memory_bytes(kind: &GatherKind, outputs: u64) -> u64 {
         GatherKind::ArgExtrema { .. } => ArgExtrema::bytes(outputs),
         GatherKind::IntegerArgExtrema { .. } => IntegerArgExtrema::bytes(outputs),
         GatherKind::EvenBins { .. } | GatherKind::Edges(_) => Histogram::bytes(outputs),
-        GatherKind::KeyBins { .. } => (0, Bins::BYTES),
-        GatherKind::Between { .. } => (0, 2 * ANSWER),
+        // A search bins, after a sample, and before it collects: what takes most of these three.
+        GatherKind::KeyBins { .. } | GatherKind::Between { .. } => (0, SEARCH),
         GatherKind::Collect { .. } | GatherKind::Save { .. } => (0, 0),
     };
     any

@@ -79,7 +79,7 @@ pub struct Running {
     stage: Stage,
     products: Vec<Product>,
     layouts: Vec<Layout>,
-    partial: Partial,
+    pub(super) partial: Partial,
     arrays: BTreeMap<Id, Data>,
     /// Tasks that each panel still waits for, once the first of them is done.
     open: BTreeMap<(u32, u64), u64>,

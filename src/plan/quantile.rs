@@ -12,8 +12,8 @@ use crate::plan::partial::{Accumulator, GatherKind, foreign};
 pub(super) const STAGES: usize = 8;
 /// Blocks that are sampled.
 pub(super) const SAMPLES: u64 = 64;
-/// Elements that are collected at most.
-const CANDIDATES: u64 = 1 << 18;
+/// Elements that are collected at most, but for the sample.
+pub(super) const CANDIDATES: u64 = 1 << 16;
 
 /// How far the search for a quantile is.
 #[derive(Debug, Clone, Copy, PartialEq)]

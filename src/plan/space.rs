@@ -38,7 +38,7 @@ impl Space {
     pub(super) fn flip_to(&mut self, map: usize) {
         for axis in 0..self.extents.len() {
             if self.maps[map].strides[axis] < 0 {
-                let last = self.extents[axis] as i64 - 1;
+                let last = (self.extents[axis] - 1) as i64;
                 for map in &mut self.maps {
                     map.offset += map.strides[axis] * last;
                     map.strides[axis] = -map.strides[axis];
@@ -73,8 +73,9 @@ impl Space {
         let mut axis = self.extents.len();
         while axis > 1 {
             axis -= 1;
-            let extent = self.extents[axis] as i64;
-            let joins = |map: &Map| map.strides[axis - 1] == map.strides[axis] * extent;
+            let extent = i128::from(self.extents[axis]);
+            let joins =
+                |map: &Map| i128::from(map.strides[axis - 1]) == i128::from(map.strides[axis]) * extent;
             if self.maps.iter().all(joins) {
                 self.extents[axis - 1] *= self.extents[axis];
                 self.extents.remove(axis);
@@ -91,7 +92,7 @@ impl Map {
     pub(super) fn reach(&self, extents: &[u64]) -> (i64, i64) {
         let (mut low, mut high) = (self.offset, self.offset);
         for (&stride, &extent) in self.strides.iter().zip(extents) {
-            let far = stride * (extent as i64 - 1);
+            let far = stride * (extent - 1) as i64;
             low += far.min(0);
             high += far.max(0);
         }

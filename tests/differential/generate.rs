@@ -42,7 +42,7 @@ const DTYPES: [&str; 17] = [
     "?", "i1", "<i2", ">i4", "<i8", ">i8", "u1", "<u2", ">u4", "<u8", "<f2", ">f2", "<f4", ">f4", "<f8",
     ">f8", "<f8",
 ];
-const EXTENTS: [u64; 12] = [1, 2, 3, 3, 4, 5, 7, 8, 13, 17, 40, 0];
+const EXTENTS: [u64; 13] = [1, 2, 3, 3, 4, 5, 7, 8, 13, 17, 40, 71, 0];
 
 /// The files of a case.
 pub(crate) fn inputs(dice: &mut Dice, directory: &str) -> Vec<Input> {
@@ -50,9 +50,9 @@ pub(crate) fn inputs(dice: &mut Dice, directory: &str) -> Vec<Input> {
         let ndim = *dice.pick(&[0, 1, 1, 2, 2, 2, 3, 3, 4]);
         let mut shape: Vec<u64> = (0..ndim).map(|_| *dice.pick(&EXTENTS)).collect();
         if ndim == 1 && dice.once_in(2) {
-            shape[0] = 1 + dice.below(3000);
+            shape[0] = 1 + dice.below(6000);
         } else if ndim == 2 && dice.once_in(4) {
-            shape = vec![1 + dice.below(700), 1 + dice.below(4)];
+            shape = vec![1 + dice.below(2500), 1 + dice.below(4)];
         }
         Input {
             name: format!("f{number}"),
@@ -103,7 +103,7 @@ impl<'a> Generator<'a> {
             Ok(parsed) => {
                 let expr = &parsed.results[0].1;
                 let (shape, dtype) = (expr.shape().extents().to_vec(), expr.dtype());
-                if expr.shape().size() <= 60_000 {
+                if expr.shape().size() <= 100_000 {
                     self.terms.push(Term { name: name.clone(), shape, dtype, rough });
                     self.lines.push((name, text));
                 }

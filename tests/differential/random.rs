@@ -13,7 +13,7 @@ use crate::python::{Python, found};
 /// Cases unless more are asked for.
 const CASES: u64 = 250;
 /// Complaints that are shown.
-const SHOWN: usize = 100;
+const SHOWN: usize = 12;
 
 /// What squall refuses although NumPy does it; `docs/arrays.md` says each.
 const REFUSED: [&str; 6] = [

@@ -336,7 +336,7 @@ class Array(np.ndarray):
         if ufunc is np.sign and boolean:
             raise TypeError("the sign of a truth value")
         out = np.asarray(getattr(ufunc, method)(*inputs, **keywords))
-        if out.dtype == np.float32 and (ufunc in TRANSCENDENTAL or ufunc is np.power):
+        if out.dtype == np.float32 and (ufunc in TRANSCENDENTAL or ufunc in (np.power, np.floor_divide)):
             # NumPy's own functions of single precision are off by up to 4 units of the last place.
             inputs = [np.asarray(one, np.float32).astype(np.float64) for one in inputs]
             out = np.asarray(getattr(ufunc, method)(*inputs)).astype(np.float32)
