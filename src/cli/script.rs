@@ -19,8 +19,11 @@ pub(super) struct ScriptArguments {
 
 pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
     let mut settings = arguments.settings.resolve()?;
-    if settings.cluster.memory == Asked::Auto || settings.cluster.walltime == Asked::Auto {
-        settings = fitted(&settings, &plan_of(&settings, settings.seed.unwrap_or(0))?)?;
+    let auto = settings.cluster.memory == Asked::Auto || settings.cluster.walltime == Asked::Auto;
+    // A script can be shown of settings alone; what is to be computed has to be right.
+    if auto || !(settings.results.is_empty() && settings.saves.is_empty()) {
+        let plan = plan_of(&settings, settings.seed.unwrap_or(0))?;
+        settings = if auto { fitted(&settings, &plan)? } else { settings };
     }
     // A run's id is drawn when it starts; the one here only shows where it will stand.
     let id = RunId::generate();

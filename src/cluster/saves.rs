@@ -1,8 +1,9 @@
 //! The files that a computation writes: checked before it begins, and given their names when all is done.
 
 use crate::array::{Expr, Target};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rand::RngExt;
+use std::collections::BTreeSet;
 
 /// Checks that every path can be written, and pairs it with what is written there.
 pub fn targets(saves: &[(String, Expr)]) -> Result<Vec<(Target, Expr)>> {
@@ -11,7 +12,13 @@ pub fn targets(saves: &[(String, Expr)]) -> Result<Vec<(Target, Expr)>> {
     let target = |(path, expr): &(String, Expr)| {
         Ok((Target::new(path, expr.dtype(), expr.shape(), &run)?, expr.clone()))
     };
-    saves.iter().map(target).collect()
+    let targets: Vec<(Target, Expr)> = saves.iter().map(target).collect::<Result<_>>()?;
+    let mut paths = BTreeSet::new();
+    if let Some((twice, _)) = targets.iter().find(|(target, _)| !paths.insert(&target.path)) {
+        return Err(Error::refused(format!("two arrays would be saved to `{}`", twice.path))
+            .hint("give each a file of its own"));
+    }
+    Ok(targets)
 }
 
 /// Files that do not have their names yet. Dropping them removes them.

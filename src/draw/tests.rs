@@ -39,8 +39,14 @@ fn mean_of_the_lesson_is_four_sources_four_partials_and_a_combine() {
     insta::assert_snapshot!(drawing.to_text(), @r"
     mean  () float64  8 B
     └ combine mean  () float64  8 B
-      └ partial mean  x 4  () float64
-        └ normal  x 4  (200000000,) float64  1.49 GiB each
+      ├ partial mean  () float64
+      │ └ normal  (200000000,) float64  1.49 GiB
+      ├ partial mean  () float64
+      │ └ normal  (200000000,) float64  1.49 GiB
+      ├ partial mean  () float64
+      │ └ normal  (200000000,) float64  1.49 GiB
+      └ partial mean  () float64
+        └ normal  (200000000,) float64  1.49 GiB
     ");
 }
 
@@ -122,8 +128,14 @@ fn elementwise_work_is_fused_with_its_sources() {
     mean  () float64  8 B
     └ mean + 1  () float64  8 B
       └ combine mean  () float64  8 B
-        └ partial mean  x 4  () float64
-          └ (normal * 2 + sqrt(random))[..  x 4  (200000000,) float64  1.49 GiB each
+        ├ partial mean  () float64
+        │ └ (normal * 2 + sqrt(random))[::-1]  (200000000,) float64  1.49 GiB
+        ├ partial mean  () float64
+        │ └ (normal * 2 + sqrt(random))[::-1]  (200000000,) float64  1.49 GiB
+        ├ partial mean  () float64
+        │ └ (normal * 2 + sqrt(random))[::-1]  (200000000,) float64  1.49 GiB
+        └ partial mean  () float64
+          └ (normal * 2 + sqrt(random))[::-1]  (200000000,) float64  1.49 GiB
     ");
 }
 

@@ -201,8 +201,9 @@ impl Core {
                 });
                 self.schedule(now, scheduler::Event::Drain { worker });
             }
-            FromWorker::Failed { cause } => {
-                let failure = Error::new(ErrorKind::Internal, format!("worker {} failed", worker.0));
+            FromWorker::Failed { cause, defect } => {
+                let kind = if defect { ErrorKind::Internal } else { ErrorKind::System };
+                let failure = Error::new(kind, format!("worker {} failed", worker.0));
                 self.fail(failure.cause(cause));
             }
             FromWorker::Leave => self.roster.leaves(worker),

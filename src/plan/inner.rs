@@ -20,6 +20,8 @@ use crate::plan::stage::{Group, Inner, Leaf, Making, Program, Source};
 use crate::plan::strided::Strided;
 use crate::plan::too_large;
 
+/// Rows that are visited side by side make a task smaller at most so many times.
+const SIDE_BY_SIDE: u64 = 4;
 /// A source is read across the grain if it goes in larger steps than this.
 const STEP: u64 = 8;
 
@@ -258,7 +260,13 @@ impl<'a> Inners<'a> {
         let inner = leaves.iter().filter_map(|leaf| {
             let inner = self.of(leaf)?;
             let still = leaf.strides.iter().all(|&stride| stride != 0);
-            let row = if inner.is_scan() || !still { 1 } else { inner.row() };
+            let row = match &inner.making {
+                Making::Scan { .. } => 1,
+                _ if !still => 1,
+                // Rows that are visited side by side want many neighbours.
+                Making::Reduce { side_by_side: true, .. } => inner.row().min(SIDE_BY_SIDE),
+                _ => inner.row(),
+            };
             Some(row.saturating_mul(self.weight(&inner.program.leaves)))
         });
         inner.max().unwrap_or(1).max(1)

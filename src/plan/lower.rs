@@ -306,11 +306,26 @@ impl<'a> Lowering<'a> {
                     let root = self.transform(piece.root, &|places| places.reshape(extents))?;
                     Some(Piece { start: vec![0; extents.len()], extents: extents.to_vec(), root })
                 }
-                View::Reshape => return Err(movement(extents)),
+                View::Reshape => Some(self.respace(&piece, graph[of].shape.extents(), extents)?),
             };
             pieces.extend(viewed);
         }
         Ok(Lowered { pieces })
+    }
+
+    /// A piece of an array of which only axes of extent 1 come or go.
+    fn respace(&mut self, piece: &Piece, old: &[u64], new: &[u64]) -> Result<Piece> {
+        let long = |extents: &[u64]| -> Vec<u64> { extents.iter().copied().filter(|&e| e != 1).collect() };
+        if long(old) != long(new) {
+            return Err(movement(new));
+        }
+        let (mut start, mut extents) = (vec![0; new.len()], vec![1; new.len()]);
+        let kept = (0..old.len()).filter(|&axis| old[axis] != 1);
+        for (to, from) in (0..new.len()).filter(|&axis| new[axis] != 1).zip(kept) {
+            (start[to], extents[to]) = (piece.start[from], piece.extents[from]);
+        }
+        let root = self.transform(piece.root, &|places| places.reshape(&extents))?;
+        Ok(Piece { start, extents, root })
     }
 
     /// What a slice leaves of a piece.
@@ -457,4 +472,5 @@ pub(super) fn movement(extents: &[u64]) -> Error {
         Shape::new(extents.to_vec()).map_or_else(|_| format!("{extents:?}"), |shape| shape.to_string());
     Error::refused(format!("reshaping to {shape} would move elements"))
         .hint("an array is reshaped where its elements stay in order: before a transpose, a concatenation or a slice")
+        .hint("a file in Fortran order is a transposed one: reshape its transpose")
 }

@@ -68,6 +68,21 @@ pub(crate) struct Ends {
 
 /// Plans the computation of all results together, and the files that arrays are saved to.
 pub fn plan(results: &[(String, Expr)], saves: &[(Target, Expr)], seed: u128) -> Result<Plan> {
+    together(results, saves, seed).map_err(|error| {
+        // Whose fault it is shows when each is planned by itself.
+        let alone = |(name, expr): &(String, Expr)| {
+            let results = [(name.clone(), expr.clone())];
+            together(&results, &[], seed).err().map(|error| error.cause(format!("in `{name}`")))
+        };
+        let saved = |(target, expr): &(Target, Expr)| {
+            let saves = [(target.clone(), expr.clone())];
+            together(&[], &saves, seed).err().map(|error| error.cause(format!("in {}", target.path)))
+        };
+        results.iter().find_map(alone).or_else(|| saves.iter().find_map(saved)).unwrap_or(error)
+    })
+}
+
+fn together(results: &[(String, Expr)], saves: &[(Target, Expr)], seed: u128) -> Result<Plan> {
     let mut builder = Builder::new(seed);
     let ids = |builder: &mut Builder| -> Result<Vec<(String, Id)>> {
         results.iter().map(|(name, expr)| Ok((name.clone(), builder.add(expr)?))).collect()

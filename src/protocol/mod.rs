@@ -73,6 +73,8 @@ pub enum FromWorker {
     Failed {
         /// Why.
         cause: String,
+        /// Whether squall is to blame, rather than a file, its elements, or the machine.
+        defect: bool,
     },
     /// It leaves; nothing follows.
     Leave,

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with, statvfs};
 use rustix::io::Errno;
 
 use crate::array::{DType, Shape, Target};
@@ -47,8 +47,19 @@ impl Target {
             shape: shape.extents().to_vec(),
             offset: header::ELEMENTS_AT,
         };
-        if target.bytes().is_none() {
+        let Some(bytes) = target.bytes() else {
             return Err(refused(format!("an array of shape {shape} is too large for a file")));
+        };
+        // Where the file system does not tell, making the file will.
+        if let Ok(system) = statvfs(directory)
+            && system.f_bavail.saturating_mul(system.f_frsize) < bytes
+        {
+            let free = system.f_bavail.saturating_mul(system.f_frsize);
+            return Err(refused(format!(
+                "the file has {bytes} bytes, and {} has {free} free",
+                directory.display()
+            ))
+            .hint("save to another file system, or save less"));
         }
         // Whether a directory can be written is only known by writing.
         OpenOptions::new().write(true).create_new(true).open(&target.temporary).map_err(|error| {

@@ -1,5 +1,6 @@
 //! The leases a worker holds: one is computed, the next one waits, and each is answered once.
 
+use crate::error::ErrorKind;
 use crate::execute::Executor;
 use crate::plan::{Partial, Stage};
 use std::collections::VecDeque;
@@ -21,7 +22,14 @@ pub(super) struct Lease {
 /// The first tasks of a lease, done; or why they cannot be.
 pub(super) struct Answer {
     pub(super) id: u64,
-    pub(super) done: Result<(u64, Partial), String>,
+    pub(super) done: Result<(u64, Partial), Failure>,
+}
+
+/// Why tasks cannot be done.
+pub(super) struct Failure {
+    pub(super) cause: String,
+    /// Whether squall is to blame.
+    pub(super) defect: bool,
 }
 
 /// The leases of one worker, computed one after the other by a thread of their own.
@@ -101,7 +109,10 @@ impl Shared {
         while let Some((lease, stop)) = self.next() {
             let done = executor.run(lease.stage.clone(), lease.tasks.clone(), stop);
             self.lock().current = None;
-            lease.answer(done.map(|done| (done.finished, done.partial)).map_err(|error| error.to_string()));
+            lease.answer(done.map(|done| (done.finished, done.partial)).map_err(|error| Failure {
+                defect: error.kind() == ErrorKind::Internal,
+                cause: error.to_string(),
+            }));
         }
     }
 
@@ -117,7 +128,7 @@ impl Shared {
 }
 
 impl Lease {
-    fn answer(&self, done: Result<(u64, Partial), String>) {
+    fn answer(&self, done: Result<(u64, Partial), Failure>) {
         // A session that ended no longer listens, and its driver no longer counts.
         let _ = self.answers.send(Answer { id: self.id, done });
     }

@@ -4,7 +4,7 @@ use crate::plan::Stage;
 use crate::protocol::{
     ConnectionError, FromWorker, HEARTBEAT_SECONDS, Receiver, Registration, Sender, Stream, ToWorker, split,
 };
-use crate::worker::compute::{Answer, Lease, LeaseQueue};
+use crate::worker::compute::{Answer, Failure, Lease, LeaseQueue};
 use crate::worker::{Ending, peak_memory};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ impl<'a> Session<'a> {
         self.queue.clear();
         if let Ended::Over(ending) = &ended {
             if let Ending::Failed(cause) = ending {
-                let _ = outgoing.try_send(FromWorker::Failed { cause: cause.clone() });
+                let _ = outgoing.try_send(FromWorker::Failed { cause: cause.clone(), defect: true });
             }
             let _ = outgoing.try_send(FromWorker::Leave);
             drop(outgoing);
@@ -141,7 +141,7 @@ fn message(answer: Answer) -> FromWorker {
         Ok((finished, partial)) => {
             FromWorker::Answer { lease: answer.id, finished, partial, peak_memory: peak_memory() }
         }
-        Err(cause) => FromWorker::Failed { cause },
+        Err(Failure { cause, defect }) => FromWorker::Failed { cause, defect },
     }
 }
 
