@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -100,7 +101,7 @@ impl Value {
             }
             Value::Integer(number) => json!(number),
             Value::Bool(truth) => json!(truth),
-            Value::Array(array) => array.to_json(),
+            Value::Array(array) => json!(array),
         }
     }
 }
@@ -148,16 +149,40 @@ impl ArrayValue {
             (Data::Integer(data), _) => Value::Integer(data[place]),
         }
     }
+}
 
-    fn to_json(&self) -> serde_json::Value {
+/// As [`Value::to_json`] has it, but never more than an element at a time: arrays are large.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Array(array) => array.serialize(serializer),
+            number => number.to_json().serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for ArrayValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let dtype = match self.dtype {
             DType::Bool => "bool",
             DType::I64 => "i64",
             DType::F32 => "f32",
             DType::F64 => "f64",
         };
-        let data: Vec<_> = (0..self.data.len()).map(|place| self.element(place).to_json()).collect();
-        json!({ "shape": self.shape.extents(), "dtype": dtype, "data": data })
+        let mut object = serializer.serialize_struct("array", 3)?;
+        object.serialize_field("data", &Elements(self))?;
+        object.serialize_field("dtype", dtype)?;
+        object.serialize_field("shape", self.shape.extents())?;
+        object.end()
+    }
+}
+
+/// The elements of an array in C order.
+struct Elements<'a>(&'a ArrayValue);
+
+impl Serialize for Elements<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((0..self.0.data.len()).map(|place| self.0.element(place)))
     }
 }
 

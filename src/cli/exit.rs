@@ -67,8 +67,15 @@ fn refusal(rendered: &str) -> Error {
 
 /// Writes data to standard output. A reader that has gone away is no failure: it has what it wanted.
 pub(super) fn print(text: &str) -> crate::error::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    print_by(|out| out.write_all(text.as_bytes()))
+}
+
+/// The same of data that is too large to be put together first.
+pub(super) fn print_by(
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> crate::error::Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::system("cannot write to standard output", &error))
         }

@@ -1,7 +1,7 @@
 //! `squall run`: parse, plan, open a cluster, compute, print, close.
 
 use crate::array::{Definitions, Parsed, Value, parse};
-use crate::cli::exit::{print, say};
+use crate::cli::exit::{print_by, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::signals;
 use crate::cluster::{Cluster, Limits, fitted, open, targets};
@@ -16,7 +16,7 @@ use crate::store::LocalFiles;
 use clap::{Args, ValueEnum};
 use rand::RngExt;
 use serde::{Serialize, Serializer};
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -127,7 +127,7 @@ async fn compute(
     let computed = async { cluster.compute_plan(plan)?.await }.await;
     // Whatever happened, the cluster is closed, and before anything is written: standard output may block.
     let closed = cluster.close().await;
-    let printed = computed.and_then(|results| print(&text(&id, &results, output)));
+    let printed = computed.and_then(|results| print_by(|out| write(out, &id, &results, output)));
     // What happened first is what is told.
     match (printed, closed) {
         (Err(error), Err(left)) => Err(error.hint(left.what())),
@@ -135,13 +135,17 @@ async fn compute(
     }
 }
 
-fn text(id: &RunId, results: &[(String, Value)], output: Output) -> String {
+fn write(
+    out: &mut dyn Write,
+    id: &RunId,
+    results: &[(String, Value)],
+    output: Output,
+) -> std::io::Result<()> {
     match output {
-        Output::Text => results.iter().map(|(name, value)| format!("{name} = {value}\n")).collect(),
+        Output::Text => results.iter().try_for_each(|(name, value)| writeln!(out, "{name} = {value}")),
         Output::Json => {
-            let object = Object { run: id.as_str(), results };
-            let text = serde_json::to_string(&object).expect("names and numbers are written without fail");
-            format!("{text}\n")
+            serde_json::to_writer(&mut *out, &Object { run: id.as_str(), results })?;
+            writeln!(out)
         }
     }
 }
@@ -159,7 +163,7 @@ fn in_order<S: Serializer>(
     results: &&[(String, Value)],
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
-    serializer.collect_map(results.iter().map(|(name, value)| (name, value.to_json())))
+    serializer.collect_map(results.iter().map(|(name, value)| (name, value)))
 }
 
 /// `srun -n 4 squall run` starts four drivers, each of which would compute and submit everything.

@@ -79,7 +79,7 @@ impl Limits {
             "a worker of {} needs {enough}, and cluster.memory is {memory}",
             counted(self.cores, "thread")
         );
-        let (process, thread) = (whole(need.process), whole(need.thread));
+        let (process, thread) = (tenths(need.process), tenths(need.thread));
         let mut error =
             Error::refused(what).cause(format!("{process} for the process, and {thread} for each thread"));
         if let Some(wanted) = plan.wanted_in(need.stage) {
@@ -137,6 +137,11 @@ pub(super) fn whole(bytes: u64) -> Memory {
     Memory::from_bytes(bytes.div_ceil(1 << 20).saturating_mul(1 << 20))
 }
 
+/// Bytes in MiB to a tenth, so that a sum can be followed.
+pub(super) fn tenths(bytes: u64) -> String {
+    format!("{:.1}M", bytes as f64 / f64::from(1 << 20))
+}
+
 /// `1 thread`, `3 threads`.
 pub(super) fn counted(count: u32, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
@@ -169,7 +174,7 @@ mod tests {
         let need = plan.worker_need(8);
         let (enough, given) = (whole(need.with(8)), whole(need.with(3)));
         let refused = |memory: u64| limits(memory, u64::MAX).fit(&plan).expect_err("refused").to_string();
-        let (process, thread) = (whole(need.process), whole(need.thread));
+        let (process, thread) = (tenths(need.process), tenths(need.thread));
         assert_eq!(
             refused(given.bytes()),
             format!(

@@ -1,7 +1,7 @@
 //! The smallest honest request: memory from the plan's bound, walltime from a measured speed, where they are
 //! left to squall.
 
-use crate::cluster::limits::{counted, whole};
+use crate::cluster::limits::{counted, tenths, whole};
 use crate::error::Result;
 use crate::execute::Executor;
 use crate::plan::Plan;
@@ -42,7 +42,7 @@ pub fn fitted(settings: &Settings, plan: &Plan) -> Result<Settings> {
 fn memory(plan: &Plan, cores: u32) -> (Memory, String) {
     let need = plan.worker_need(cores);
     let threads = counted(cores, "thread");
-    let because = format!("{} for the process, {threads} of {}", whole(need.process), whole(need.thread));
+    let because = format!("{} for the process, {threads} of {}", tenths(need.process), tenths(need.thread));
     (whole(need.with(cores)), because)
 }
 
@@ -141,7 +141,8 @@ mod tests {
         assert!(value >= plan.worker_memory(2) && value - plan.worker_memory(2) < 1 << 20);
         assert_eq!(value % (1 << 20), 0);
         let need = plan.worker_need(2);
-        let because = format!("{} for the process, 2 threads of {}", whole(need.process), whole(need.thread));
+        let because =
+            format!("{} for the process, 2 threads of {}", tenths(need.process), tenths(need.thread));
         assert_eq!(memory.because(), Some(because.as_str()));
     }
 

@@ -1,4 +1,4 @@
-//! The drawing as an indented tree for a terminal, one line a layer.
+//! The drawing as an indented tree for a terminal: one line a chunk, or a layer where that were too many.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,6 +11,8 @@ use crate::draw::node::facts;
 const WIDTH: usize = 80;
 /// Deeper lines are not indented further.
 const DEEPEST: usize = 12;
+/// Chunks are shown one by one as long as they fit on a screen.
+const LINES: usize = 24;
 
 impl Drawing {
     /// Results with what they are made of below them, in at most 80 columns. What several lines use has a
@@ -22,12 +24,22 @@ impl Drawing {
             shown: vec![false; self.layers.len()],
             text: String::new(),
         };
-        for (number, layer) in self.layers.iter().enumerate() {
-            if layer.is_result() {
-                tree.show(number, None, "", "");
+        let each = self.nodes.iter().all(|node| node.count == 1);
+        let small = each && self.nodes.len() <= LINES && self.is_tree();
+        for (number, node) in self.nodes.iter().enumerate() {
+            match self.layer(node).is_result() {
+                true if small => tree.show_node(number, "", ""),
+                true => tree.show(node.layer, None, "", ""),
+                false => {}
             }
         }
         tree.text
+    }
+
+    /// Whether nothing is used twice.
+    fn is_tree(&self) -> bool {
+        let mut used = vec![false; self.nodes.len()];
+        self.edges.iter().all(|&(input, _)| !std::mem::replace(&mut used[input], true))
     }
 
     /// The layers that more than one other uses, numbered from 1.
@@ -79,6 +91,19 @@ impl Tree<'_> {
                 let (own, below) = if last { ("└ ", "  ") } else { ("├ ", "│ ") };
                 self.show(input, Some(number), &format!("{indent}{own}"), &format!("{indent}{below}"));
             }
+        }
+    }
+
+    /// The lines of a node and of what it uses.
+    fn show_node(&mut self, number: usize, branch: &str, indent: &str) {
+        let node = &self.drawing.nodes[number];
+        self.line(branch, &self.drawing.layer(node).label, &format!("  {}", node.facts.join("  ")));
+        let inputs = self.drawing.edges.iter().filter(|(_, user)| *user == number).map(|(input, _)| *input);
+        let inputs: Vec<usize> = inputs.collect();
+        for (place, &input) in inputs.iter().enumerate() {
+            let last = place + 1 == inputs.len();
+            let (own, below) = if last { ("└ ", "  ") } else { ("├ ", "│ ") };
+            self.show_node(input, &format!("{indent}{own}"), &format!("{indent}{below}"));
         }
     }
 

@@ -2,25 +2,29 @@
 
 use crate::array::{Stored, Target};
 use crate::error::Result;
-use crate::plan::Values;
+use crate::plan::{Leaf, Values};
 use crate::store::{Reader, Writer};
 
-/// Readers and writers, by their numbers in the stage.
+/// Readers, by the leaves that read, and writers, by the numbers of their targets.
 #[derive(Default)]
-pub(super) struct Files {
-    readers: Vec<Option<Reader>>,
+pub(super) struct Files<'a> {
+    /// Two leaves of one array go through it at different places, so each has its own.
+    readers: Vec<(&'a Leaf, Reader)>,
     writers: Vec<Option<Writer>>,
 }
 
-impl Files {
-    /// The reader of a stored array.
-    pub(super) fn reader(&mut self, number: u32, stored: &[Stored]) -> Result<&mut Reader> {
-        self.readers.resize_with(stored.len(), || None);
-        let place = &mut self.readers[number as usize];
-        match place {
-            Some(reader) => Ok(reader),
-            None => Ok(place.insert(Reader::open(&stored[number as usize])?)),
-        }
+impl<'a> Files<'a> {
+    /// A leaf's reader of a stored array.
+    pub(super) fn reader(&mut self, leaf: &'a Leaf, stored: &Stored) -> Result<&mut Reader> {
+        let known = self.readers.iter().position(|(own, _)| std::ptr::eq(*own, leaf));
+        let place = match known {
+            Some(place) => place,
+            None => {
+                self.readers.push((leaf, Reader::open(stored)?));
+                self.readers.len() - 1
+            }
+        };
+        Ok(&mut self.readers[place].1)
     }
 
     /// Writes elements at `first`, `first + step`, .. of a target.

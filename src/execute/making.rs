@@ -2,30 +2,33 @@
 
 use crate::array::{Data, ReductionKind, Scan};
 use crate::error::Result;
-use crate::execute::task::{Computing, Places};
+use crate::execute::source::scatter;
+use crate::execute::task::{Computing, Given, Places};
 use crate::kernel::rows::{row_means, row_sums};
 use crate::kernel::{BLOCK, Isa};
 use crate::plan::{Accumulator, Finish, Gather, GatherKind, Inner, Making, ROWS, Values, quantile_of_row};
 
 /// Rows shorter than this are summed side by side.
-const SHORT: u64 = 64;
+const SHORT: u64 = 128;
 
-impl Computing<'_> {
+impl<'a> Computing<'a> {
     /// Elements `low..high` of the array, or some more: returns the number of the first.
-    pub(super) fn make(&mut self, inner: &Inner, low: u64, high: u64) -> Result<(u64, Data)> {
+    pub(super) fn make(&mut self, inner: &'a Inner, low: u64, high: u64) -> Result<(u64, Data)> {
         match &inner.making {
-            Making::Scan { scan, single, real } => {
+            Making::Scan { scan, single, real, side_by_side } => {
                 let row = inner.row();
                 let (first, last) = (low / row, high.div_ceil(row));
-                let data = if *real {
-                    let mut data = vec![0.0; ((last - first) * row) as usize];
-                    self.scan_reals(inner, first, *scan, *single, &mut data)?;
-                    Data::Real(data)
-                } else {
-                    let mut data = vec![0; ((last - first) * row) as usize];
-                    self.scan_integers(inner, first, *scan, &mut data)?;
-                    Data::Integer(data)
-                };
+                let size = ((last - first) * row) as usize;
+                let mut data = if *real { Data::Real(vec![0.0; size]) } else { Data::Integer(vec![0; size]) };
+                self.lay_out(inner, first, last - first, *side_by_side, &mut data)?;
+                match &mut data {
+                    Data::Real(data) => {
+                        data.chunks_exact_mut(row as usize).for_each(|row| scan_reals(*scan, *single, row));
+                    }
+                    Data::Integer(data) => {
+                        data.chunks_exact_mut(row as usize).for_each(|row| scan_integers(*scan, row));
+                    }
+                }
                 Ok((first * row, data))
             }
             Making::Quantile { q, single } => {
@@ -63,7 +66,14 @@ impl Computing<'_> {
     }
 
     /// The quantiles of rows from row `first` on.
-    fn quantiles(&mut self, inner: &Inner, first: u64, q: f64, single: bool, out: &mut [f64]) -> Result<()> {
+    fn quantiles(
+        &mut self,
+        inner: &'a Inner,
+        first: u64,
+        q: f64,
+        single: bool,
+        out: &mut [f64],
+    ) -> Result<()> {
         let (row, start) = (inner.row(), vec![0; inner.extents.len()]);
         let mut elements = Vec::new();
         for (place, out) in (first..).zip(out) {
@@ -85,7 +95,7 @@ impl Computing<'_> {
     /// Sums or means of short rows, from row `first` on.
     fn short_rows(
         &mut self,
-        inner: &Inner,
+        inner: &'a Inner,
         first: u64,
         sum: fn(Isa, usize, &[f64], &mut [f64]),
         out: &mut [f64],
@@ -111,7 +121,7 @@ impl Computing<'_> {
     /// What rows `first..first + count` gather.
     fn gather_rows(
         &mut self,
-        inner: &Inner,
+        inner: &'a Inner,
         gathers: &[Gather],
         first: u64,
         count: u64,
@@ -122,7 +132,11 @@ impl Computing<'_> {
             .map(|gather| Accumulator::new(&Gather { kind: gather.kind.clone(), outputs: count }))
             .collect();
         if side_by_side {
-            self.columns(inner, first, count, &mut all)?;
+            let isa = self.isa;
+            self.columns(inner, first, count, |_, given| {
+                let output = (given.first - first) as usize;
+                all[given.sink].add(isa, output, given.values.len(), given.values, given.places);
+            })?;
         } else {
             self.rows(inner, first, count, &mut all)?;
         }
@@ -130,7 +144,7 @@ impl Computing<'_> {
     }
 
     /// Row after row.
-    fn rows(&mut self, inner: &Inner, first: u64, count: u64, all: &mut [Accumulator]) -> Result<()> {
+    fn rows(&mut self, inner: &'a Inner, first: u64, count: u64, all: &mut [Accumulator]) -> Result<()> {
         let (row, start, isa) = (inner.row(), vec![0; inner.extents.len()], self.isa);
         let places =
             Places { start: &start, extents: &inner.extents, first: first * row, length: count * row };
@@ -149,10 +163,15 @@ impl Computing<'_> {
         })
     }
 
-    /// The first elements of all rows, then the second ones, and so on.
-    fn columns(&mut self, inner: &Inner, first: u64, count: u64, all: &mut [Accumulator]) -> Result<()> {
+    /// Calls with the first elements of all rows, then the second ones, and so on.
+    fn columns(
+        &mut self,
+        inner: &'a Inner,
+        first: u64,
+        count: u64,
+        mut each: impl FnMut(u64, Given<'_>),
+    ) -> Result<()> {
         let kept = inner.kept as usize;
-        let isa = self.isa;
         let mut extents = inner.extents.clone();
         extents[kept..].fill(1);
         for element in 0..inner.row() {
@@ -165,69 +184,70 @@ impl Computing<'_> {
             let places = Places { start: &start, extents: &extents, first, length: count };
             let sources = self.bound(&inner.program, places)?;
             self.blocks(&inner.program, &sources, places, BLOCK as u64, |_, given| {
-                let output = (given.first - first) as usize;
-                all[given.sink].add(isa, output, given.values.len(), given.values, given.places);
+                each(element, given);
                 Ok(())
             })?;
         }
         Ok(())
     }
 
-    fn scan_reals(
+    /// The elements of `count` rows from row `first` on, row after row.
+    fn lay_out(
         &mut self,
-        inner: &Inner,
+        inner: &'a Inner,
         first: u64,
-        scan: Scan,
-        single: bool,
-        out: &mut [f64],
+        count: u64,
+        side_by_side: bool,
+        data: &mut Data,
     ) -> Result<()> {
-        let mut running = 0.0;
-        self.scan(inner, first, out.len() as u64, |row, given, offset| {
-            let Values::Real(values) = given else { return };
-            for (k, value) in values.iter().enumerate() {
-                let place = offset + k as u64;
-                let next = match scan {
-                    _ if place % row == 0 => *value,
-                    Scan::Sum => running + value,
-                    Scan::Product => running * value,
-                };
-                running = if single { f64::from(next as f32) } else { next };
-                out[place as usize] = running;
+        let row = inner.row();
+        let mut put = |values: Values<'_>, at: u64, step: u64| match (&mut *data, values) {
+            (Data::Real(data), Values::Real(values)) => {
+                scatter(values, &mut data[at as usize..], step as usize)
             }
-        })
-    }
-
-    fn scan_integers(&mut self, inner: &Inner, first: u64, scan: Scan, out: &mut [i64]) -> Result<()> {
-        let mut running = 0_i64;
-        self.scan(inner, first, out.len() as u64, |row, given, offset| {
-            let Values::Integer(values) = given else { return };
-            for (k, value) in values.iter().enumerate() {
-                let place = offset + k as u64;
-                running = match scan {
-                    _ if place % row == 0 => *value,
-                    Scan::Sum => running.wrapping_add(*value),
-                    Scan::Product => running.wrapping_mul(*value),
-                };
-                out[place as usize] = running;
+            (Data::Integer(data), Values::Integer(values)) => {
+                scatter(values, &mut data[at as usize..], step as usize);
             }
-        })
-    }
-
-    /// Calls with the elements of rows from row `first` on, and where they begin among them.
-    fn scan(
-        &mut self,
-        inner: &Inner,
-        first: u64,
-        length: u64,
-        mut each: impl FnMut(u64, Values<'_>, u64),
-    ) -> Result<()> {
-        let (row, start) = (inner.row(), vec![0; inner.extents.len()]);
-        let places = Places { start: &start, extents: &inner.extents, first: first * row, length };
+            _ => unreachable!("an array has the kind of its elements"),
+        };
+        if side_by_side {
+            return self.columns(inner, first, count, |element, given| {
+                put(given.values, (given.first - first) * row + element, row);
+            });
+        }
+        let start = vec![0; inner.extents.len()];
+        let places =
+            Places { start: &start, extents: &inner.extents, first: first * row, length: count * row };
         let sources = self.bound(&inner.program, places)?;
         self.blocks(&inner.program, &sources, places, BLOCK as u64, |_, given| {
-            each(row, given.values, given.first - first * row);
+            put(given.values, given.first - first * row, 1);
             Ok(())
         })
+    }
+}
+
+/// Running sums or products of a row, in its place.
+fn scan_reals(scan: Scan, single: bool, row: &mut [f64]) {
+    let mut running = row[0];
+    for value in &mut row[1..] {
+        let next = match scan {
+            Scan::Sum => running + *value,
+            Scan::Product => running * *value,
+        };
+        running = if single { f64::from(next as f32) } else { next };
+        *value = running;
+    }
+}
+
+/// As `scan_reals`, wrapping around.
+fn scan_integers(scan: Scan, row: &mut [i64]) {
+    let mut running = row[0];
+    for value in &mut row[1..] {
+        running = match scan {
+            Scan::Sum => running.wrapping_add(*value),
+            Scan::Product => running.wrapping_mul(*value),
+        };
+        *value = running;
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Bound<'a> {
 /// Where elements are fetched.
 pub(super) enum Fetch<'a> {
     /// From the source itself.
-    Source(&'a Source),
+    Source(&'a Leaf),
     /// From memory, where element `base` is the first.
     Held { base: i64, data: Data },
     /// From memory, where the elements lie in the order of the task's places.
@@ -25,10 +25,10 @@ pub(super) enum Fetch<'a> {
 }
 
 /// What fetching needs besides.
-pub(super) struct Fetcher<'a> {
+pub(super) struct Fetcher<'f, 'a> {
     pub(super) stage: &'a Stage,
     pub(super) isa: Isa,
-    pub(super) files: &'a mut Files,
+    pub(super) files: &'f mut Files<'a>,
 }
 
 impl<'a> Bound<'a> {
@@ -39,7 +39,7 @@ impl<'a> Bound<'a> {
     /// How many places come before the first that begins a block of a random array.
     pub(super) fn lead(&self) -> Option<u64> {
         match (&self.source, self.walk.straight()) {
-            (Fetch::Source(Source::Random { .. }), Some(first)) => {
+            (Fetch::Source(Leaf { source: Source::Random { .. }, .. }), Some(first)) => {
                 Some((BLOCK as u64 - first as u64 % BLOCK as u64) % BLOCK as u64)
             }
             _ => None,
@@ -47,7 +47,7 @@ impl<'a> Bound<'a> {
     }
 
     /// The elements of the places from `place` on.
-    pub(super) fn reals(&self, fetcher: &mut Fetcher<'_>, place: u64, out: &mut [f64]) -> Result<()> {
+    pub(super) fn reals(&self, fetcher: &mut Fetcher<'_, 'a>, place: u64, out: &mut [f64]) -> Result<()> {
         if let Fetch::InOrder(Data::Real(data)) = &self.source {
             out.copy_from_slice(&data[place as usize..][..out.len()]);
             return Ok(());
@@ -55,7 +55,7 @@ impl<'a> Bound<'a> {
         self.walk.runs(place, out.len(), |at, run| {
             let out = &mut out[at..at + run.count];
             match &self.source {
-                Fetch::Source(source) => fetcher.reals(source, run, out),
+                Fetch::Source(leaf) => fetcher.reals(leaf, run, out),
                 Fetch::Held { base, data: Data::Real(data) } => copy(data, run.first - base, run.step, out),
                 _ => unreachable!("a register has the kind of its source"),
             }
@@ -63,7 +63,7 @@ impl<'a> Bound<'a> {
     }
 
     /// As `reals`, of integers.
-    pub(super) fn integers(&self, fetcher: &mut Fetcher<'_>, place: u64, out: &mut [i64]) -> Result<()> {
+    pub(super) fn integers(&self, fetcher: &mut Fetcher<'_, 'a>, place: u64, out: &mut [i64]) -> Result<()> {
         if let Fetch::InOrder(Data::Integer(data)) = &self.source {
             out.copy_from_slice(&data[place as usize..][..out.len()]);
             return Ok(());
@@ -71,7 +71,7 @@ impl<'a> Bound<'a> {
         self.walk.runs(place, out.len(), |at, run| {
             let out = &mut out[at..at + run.count];
             match &self.source {
-                Fetch::Source(source) => fetcher.integers(source, run, out),
+                Fetch::Source(leaf) => fetcher.integers(leaf, run, out),
                 Fetch::Held { base, data: Data::Integer(data) } => {
                     copy(data, run.first - base, run.step, out)
                 }
@@ -81,10 +81,10 @@ impl<'a> Bound<'a> {
     }
 }
 
-impl Fetcher<'_> {
+impl<'a> Fetcher<'_, 'a> {
     /// The elements of a run.
-    fn reals(&mut self, source: &Source, run: Run, out: &mut [f64]) -> Result<()> {
-        match source {
+    fn reals(&mut self, leaf: &'a Leaf, run: Run, out: &mut [f64]) -> Result<()> {
+        match &leaf.source {
             Source::Random { key, distribution } => {
                 strided(run, out, |first, out| fill(self.isa, key, *distribution, first, out));
                 Ok(())
@@ -104,7 +104,7 @@ impl Fetcher<'_> {
                 Data::Integer(_) => unreachable!("a register has the kind of its source"),
             },
             Source::Stored(number) => {
-                let reader = self.files.reader(*number, self.stage.stored())?;
+                let reader = self.files.reader(leaf, &self.stage.stored()[*number as usize])?;
                 match run.step {
                     1 => reader.read_real(run.first as u64, out),
                     step => reader.read_real_strided(run.first as u64, step, out),
@@ -114,8 +114,8 @@ impl Fetcher<'_> {
         }
     }
 
-    fn integers(&mut self, source: &Source, run: Run, out: &mut [i64]) -> Result<()> {
-        match source {
+    fn integers(&mut self, leaf: &'a Leaf, run: Run, out: &mut [i64]) -> Result<()> {
+        match &leaf.source {
             Source::Count { start, step } => {
                 for (k, out) in out.iter_mut().enumerate() {
                     let number = run.first + run.step * k as i64;
@@ -128,7 +128,7 @@ impl Fetcher<'_> {
                 Data::Real(_) => unreachable!("a register has the kind of its source"),
             },
             Source::Stored(number) => {
-                let reader = self.files.reader(*number, self.stage.stored())?;
+                let reader = self.files.reader(leaf, &self.stage.stored()[*number as usize])?;
                 match run.step {
                     1 => reader.read_integer(run.first as u64, out),
                     step => reader.read_integer_strided(run.first as u64, step, out),
@@ -140,7 +140,7 @@ impl Fetcher<'_> {
 
     /// All elements of a box, fetched along the axis in which the source goes in the smallest steps, and laid
     /// down in C order of the box.
-    pub(super) fn gathered(&mut self, leaf: &Leaf, start: &[u64], extents: &[u64]) -> Result<Data> {
+    pub(super) fn gathered(&mut self, leaf: &'a Leaf, start: &[u64], extents: &[u64]) -> Result<Data> {
         let fast = fastest(&leaf.strides, extents);
         let size: u64 = extents.iter().product();
         let beside: u64 = extents[fast + 1..].iter().product();
@@ -156,7 +156,7 @@ impl Fetcher<'_> {
             lines.runs(0, size as usize / length, |_, run| {
                 for k in 0..run.count as i64 {
                     let run = Run { first: run.first + k * run.step, step, count: length };
-                    self.reals(&leaf.source, run, &mut one)?;
+                    self.reals(leaf, run, &mut one)?;
                     scatter(&one, &mut data[places(line)..], beside as usize);
                     line += 1;
                 }
@@ -168,7 +168,7 @@ impl Fetcher<'_> {
         lines.runs(0, size as usize / length, |_, run| {
             for k in 0..run.count as i64 {
                 let run = Run { first: run.first + k * run.step, step, count: length };
-                self.integers(&leaf.source, run, &mut one)?;
+                self.integers(leaf, run, &mut one)?;
                 scatter(&one, &mut data[places(line)..], beside as usize);
                 line += 1;
             }
@@ -183,7 +183,8 @@ fn fastest(strides: &[i64], extents: &[u64]) -> usize {
     moving.min_by_key(|&axis| strides[axis].unsigned_abs()).unwrap_or(strides.len() - 1)
 }
 
-fn scatter<T: Copy>(line: &[T], data: &mut [T], step: usize) {
+/// Every `step`-th element from the first on.
+pub(super) fn scatter<T: Copy>(line: &[T], data: &mut [T], step: usize) {
     for (to, value) in data.iter_mut().step_by(step).zip(line) {
         *to = *value;
     }

@@ -15,7 +15,7 @@ pub(super) struct Computing<'a> {
     pub(super) stage: &'a Stage,
     pub(super) isa: Isa,
     pub(super) registers: &'a mut Registers,
-    pub(super) files: Files,
+    pub(super) files: Files<'a>,
 }
 
 /// The places of a task, or a range of them in C order.
@@ -36,7 +36,7 @@ pub(super) struct Given<'a> {
     pub(super) first: u64,
 }
 
-impl Computing<'_> {
+impl<'a> Computing<'a> {
     /// Computes a task and adds it to the partial.
     pub(super) fn task(&mut self, task: u64, partial: &mut Partial) -> Result<()> {
         let stage = self.stage;
@@ -51,7 +51,7 @@ impl Computing<'_> {
         Ok(())
     }
 
-    fn group_task(&mut self, group: &Group, task: u64, partial: &mut Partial) -> Result<()> {
+    fn group_task(&mut self, group: &'a Group, task: u64, partial: &mut Partial) -> Result<()> {
         let Task { start, extents, first, length } = group.task(task);
         let places = Places { start: &start, extents: &extents, first, length };
         let sinks: Vec<(u64, Walk)> = group
@@ -80,7 +80,7 @@ impl Computing<'_> {
     }
 
     /// The leaves of a program over some places, with what has to be made or gathered before.
-    pub(super) fn bound<'p>(&mut self, program: &'p Program, places: Places<'_>) -> Result<Vec<Bound<'p>>> {
+    pub(super) fn bound(&mut self, program: &'a Program, places: Places<'_>) -> Result<Vec<Bound<'a>>> {
         let stage = self.stage;
         let mut bound = Vec::with_capacity(program.leaves.len());
         for leaf in &program.leaves {
@@ -96,7 +96,7 @@ impl Computing<'_> {
                     let mut fetcher = Fetcher { stage, isa: self.isa, files: &mut self.files };
                     Fetch::InOrder(fetcher.gathered(leaf, places.start, places.extents)?)
                 }
-                source => Fetch::Source(source),
+                _ => Fetch::Source(leaf),
             };
             bound.push(Bound::new(fetch, walk));
         }
@@ -107,10 +107,10 @@ impl Computing<'_> {
     pub(super) fn blocks(
         &mut self,
         program: &Program,
-        sources: &[Bound<'_>],
+        sources: &[Bound<'a>],
         places: Places<'_>,
         size: u64,
-        mut give: impl FnMut(&mut Files, Given<'_>) -> Result<()>,
+        mut give: impl FnMut(&mut Files<'a>, Given<'_>) -> Result<()>,
     ) -> Result<()> {
         self.registers.provide(program.sizes);
         // Blocks of the task are blocks of the random array, where they can be.
@@ -134,10 +134,10 @@ impl Computing<'_> {
     fn block(
         &mut self,
         program: &Program,
-        sources: &[Bound<'_>],
+        sources: &[Bound<'a>],
         first: u64,
         count: usize,
-        give: &mut impl FnMut(&mut Files, Given<'_>) -> Result<()>,
+        give: &mut impl FnMut(&mut Files<'a>, Given<'_>) -> Result<()>,
     ) -> Result<()> {
         for instruction in &program.instructions {
             match *instruction {

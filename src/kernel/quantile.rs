@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::Isa;
+use crate::kernel::isa::forms;
+
 /// Bins of a range of keys, as a power of two.
 const BINS: u32 = 14;
 
@@ -72,22 +75,20 @@ impl Bins {
     }
 
     /// Adds elements.
-    pub fn add(&mut self, values: &[f64]) {
+    pub fn add(&mut self, isa: Isa, values: &[f64]) {
+        let [nans, below, above] = outside(isa, values, value(self.low), value(self.high));
+        self.nans += nans;
+        self.below += below;
+        self.above += above;
+        if nans + below + above == values.len() as u64 {
+            return;
+        }
         let shift = shift(self.low, self.high);
-        for &value in values {
-            let key = key(value);
-            if value.is_nan() {
-                self.nans += 1;
-            } else if key < self.low {
-                self.below += 1;
-            } else if key > self.high {
-                self.above += 1;
-            } else {
-                let bin = &mut self.bins[(key.abs_diff(self.low) >> shift) as usize];
-                bin.count += 1;
-                bin.least = bin.least.min(key);
-                bin.greatest = bin.greatest.max(key);
-            }
+        for key in inside(values, self.low, self.high) {
+            let bin = &mut self.bins[(key.abs_diff(self.low) >> shift) as usize];
+            bin.count += 1;
+            bin.least = bin.least.min(key);
+            bin.greatest = bin.greatest.max(key);
         }
     }
 
@@ -135,6 +136,30 @@ impl TryFrom<Wire> for Bins {
     }
 }
 
+forms! {
+    /// How many values are NaN, how many below `low`, and how many above `high`.
+    fn outside(values: &[f64], low: f64, high: f64) -> [u64; 3] = outside_body;
+}
+
+#[inline(always)]
+fn outside_body(values: &[f64], low: f64, high: f64) -> [u64; 3] {
+    let (mut nans, mut below, mut above) = (0, 0, 0);
+    for &value in values {
+        nans += u64::from(value.is_nan());
+        below += u64::from(value < low);
+        above += u64::from(value > high);
+    }
+    [nans, below, above]
+}
+
+/// The keys of the values in a range of keys. Few are expected there.
+fn inside(values: &[f64], low: i64, high: i64) -> impl Iterator<Item = i64> {
+    let (least, greatest) = (value(low), value(high));
+    let near = values.iter().filter(move |value| (least..=greatest).contains(*value));
+    // The key below that of zero has no double of its own.
+    near.map(|&value| key(value)).filter(move |key| (low..=high).contains(key))
+}
+
 /// By how much keys are shifted, so that at most 2^BINS bins result.
 fn shift(low: i64, high: i64) -> u32 {
     (64 - high.abs_diff(low).leading_zeros()).saturating_sub(BINS)
@@ -167,10 +192,11 @@ impl Between {
     }
 
     /// Adds elements.
-    pub fn add(&mut self, values: &[f64]) {
-        let range = self.low..=self.high;
-        let inside = values.iter().filter(|value| !value.is_nan()).map(|&value| key(value));
-        self.keys.extend(inside.filter(|key| range.contains(key)));
+    pub fn add(&mut self, isa: Isa, values: &[f64]) {
+        let outside = outside(isa, values, value(self.low), value(self.high));
+        if outside.into_iter().sum::<u64>() < values.len() as u64 {
+            self.keys.extend(inside(values, self.low, self.high));
+        }
     }
 
     /// Adds what another has; false for one of another range.
@@ -206,8 +232,8 @@ mod tests {
     fn every_element_is_counted_once() {
         let values: Vec<f64> = (-500..500).map(|i| f64::from(i) * 0.37).collect();
         let mut bins = Bins::new(key(-50.0), key(70.0));
-        bins.add(&values);
-        bins.add(&[f64::NAN]);
+        bins.add(Isa::detect(), &values);
+        bins.add(Isa::detect(), &[f64::NAN]);
         let inside: u64 = bins.bins().iter().map(|bin| bin.count).sum();
         assert_eq!(inside, values.iter().filter(|v| (-50.0..=70.0).contains(*v)).count() as u64);
         assert_eq!(bins.below(), values.iter().filter(|v| **v < -50.0).count() as u64);

@@ -17,7 +17,7 @@ use crate::plan::pass::{Pass, Sinks};
 use crate::plan::product::Layout;
 use crate::plan::quantile::SAMPLES;
 use crate::plan::space::{Map, Space};
-use crate::plan::stage::{Group, Program, Sink, Stage};
+use crate::plan::stage::{Group, Inner, Program, Sink, Stage};
 use crate::plan::strided::Strided;
 
 /// Elements of a task at most.
@@ -26,8 +26,11 @@ pub(super) const TASK: u64 = 1 << 20;
 const HELD: u64 = 1 << 16;
 /// Elements of a page of a file, whatever their dtype: a multiple of it.
 const PAGE: u64 = 1 << 12;
-/// Elements along an axis that is crossed by a source.
-const TILE: u64 = 1 << 8;
+/// Elements of a task that holds sources read across the grain, or rows: enough for lines that pay for a jump.
+const CROSSED: u64 = 1 << 18;
+/// Elements along an axis that is crossed by a source. No power of two: lines at such distances would share few
+/// places in a cache.
+const TILE: u64 = 500;
 /// Bytes on the wire of the accumulators of a panel.
 const PANEL_BYTES: u64 = 1 << 20;
 
@@ -50,7 +53,7 @@ pub(super) fn build(mut sinks: Sinks<'_>, known: &Known<'_>, ends: &Ends) -> Res
     let (inputs, stored, inner) = inners.take();
     (stage.inputs, stage.stored, stage.inner) = (inputs, stored, inner);
     stage.lease_tasks = lease_tasks(&stage)?;
-    footprint.stage(&stage);
+    footprint.stage(&stage)?;
     stage.validate()?;
     let elements = u64::try_from(elements).unwrap_or(u64::MAX);
     Ok(Pass { stage, products: sinks.take_products(), layouts, chunks, elements, footprint })
@@ -177,8 +180,15 @@ fn tile(
     let mut tile = vec![0; space.extents.len()];
     let holds = leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).is_some());
     let block = BLOCK as u64;
-    let mut room =
-        if wanted.sampled { block } else { (if holds { HELD } else { TASK }).min(wanted.chunk).max(block) };
+    let crosses = leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).is_some_and(Inner::is_scan));
+    let most = if crosses {
+        CROSSED
+    } else if holds {
+        HELD
+    } else {
+        TASK
+    };
+    let mut room = if wanted.sampled { block } else { most.min(wanted.chunk).max(block) };
     room = (room / inners.weight(leaves)).max(1);
     if last == 0 && room > block {
         room = room / block * block;

@@ -159,12 +159,7 @@ impl<'a> Inners<'a> {
             .map(|(sink, need)| Give { sink, from: need.from, places: need.places })
             .collect();
         let (extents, program) = self.program(lowering, extents, &order, &gives)?;
-        let smallest = |axes: std::ops::Range<usize>| {
-            let strides = program.leaves.iter().filter(|leaf| !matches!(leaf.source, Source::Count { .. }));
-            let strides = strides.flat_map(|leaf| axes.clone().map(|axis| leaf.strides[axis].unsigned_abs()));
-            strides.filter(|&stride| stride > 0).min().unwrap_or(u64::MAX)
-        };
-        let side_by_side = smallest(0..kept) < smallest(kept..extents.len());
+        let side_by_side = side_by_side(&program, kept);
         let making = Making::Reduce { gathers, finish, side_by_side };
         Ok(Inner { extents, kept: kept as u32, program, making })
     }
@@ -205,8 +200,10 @@ impl<'a> Inners<'a> {
         let give = Give { sink: 0, from: root, places: None };
         let (extents, program) = self.program(lowering, extents, &order, &[give])?;
         let (single, real) = (entry.dtype == DType::F32, entry.dtype.is_real());
-        let kept = extents.len() as u32 - 1;
-        Ok(Inner { extents, kept, program, making: Making::Scan { scan, single, real } })
+        let kept = extents.len() - 1;
+        let side_by_side = side_by_side(&program, kept);
+        let making = Making::Scan { scan, single, real, side_by_side };
+        Ok(Inner { extents, kept: kept as u32, program, making })
     }
 
     /// The element of an array of one piece.
@@ -305,4 +302,14 @@ impl<'a> Inners<'a> {
         });
         elements.sum()
     }
+}
+
+/// Whether neighbours along the first axes are nearer to each other in the sources than those along the others.
+fn side_by_side(program: &Program, kept: usize) -> bool {
+    let smallest = |own: bool| {
+        let leaves = program.leaves.iter().filter(|leaf| !matches!(leaf.source, Source::Count { .. }));
+        let strides = leaves.flat_map(|leaf| if own { &leaf.strides[..kept] } else { &leaf.strides[kept..] });
+        strides.map(|stride| stride.unsigned_abs()).filter(|&stride| stride > 0).min().unwrap_or(u64::MAX)
+    };
+    smallest(true) < smallest(false)
 }

@@ -9,7 +9,7 @@ use crate::plan::emit::{self, Operand};
 use crate::plan::finish::Cell;
 use crate::plan::graph::{Entry, Id, Made, Node};
 use crate::plan::partial::room;
-use crate::plan::quantile::Search;
+use crate::plan::quantile::{self, Search};
 
 /// What stages have made.
 #[derive(Debug, Clone, Default)]
@@ -46,10 +46,10 @@ impl<'a> Known<'a> {
         self.finished.is_some()
     }
 
-    /// How far a quantile is; in a trial, where it takes most.
-    pub(super) fn search(&self, id: Id) -> Search {
+    /// How far a quantile is when a stage begins; in a trial, as far as it usually is.
+    pub(super) fn search(&self, id: Id, stage: usize) -> Search {
         match self.finished {
-            None => Search::Bins { low: i64::MIN, high: i64::MAX },
+            None => Search::usual(stage + quantile::STAGES - self.graph[id].after),
             Some(finished) => finished.searches.get(&id).copied().unwrap_or(Search::Sample),
         }
     }

@@ -178,6 +178,10 @@ impl<'a> Lowering<'a> {
             return Ok(Lowered::whole(&[], root));
         }
         let extents = entry.shape.extents();
+        if entry.shape.size() == 0 {
+            let nothing = self.enter(Element::Constant(Constant::new(Scalar::Int(0), entry.dtype)));
+            return Ok(Lowered::whole(extents, nothing));
+        }
         match (&entry.node, entry.made) {
             (_, Made::ByStage) => Ok(self.source(Origin::Finished(id), Strided::c_order(extents))),
             (Node::Scan(_, axis, _), _) => {

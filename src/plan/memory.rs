@@ -8,7 +8,7 @@ use crate::plan::needs::{memory_bytes, wire_bytes};
 use crate::plan::partial::GatherKind;
 use crate::plan::quantile::SAMPLES;
 use crate::plan::space::Map;
-use crate::plan::stage::{Group, Inner, Leaf, Making, Program, Sink, Stage};
+use crate::plan::stage::{Group, Inner, Leaf, Making, Program, Sink, Source, Stage};
 
 /// What a process needs besides: program, libraries, connections, logs.
 pub(super) const PROCESS: u64 = 32 << 20;
@@ -18,6 +18,8 @@ pub(super) const THREAD: u64 = 2 << 20;
 pub(super) const PARTIALS: u64 = 4;
 /// Bytes of an answer at most, and thus of the partial of a lease.
 pub(super) const ANSWER: u64 = 3 << 20;
+/// Bytes of a stage as it is sent at most.
+const STAGE: u64 = 7 << 19;
 /// Panels of a gather that the driver holds at a time, while tasks are done about in order.
 const OPEN: u64 = 4;
 /// Bytes of a file's reader or writer.
@@ -44,22 +46,36 @@ impl Footprint {
         self.thread = self.thread.max(own);
     }
 
-    pub(super) fn stage(&mut self, stage: &Stage) {
-        let files = (stage.stored.len() + stage.targets.len()) as u64;
-        self.thread += files * FILE;
+    /// Refuses a stage that is too large to be sent.
+    pub(super) fn stage(&mut self, stage: &Stage) -> Result<()> {
+        let programs = || {
+            let groups = stage.groups.iter().map(|group| &group.program);
+            groups.chain(stage.inner.iter().map(|inner| &inner.program))
+        };
+        // Each leaf reads with a reader of its own.
+        let leaves = programs().flat_map(|program| &program.leaves);
+        let readers = leaves.filter(|leaf| matches!(leaf.source, Source::Stored(_))).count();
+        self.thread += (readers + stage.targets.len()) as u64 * FILE;
         let leases = stage.groups.iter().map(|group| gathered(stage, group, stage.lease_tasks));
         self.partial = leases.max().unwrap_or(0);
         self.gathered = stage.groups.iter().map(|group| in_driver(stage, group)).sum();
-        let instructions: usize = stage
-            .groups
-            .iter()
-            .map(|group| &group.program)
-            .chain(stage.inner.iter().map(|inner| &inner.program))
-            .map(|program| program.instructions.len() * 64 + program.leaves.len() * 256)
-            .sum();
+        let instructions: usize =
+            programs().map(|program| program.instructions.len() * 64 + program.leaves.len() * 256).sum();
         let inputs: usize = stage.inputs.iter().map(|input| input.len() * 8).sum();
         let names: usize = stage.stored.iter().map(|stored| stored.parts.len() * 256).sum();
         self.stage = (instructions + 2 * inputs + names) as u64;
+        let parts = stage.stored.iter().flat_map(|stored| &stored.parts);
+        let paths: usize = parts.map(|part| part.path.len() + 48).sum();
+        if (instructions + inputs + paths) as u64 > STAGE {
+            return Err(Error::refused("what one stage needs is too large to be sent to workers")
+                .cause(format!(
+                    "{instructions} bytes of instructions, {inputs} of small arrays, {paths} of file names"
+                ))
+                .hint(
+                    "compute some of the results in a run of their own, or put the elements into fewer files",
+                ));
+        }
+        Ok(())
     }
 }
 
@@ -143,7 +159,8 @@ fn in_driver(stage: &Stage, group: &Group) -> u64 {
         let panels = panels_of(group, &sink.widths, group.tasks());
         match gather.kind {
             GatherKind::Collect { .. } if group.sample.is_some() => 16 * SAMPLES * BLOCK as u64,
-            GatherKind::Collect { .. } => 16 * group.extents.iter().product::<u64>(),
+            // As they came, in their order, and in the result: what is freed may not be given back.
+            GatherKind::Collect { .. } => 24 * group.extents.iter().product::<u64>(),
             GatherKind::Save { .. } => 0,
             _ => {
                 let held = panels.min(OPEN) * memory_bytes(&gather.kind, gather.outputs);

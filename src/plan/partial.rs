@@ -277,8 +277,8 @@ impl Accumulator {
                 add!(own, values, places);
             }
             (Accumulator::Histogram(own), Values::Real(values), _) => own.add(isa, values),
-            (Accumulator::Bins(own), Values::Real(values), _) => own.add(values),
-            (Accumulator::Between(own), Values::Real(values), _) => own.add(values),
+            (Accumulator::Bins(own), Values::Real(values), _) => own.add(isa, values),
+            (Accumulator::Between(own), Values::Real(values), _) => own.add(isa, values),
             _ => unreachable!("a stage gathers elements of the accumulator's kind"),
         }
     }

@@ -31,6 +31,9 @@ pub(super) struct Pass {
     pub(super) footprint: Footprint,
 }
 
+/// Elements of a task that are sent to the driver.
+const COLLECTED: u64 = 1 << 14;
+
 /// What is collected while the sinks of a stage are found.
 pub(super) struct Sinks<'a> {
     pub(super) graph: &'a [Entry],
@@ -104,7 +107,7 @@ impl Sinks<'_> {
         let entry = &graph[id];
         match &entry.node {
             Node::Quantile(_, operand) if (entry.after - STAGES..entry.after).contains(&stage) => {
-                self.quantile(known, id, *operand)
+                self.quantile(known, id, *operand, stage)
             }
             Node::Quantile(..) => Ok(()),
             _ if entry.after != stage + 1 => Ok(()),
@@ -196,8 +199,8 @@ impl Sinks<'_> {
         })
     }
 
-    fn quantile(&mut self, known: &Known<'_>, id: Id, operand: Id) -> Result<()> {
-        let search = known.search(id);
+    fn quantile(&mut self, known: &Known<'_>, id: Id, operand: Id, stage: usize) -> Result<()> {
+        let search = known.search(id, stage);
         let Some(kind) = search.gathers() else {
             self.products.push(Product { id, how: How::Quantile { gather: None } });
             return Ok(());
@@ -221,9 +224,12 @@ impl Sinks<'_> {
             self.gather(GatherKind::Collect { real: graph[id].dtype.is_real() }, 1, graph[id].shape.size());
         self.products.push(Product { id, how: How::Collect { gather } });
         let lowered = self.lowering.array(id)?;
+        let from = self.wanted.len();
         self.want(&lowered, id, |_, piece, root| {
             Ok(vec![(gather, root, None, natural(graph[id].shape.extents(), &[], piece))])
-        })
+        })?;
+        self.wanted[from..].iter_mut().for_each(|wanted| wanted.chunk = wanted.chunk.min(COLLECTED));
+        Ok(())
     }
 
     /// What is wanted of each piece of an array: gather, element, places and output of each place.

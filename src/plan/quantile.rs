@@ -39,6 +39,16 @@ pub(super) struct Rank {
 }
 
 impl Search {
+    /// How far it usually is after so many of its stages. Rare further ones gather no more than these.
+    pub(super) fn usual(stages: usize) -> Search {
+        match stages {
+            0 => Search::Sample,
+            1 => Search::Bins { low: i64::MIN, high: i64::MAX },
+            2 => Search::Between { low: i64::MIN, high: i64::MAX, below: 0 },
+            _ => Search::Found(f64::NAN),
+        }
+    }
+
     /// What is gathered next.
     pub(super) fn gathers(self) -> Option<GatherKind> {
         match self {

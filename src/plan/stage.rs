@@ -210,6 +210,8 @@ pub enum Making {
         single: bool,
         /// Reals, otherwise integers.
         real: bool,
+        /// Whether rows are visited side by side, as in a reduction.
+        side_by_side: bool,
     },
 }
 

@@ -13,8 +13,12 @@ fn computed(arguments: &[&str]) -> String {
 
 #[test]
 fn arrays_print_as_numpy_prints_them_and_json_has_them_whole() {
-    insta::assert_snapshot!(computed(&["-e", "np.arange(12).reshape(3, 4) / 8"]), @"");
-    insta::assert_snapshot!(computed(&["-e", "np.arange(3000)"]), @"");
+    insta::assert_snapshot!(computed(&["-e", "np.arange(12).reshape(3, 4) / 8"]), @"
+    result = [[0.    0.125 0.25  0.375]
+     [0.5   0.625 0.75  0.875]
+     [1.    1.125 1.25  1.375]]
+    ");
+    insta::assert_snapshot!(computed(&["-e", "np.arange(3000)"]), @"result = [   0    1    2 ... 2997 2998 2999]");
     insta::assert_snapshot!(computed(&["-e", "(np.arange(6) % 4 == 1) | (np.arange(6) > 4)"]), @"");
     let json = computed(&["--output=json", "-e", "np.log(np.arange(3.0) - 1)[::-1].astype('f4')"]);
     let object: serde_json::Value = serde_json::from_str(&json).expect("one object");
@@ -28,7 +32,18 @@ fn arrays_print_as_numpy_prints_them_and_json_has_them_whole() {
 fn graph_of_the_lesson_is_drawn_on_the_terminal_and_as_files() {
     let place = Place::new();
     let lesson = "random.normal(0.0, 0.1, size=800_000_000, chunks=200_000_000).mean()";
-    insta::assert_snapshot!(place.run(["graph", "-e", lesson]).ok().stdout, @"");
+    insta::assert_snapshot!(place.run(["graph", "-e", lesson]).ok().stdout, @"
+    result  () float64  8 B
+    └ combine mean  () float64  8 B
+      ├ partial mean  () float64
+      │ └ normal  (200000000,) float64  1.49 GiB
+      ├ partial mean  () float64
+      │ └ normal  (200000000,) float64  1.49 GiB
+      ├ partial mean  () float64
+      │ └ normal  (200000000,) float64  1.49 GiB
+      └ partial mean  () float64
+        └ normal  (200000000,) float64  1.49 GiB
+    ");
     for (name, beginning) in [("mean.svg", "<svg"), ("mean.dot", "digraph"), ("mean.txt", "")] {
         assert_eq!(place.run(["graph", "-e", lesson, "-o", name]).ok().stdout, "");
         let drawn = std::fs::read_to_string(place.directory().join(name)).expect("it was drawn");
@@ -41,8 +56,20 @@ fn graph_of_the_lesson_is_drawn_on_the_terminal_and_as_files() {
 
 #[test]
 fn bad_arrays_are_refused_before_anything_is_submitted() {
-    insta::assert_snapshot!(refused(&["-e", "np.ones(3) + np.ones(4)"]), @"");
-    insta::assert_snapshot!(refused(&["-e", "np.ones((3, 4)).sum(axis=2)"]), @"");
+    insta::assert_snapshot!(refused(&["-e", "np.ones(3) + np.ones(4)"]), @"
+    exit code 2
+    error: operands could not be broadcast together with shapes (3,) (4,)
+    cause: result = np.ones(3) + np.ones(4)
+                               ^
+    hint: axes are matched from the last one: two extents are equal, or one of them is 1
+    ");
+    insta::assert_snapshot!(refused(&["-e", "np.ones((3, 4)).sum(axis=2)"]), @"
+    exit code 2
+    error: axis 2 is out of bounds for array of dimension 2
+    cause: result = np.ones((3, 4)).sum(axis=2)
+                                             ^
+    hint: its axes are 0 to 1, also -2 to -1
+    ");
     insta::assert_snapshot!(refused(&["-e", "np.ones(3).sum(axs=0)"]), @"");
     insta::assert_snapshot!(refused(&["-e", "load('nowhere.npy').sum()"]), @"");
     insta::assert_snapshot!(refused(&["-e", "np.histogram(np.ones(3), 4)"]), @"");

@@ -161,11 +161,13 @@ fn zero_chunks_are_refused() {
 
 #[test]
 fn memory_too_small_for_the_plan_is_refused_with_both_figures() {
-    insta::assert_snapshot!(refused(&["-e", SMALL, "--memory", "1M"]), @"
+    insta::assert_snapshot!(refused(&["-e", SMALL, "--memory", "1M"]), @r#"
     exit code 2
     error: a worker of 1 thread needs 35M, and cluster.memory is 1M
-    hint: set cluster.memory to 35M or more
-    ");
+    cause: 32.0M for the process, and 2.0M for each thread
+    cause: most of it for `result`: mean(random() of shape (1000000,), stream "result")
+    hint: set cluster.memory to 35M or more, or to "auto"
+    "#);
 }
 
 #[test]
@@ -262,7 +264,7 @@ fn placeholder_of_somebody_elses_template_is_refused() {
     insta::assert_snapshot!(refused_before_slurm(prepare, &arguments), @"
     exit code 2
     error: unknown placeholder `job_name` in the job script template
-    hint: known are account, array, command, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, reservation, run_directory, walltime, workers
+    hint: known are account, array, command, comments, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, reservation, run_directory, walltime, workers
     hint: correct the file of slurm.template
     ");
 }

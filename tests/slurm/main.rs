@@ -8,6 +8,7 @@ mod drive;
 mod ends;
 mod faults;
 mod lesson;
+mod memory;
 #[expect(dead_code, reason = "the tests of the program use the rest of it")]
 #[path = "../support/mod.rs"]
 mod program;
@@ -15,5 +16,12 @@ mod support;
 mod testbed;
 
 fn main() -> std::process::ExitCode {
-    support::harness::run(&[testbed::CASES, lesson::CASES, conformance::CASES, faults::CASES, ends::CASES])
+    support::harness::run(&[
+        testbed::CASES,
+        lesson::CASES,
+        memory::CASES,
+        conformance::CASES,
+        faults::CASES,
+        ends::CASES,
+    ])
 }

@@ -320,7 +320,7 @@ pub(crate) fn float_sums(source: &Source) -> Vec<Violation> {
             _ => false,
         };
         let rule = || format!("floats added by `{name}`, so that the order shows in the bits");
-        sum.then(|| violation(source, mention.line, rule(), "use kernel::ExactSum or kernel::ExactMoments"))
+        sum.then(|| violation(source, mention.line, rule(), "use kernel::accumulate::Sums or Moments"))
     };
     source.product().filter_map(sums).collect()
 }

@@ -79,7 +79,7 @@ fn shared_numbers_are_not_computed_once_for_each_way_to_them() {
 /// The number that a constant expression comes to.
 fn number(text: &str) -> Scalar {
     match parsed(&[], text).unwrap().operation() {
-        Operation::Scalar(value) => *value,
+        Operation::Scalar(value) | Operation::Full(value) => *value,
         other => panic!("{text} is {other:?}"),
     }
 }

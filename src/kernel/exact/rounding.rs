@@ -75,10 +75,60 @@ pub(in crate::kernel) fn divided(
     precision: Precision,
 ) -> f64 {
     special.value().unwrap_or_else(|| {
-        let (magnitude, exponent) = sum.magnitude();
-        let value = quotient(&magnitude, &BigUint::from(divisor), exponent, precision);
+        let value = small_quotient(&sum.bytes, divisor, i64::from(sum.exponent()), precision);
+        let value = value.unwrap_or_else(|| {
+            let (magnitude, exponent) = sum.magnitude();
+            quotient(&magnitude, &BigUint::from(divisor), exponent, precision)
+        });
         if sum.negative { -value } else { value }
     })
+}
+
+/// Words of a magnitude that `small_quotient` takes, and words of the quotient's fraction.
+const SMALL: usize = 4;
+const FRACTION: usize = 2;
+
+/// As `quotient`, of a magnitude of at most 256 bits, least byte first: what sums of ordinary data are, and
+/// there may be millions of them.
+fn small_quotient(magnitude: &[u8], divisor: u64, exponent: i64, precision: Precision) -> Option<f64> {
+    if magnitude.len() > 8 * SMALL {
+        return None;
+    }
+    let mut words = [0_u64; SMALL + FRACTION];
+    for (word, bytes) in words[FRACTION..].iter_mut().zip(magnitude.chunks(8)) {
+        let mut whole = [0; 8];
+        whole[..bytes.len()].copy_from_slice(bytes);
+        *word = u64::from_le_bytes(whole);
+    }
+    let mut rest = 0;
+    if divisor > 1 {
+        for word in words.iter_mut().rev() {
+            let dividend = u128::from(rest) << 64 | u128::from(*word);
+            *word = (dividend / u128::from(divisor)) as u64;
+            rest = (dividend % u128::from(divisor)) as u64;
+        }
+    }
+    let Some(top) = words.iter().rposition(|word| *word != 0) else { return Some(0.0) };
+    // The upper 64 bits, and whether there is anything below them.
+    let (zeros, next) = (words[top].leading_zeros(), if top > 0 { words[top - 1] } else { 0 });
+    let upper = (u128::from(words[top]) << 64 | u128::from(next)) << zeros;
+    let inexact =
+        rest != 0 || upper as u64 != 0 || words[..top.saturating_sub(1)].iter().any(|word| *word != 0);
+    let exponent = exponent + 64 * (top as i64 - FRACTION as i64) - i64::from(zeros);
+    Some(nearest_of_word((upper >> 64) as u64, inexact, exponent, precision))
+}
+
+/// As `nearest`, of a mantissa of exactly 64 bits.
+fn nearest_of_word(mantissa: u64, inexact: bool, exponent: i64, precision: Precision) -> f64 {
+    let last = (exponent + 64 - precision.bits()).max(precision.exponents().0);
+    let drop = last - exponent;
+    if drop > 64 {
+        return 0.0;
+    }
+    let kept = u128::from(mantissa) >> drop;
+    let (dropped, half) = (u128::from(mantissa) - (kept << drop), 1_u128 << (drop - 1));
+    let up = dropped > half || dropped == half && (inexact || kept % 2 == 1);
+    assemble(kept as u64 + u64::from(up), last, precision)
 }
 
 /// A magnitude and the exponent of its least bit.
@@ -177,7 +227,26 @@ fn low_word(value: &BigUint) -> u64 {
 mod tests {
     use super::*;
 
+    use proptest::prelude::*;
+
     use crate::kernel::exact::rounding::Precision::{Double, Single};
+
+    proptest! {
+        #[test]
+        fn small_quotients_are_those_of_large_numbers(
+            bytes in prop::collection::vec(any::<u8>(), 0..=32),
+            sparse: bool,
+            divisor in prop_oneof![1_u64..4, 1..=u64::MAX],
+            exponent in -1300_i64..900,
+        ) {
+            let bytes: Vec<u8> = bytes.iter().map(|&byte| if sparse { byte & byte >> 4 & 0x81 } else { byte }).collect();
+            for precision in [Single, Double] {
+                let large = quotient(&BigUint::from_bytes_le(&bytes), &big(divisor), exponent, precision);
+                let small = small_quotient(&bytes, divisor, exponent, precision);
+                prop_assert_eq!(small.map(f64::to_bits), Some(large.to_bits()));
+            }
+        }
+    }
 
     fn big(value: u64) -> BigUint {
         BigUint::from(value)
