@@ -93,13 +93,7 @@ impl<'a> Computing<'a> {
     }
 
     /// Sums or means of short rows, from row `first` on.
-    fn short_rows(
-        &mut self,
-        inner: &'a Inner,
-        first: u64,
-        sum: fn(Isa, usize, &[f64], &mut [f64]),
-        out: &mut [f64],
-    ) -> Result<()> {
+    fn short_rows(&mut self, inner: &'a Inner, first: u64, sum: ShortRows, out: &mut [f64]) -> Result<()> {
         let (row, start, isa) = (inner.row(), vec![0; inner.extents.len()], self.isa);
         let places = Places {
             start: &start,
@@ -251,8 +245,11 @@ fn scan_integers(scan: Scan, row: &mut [i64]) {
     }
 }
 
+/// Rows of a length, and one number for each.
+type ShortRows = fn(Isa, usize, &[f64], &mut [f64]);
+
 /// How sums or means of short rows of doubles are made, where that is all there is to do.
-fn short(row: u64, gathers: &[Gather], finish: &Finish) -> Option<fn(Isa, usize, &[f64], &mut [f64])> {
+fn short(row: u64, gathers: &[Gather], finish: &Finish) -> Option<ShortRows> {
     let [Gather { kind: GatherKind::Sums, .. }] = gathers else { return None };
     let doubles = finish.dtype == crate::array::DType::F64 && row <= SHORT;
     match finish.reduction.kind {

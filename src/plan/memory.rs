@@ -143,7 +143,8 @@ fn panels_of(group: &Group, widths: &[u64], tasks: u64) -> u64 {
     for &axis in group.order.iter().rev() {
         let axis = axis as usize;
         let (extent, tile, width) = (group.extents[axis], group.tile[axis], widths[axis]);
-        let last = if width > 0 { extent - (extent - 1) / width * width } else { extent };
+        let whole = (extent - 1).checked_div(width).unwrap_or(0) * width;
+        let last = extent - whole;
         least = least.saturating_mul(last.div_ceil(tile));
         if width > 0 {
             break;

@@ -233,7 +233,6 @@ impl Sinks<'_> {
     }
 
     /// What is wanted of each piece of an array: gather, element, places and output of each place.
-    #[expect(clippy::type_complexity, reason = "one closure a sink")]
     fn want(
         &mut self,
         lowered: &Lowered,
