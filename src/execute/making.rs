@@ -93,7 +93,7 @@ impl<'a> Computing<'a> {
     }
 
     /// Sums or means of short rows, from row `first` on.
-    fn short_rows(&mut self, inner: &'a Inner, first: u64, sum: ShortRows, out: &mut [f64]) -> Result<()> {
+    fn short_rows(&mut self, inner: &'a Inner, first: u64, sum: RowSums, out: &mut [f64]) -> Result<()> {
         let (row, start, isa) = (inner.row(), vec![0; inner.extents.len()], self.isa);
         let places = Places {
             start: &start,
@@ -245,11 +245,11 @@ fn scan_integers(scan: Scan, row: &mut [i64]) {
     }
 }
 
-/// Rows of a length, and one number for each.
-type ShortRows = fn(Isa, usize, &[f64], &mut [f64]);
+/// Makes a sum or mean of each row of so many values.
+type RowSums = fn(Isa, usize, &[f64], &mut [f64]);
 
 /// How sums or means of short rows of doubles are made, where that is all there is to do.
-fn short(row: u64, gathers: &[Gather], finish: &Finish) -> Option<ShortRows> {
+fn short(row: u64, gathers: &[Gather], finish: &Finish) -> Option<RowSums> {
     let [Gather { kind: GatherKind::Sums, .. }] = gathers else { return None };
     let doubles = finish.dtype == crate::array::DType::F64 && row <= SHORT;
     match finish.reduction.kind {

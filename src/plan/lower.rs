@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::array::{AxisIndex, Binary, DType, Scalar, Unary, View};
+use crate::array::{AxisIndex, Binary, DType, Scalar, Shape, Unary, View};
 use crate::error::{Error, Result};
 use crate::plan::emit;
 use crate::plan::graph::{Entry, Id, Made, Node};
@@ -453,6 +453,8 @@ fn inside(first: u64, step: i64, count: u64, low: u64, length: u64) -> (u64, u64
 }
 
 pub(super) fn movement(extents: &[u64]) -> Error {
-    Error::refused(format!("reshaping to {extents:?} would move elements"))
+    let shape =
+        Shape::new(extents.to_vec()).map_or_else(|_| format!("{extents:?}"), |shape| shape.to_string());
+    Error::refused(format!("reshaping to {shape} would move elements"))
         .hint("an array is reshaped where its elements stay in order: before a transpose, a concatenation or a slice")
 }

@@ -143,8 +143,7 @@ fn panels_of(group: &Group, widths: &[u64], tasks: u64) -> u64 {
     for &axis in group.order.iter().rev() {
         let axis = axis as usize;
         let (extent, tile, width) = (group.extents[axis], group.tile[axis], widths[axis]);
-        let whole = (extent - 1).checked_div(width).unwrap_or(0) * width;
-        let last = extent - whole;
+        let last = (extent - 1).checked_rem(width).map_or(extent, |last| last + 1);
         least = least.saturating_mul(last.div_ceil(tile));
         if width > 0 {
             break;

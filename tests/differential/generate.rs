@@ -57,10 +57,10 @@ pub(crate) fn inputs(dice: &mut Dice, directory: &str) -> Vec<Input> {
         Input {
             name: format!("f{number}"),
             path: format!("{directory}/f{number}.npy"),
-            dtype: dice.pick::<&'static str>(&DTYPES),
+            dtype: dice.pick::<&str>(&DTYPES),
             shape,
             fortran: dice.once_in(3),
-            kind: dice.pick::<&'static str>(&["plain", "special", "wide"]),
+            kind: dice.pick::<&str>(&["plain", "special", "wide"]),
         }
     };
     (0..1 + dice.below(3)).map(|number| input(number, dice)).collect()
