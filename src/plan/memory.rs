@@ -56,8 +56,8 @@ impl Footprint {
         let leaves = programs().flat_map(|program| &program.leaves);
         let readers = leaves.filter(|leaf| matches!(leaf.source, Source::Stored(_))).count();
         self.thread += (readers + stage.targets.len()) as u64 * FILE;
-        let leases = stage.groups.iter().map(|group| gathered(stage, group, stage.lease_tasks));
-        self.partial = leases.max().unwrap_or(0);
+        self.partial =
+            largest(&stage.groups, stage.lease_tasks, |group, tasks| gathered(stage, group, tasks));
         self.gathered = stage.groups.iter().map(|group| in_driver(stage, group)).sum();
         let instructions: usize =
             programs().map(|program| program.instructions.len() * 64 + program.leaves.len() * 256).sum();
@@ -188,16 +188,19 @@ pub(super) fn lease_tasks(stage: &Stage) -> Result<u64> {
     let (mut low, mut high) = (1, tasks.max(1));
     while low < high {
         let middle = low + (high - low).div_ceil(2);
-        if largest_answer(stage, middle) <= ANSWER { low = middle } else { high = middle - 1 }
+        if largest(groups, middle, |group, tasks| answer(stage, group, tasks)) <= ANSWER {
+            low = middle
+        } else {
+            high = middle - 1
+        }
     }
     Ok(if low < tasks { low } else { u64::MAX })
 }
 
-/// Bytes of an answer of so many tasks, wherever in the stage they begin.
-fn largest_answer(stage: &Stage, tasks: u64) -> u64 {
-    let groups = &stage.groups;
-    let answers: Vec<u64> =
-        groups.iter().map(|group| answer(stage, group, tasks.min(group.tasks()))).collect();
+/// The most that so many tasks in a row take, wherever in the stage they begin; `bytes` is what tasks of one
+/// group take, which has as many.
+fn largest(groups: &[Group], tasks: u64, bytes: impl Fn(&Group, u64) -> u64) -> u64 {
+    let answers: Vec<u64> = groups.iter().map(|group| bytes(group, tasks.min(group.tasks()))).collect();
     let (mut largest, mut sum, mut end, mut within) = (0, 0_u64, 0, 0_u64);
     for first in 0..groups.len() {
         // At least one task of the first group and of the last one, and all of those between them.

@@ -139,6 +139,20 @@ fn memory_grows_with_threads_and_not_with_size() {
 }
 
 #[test]
+fn lease_over_several_groups_holds_what_all_of_them_gather() {
+    let memory = |arrays: u64| {
+        let lines: Vec<(String, String)> =
+            (0..arrays).map(|k| (format!("x{k}"), format!("random.random({})", 1000 + k))).collect();
+        let lines: Vec<(&str, &str)> =
+            lines.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let texts: Vec<String> =
+            (0..arrays).map(|k| format!("histogram(x{k}, bins=9999, range=(0, 1))[0].max()")).collect();
+        of(&lines, &texts.iter().map(String::as_str).collect::<Vec<_>>()).worker_memory(1)
+    };
+    assert!(memory(9) - memory(1) > 8 * 9999 * 8);
+}
+
+#[test]
 fn width_of_an_array_costs_the_driver_its_result_and_a_few_panels() {
     let memory = |columns: u64| {
         let x = format!("random.normal(size=(100, {columns}))");

@@ -165,7 +165,7 @@ fn memory_too_small_for_the_plan_is_refused_with_both_figures() {
     exit code 2
     error: a worker of 1 thread needs 35M, and cluster.memory is 1M
     cause: 32.0M for the process, and 2.0M for each thread
-    cause: most of it for `result`: mean(random() of shape (1000000,), stream "result")
+    cause: most of it for `result`: mean(random(size=(1000000,), stream="result"))
     hint: set cluster.memory to 35M or more, or to "auto"
     "#);
 }

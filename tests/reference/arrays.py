@@ -288,7 +288,7 @@ def one_quantile(x, q):
     lower, upper = x[int(place)], x[min(int(place) + 1, x.size - 1)]
     if not np.isnan(x[-1]) and (lower == upper or rest == 0):
         return lower  # NumPy: NaN where it is infinite.
-    return np.quantile(x, q)
+    return np.quantile(x.astype(np.float64), q)  # NumPy: of float32 with a `q` of float32.
 
 
 def clip(x, a_min=None, a_max=None, min=None, max=None, **_):
