@@ -185,6 +185,7 @@ fn arrays_of_one_generator_have_streams_of_their_own() {
     let nameless = plan(&[("r".into(), random::random().size([3]).sum().expr().unwrap())], &[], 1);
     insta::assert_snapshot!(nameless.unwrap_err(), @r#"
     error: `random::random` without a stream
+    cause: in `r`
     hint: call .stream("x") with a name of its own for each array
     "#);
 }

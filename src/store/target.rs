@@ -52,6 +52,7 @@ impl Target {
         };
         // Where the file system does not tell, making the file will.
         if let Ok(system) = statvfs(directory)
+            && system.f_blocks > 0
             && system.f_bavail.saturating_mul(system.f_frsize) < bytes
         {
             let free = system.f_bavail.saturating_mul(system.f_frsize);

@@ -282,3 +282,30 @@ fn numacc4_of_nist_is_exact_in_chunks_of_17() {
         rough: &[("x.std(ddof=1) - 0.1", 1e-9)],
     });
 }
+
+#[test]
+fn statistics_of_two_arrays_and_of_stacks_equal_numpy() {
+    compare(&Case {
+        sources: &[
+            ("a", "random.normal(3, 1, size=400)"),
+            ("b", "random.random(400)"),
+            ("m", "random.normal(0, 1, size=(400, 300), chunks=(150, 100))"),
+            ("p", "random.random((50, 2))"),
+        ],
+        files: &[],
+        lines: &[
+            "average(p, axis=1, weights=stack([1, 3]))",
+            "stack([m, m + 1]).max(axis=0)[:, 7]",
+            "median(m, axis=1)",
+            "quantile(m, 0.3, axis=0, keepdims=True)",
+        ],
+        rough: &[
+            ("cov(a, b)", 1e-12),
+            ("corrcoef(a, b)", 1e-12),
+            ("cov(m[:5], ddof=0)", 1e-12),
+            ("dot(m, m.T).sum()", 1e-6),
+            ("dot(m.T, m)[::50, ::60]", 1e-9),
+            ("(m @ m.T).max(axis=0)", 1e-9),
+        ],
+    });
+}

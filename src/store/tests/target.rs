@@ -89,10 +89,16 @@ fn a_directory_that_cannot_be_written_is_refused() {
 #[test]
 fn a_disk_that_is_full_is_told_with_the_figure() {
     let directory = tempfile::tempdir().unwrap();
-    let target = target(&directory.path().join("y.npy"), DType::F64, &[1 << 52]).unwrap();
+    let path = directory.path().join("y.npy");
+    let refused = told(directory.path(), target(&path, DType::F64, &[1 << 52]));
+    let bytes = (1_u64 << 55) + 4096;
+    assert!(refused.contains(&format!("the file has {bytes} bytes, and DIRECTORY has ")), "{refused}");
+    // As if somebody else had filled the disk in the meantime.
+    let mut target = target(&path, DType::F64, &[2]).unwrap();
+    target.shape = vec![1 << 52];
     let told = told(directory.path(), target.create());
     assert!(told.contains("cannot make room for `DIRECTORY/y.npy`"), "{told}");
-    assert!(told.ends_with(&format!("it needs {} bytes", (1_u64 << 55) + 4096)), "{told}");
+    assert!(told.ends_with(&format!("it needs {bytes} bytes")), "{told}");
     assert!(names(directory.path()).is_empty());
 }
 
