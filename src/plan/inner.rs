@@ -312,12 +312,19 @@ impl<'a> Inners<'a> {
     }
 }
 
-/// Whether neighbours along the first axes are nearer to each other in the sources than those along the others.
+/// Whether fewer sources are crossed where neighbours lie along the first axes than where they lie along the others;
+/// where as many are, whether they are nearer to each other.
 fn side_by_side(program: &Program, kept: usize) -> bool {
-    let smallest = |own: bool| {
-        let leaves = program.leaves.iter().filter(|leaf| !matches!(leaf.source, Source::Count { .. }));
-        let strides = leaves.flat_map(|leaf| if own { &leaf.strides[..kept] } else { &leaf.strides[kept..] });
-        strides.map(|stride| stride.unsigned_abs()).filter(|&stride| stride > 0).min().unwrap_or(u64::MAX)
+    let sources = || program.leaves.iter().filter(|leaf| !matches!(leaf.source, Source::Count { .. }));
+    let ndim = sources().next().map_or(0, |leaf| leaf.strides.len());
+    if kept == 0 || kept >= ndim {
+        return false;
+    }
+    let crossed = |axis: usize| sources().filter(|leaf| leaf.strides[axis].unsigned_abs() > 1).count();
+    let smallest = |axes: std::ops::Range<usize>| {
+        let strides = sources().flat_map(|leaf| axes.clone().map(|axis| leaf.strides[axis].unsigned_abs()));
+        strides.filter(|&stride| stride > 0).min().unwrap_or(u64::MAX)
     };
-    smallest(true) < smallest(false)
+    let (beside, along) = (crossed(kept - 1), crossed(ndim - 1));
+    beside < along || (beside == along && smallest(0..kept) < smallest(kept..ndim))
 }

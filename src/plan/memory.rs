@@ -182,7 +182,9 @@ pub(super) fn lease_tasks(stage: &Stage) -> Result<u64> {
     {
         return Err(Error::refused("the results of one task are too large to be sent")
             .cause(format!("{most} bytes; an answer has at most {ANSWER}"))
-            .hint("compute some of the results in a run of their own"));
+            .hint(
+                "compute some of the results in a run of their own, or reduce arrays before they are joined",
+            ));
     }
     let tasks = stage.tasks();
     let (mut low, mut high) = (1, tasks.max(1));
