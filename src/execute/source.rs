@@ -6,7 +6,7 @@ use crate::execute::files::Files;
 use crate::execute::walk::{Run, Walk};
 use crate::kernel::random::fill;
 use crate::kernel::{BLOCK, Isa};
-use crate::plan::{Leaf, Source, Stage};
+use crate::plan::{Leaf, Source, Stage, fastest};
 
 /// A leaf of a program over the places of one task.
 pub(super) struct Bound<'a> {
@@ -176,11 +176,6 @@ impl<'a> Fetcher<'_, 'a> {
         })?;
         Ok(Data::Integer(data))
     }
-}
-
-fn fastest(strides: &[i64], extents: &[u64]) -> usize {
-    let moving = (0..strides.len()).rev().filter(|&axis| strides[axis] != 0 && extents[axis] > 1);
-    moving.min_by_key(|&axis| strides[axis].unsigned_abs()).unwrap_or(strides.len() - 1)
 }
 
 /// Every `step`-th element from the first on.

@@ -181,7 +181,7 @@ impl Builder {
             return id;
         }
         let made = self.made(&node, &shape);
-        let after = self.after(&node, &shape, made);
+        let after = self.after(&node, made);
         let id = self.entries.len();
         let joined = made == Made::Elementwise
             && (matches!(node, Node::Concatenate(..))
@@ -212,7 +212,7 @@ impl Builder {
         }
     }
 
-    fn after(&self, node: &Node, _shape: &Shape, made: Made) -> usize {
+    fn after(&self, node: &Node, made: Made) -> usize {
         let ready = operands(node).iter().map(|&id| self.entries[id].after).max().unwrap_or(0);
         match (node, made) {
             (Node::Quantile(..), _) => ready + quantile::STAGES,

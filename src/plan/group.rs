@@ -233,7 +233,7 @@ fn hull(extents: &[u64], range: u64) -> Vec<u64> {
 }
 
 /// The axis along which a source goes in the smallest steps.
-pub(super) fn fastest(strides: &[i64], extents: &[u64]) -> usize {
+pub fn fastest(strides: &[i64], extents: &[u64]) -> usize {
     let moving = (0..strides.len()).rev().filter(|&axis| strides[axis] != 0 && extents[axis] > 1);
     moving.min_by_key(|&axis| strides[axis].unsigned_abs()).unwrap_or(strides.len() - 1)
 }

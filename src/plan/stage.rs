@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::array::{Data, Reduction, Scan, Stored, Target};
+use crate::array::{Data, Scan, Stored, Target};
 use crate::error::{Error, Result};
 use crate::kernel::program::{Register, Sizes, Step};
 use crate::kernel::{Distribution, Key};
@@ -233,14 +233,6 @@ impl Inner {
     /// Whether each place is an element.
     pub fn is_scan(&self) -> bool {
         matches!(self.making, Making::Scan { .. })
-    }
-
-    /// The reduction, where it is one.
-    pub fn reduction(&self) -> Option<Reduction> {
-        match &self.making {
-            Making::Reduce { finish, .. } => Some(finish.reduction),
-            Making::Quantile { .. } | Making::Scan { .. } => None,
-        }
     }
 }
 

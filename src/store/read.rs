@@ -87,27 +87,6 @@ impl Reader {
         }
     }
 
-    /// The floats from element `first` on as they lie in the reader's memory, which saves the copy that
-    /// [`read_real`](Self::read_real) makes; `None` where they have to be converted or put together.
-    pub fn real_in_place(&mut self, first: u64, count: usize) -> Result<Option<&[f64]>> {
-        if !(self.stored.format.kind == Kind::Float && is_native(self.stored.format)) {
-            return Ok(None);
-        }
-        if count == 0 {
-            return Ok(Some(&[]));
-        }
-        self.check(first, 1, count)?;
-        let near = self.locate(first, 1, count);
-        if near.count < count {
-            return Ok(None);
-        }
-        let part = &self.stored.parts[near.part];
-        if let Some(piece) = self.window.request(near.part, &near.bytes, &self.all(near.part)) {
-            self.window.fill(self.files.get(near.part, part)?, part, piece)?;
-        }
-        Ok(Some(self.window.doubles(&near.bytes)))
-    }
-
     fn read<T: Pod>(
         &mut self,
         first: u64,

@@ -77,11 +77,6 @@ impl Window {
         let from = (wanted.start - self.held.start) as usize;
         &bytemuck::cast_slice(&self.buffer)[from..from + (wanted.end - wanted.start) as usize]
     }
-
-    /// The bytes of a request that was filled, where the file's elements are doubles as the machine's.
-    pub(super) fn doubles(&self, wanted: &Range<u64>) -> &[f64] {
-        bytemuck::cast_slice(self.bytes(wanted))
-    }
 }
 
 /// Reads all of `out`.

@@ -151,26 +151,6 @@ proptest! {
 }
 
 #[test]
-fn neighbours_are_lent_as_they_lie() {
-    let directory = tempfile::tempdir().unwrap();
-    write_doubles(directory.path(), "a.npy", "(50000,)", 50_000);
-    write_doubles(directory.path(), "b.npy", "(10,)", 10);
-    let (stored, _) = load(directory.path()).unwrap();
-    let mut reader = Reader::open(&stored).unwrap();
-    let mut lent = Vec::new();
-    for first in (0..50_000).step_by(1000) {
-        lent.extend_from_slice(reader.real_in_place(first, 1000).unwrap().unwrap());
-    }
-    assert!(lent.iter().enumerate().all(|(index, value)| *value == index as f64));
-    assert_eq!(reader.real_in_place(50_003, 3).unwrap(), Some([3.0, 4.0, 5.0].as_slice()));
-    assert_eq!(reader.real_in_place(5, 0).unwrap(), Some([].as_slice()));
-    assert_eq!(reader.real_in_place(49_999, 2).unwrap(), None, "of two files");
-    assert_eq!(reader.real_in_place(0, PIECE / 8 + 1).unwrap(), None, "more than a piece");
-    let (_directory, stored) = stack(">f8", &[10]);
-    assert_eq!(Reader::open(&stored).unwrap().real_in_place(0, 10).unwrap(), None, "other bytes");
-}
-
-#[test]
 fn a_number_beyond_int64_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.npy");
@@ -255,7 +235,6 @@ fn elements_that_are_not_there_are_never_read() {
     assert!(reader.read_real(u64::MAX, &mut out).is_err());
     assert!(reader.read_real_strided(1, -1, &mut out).is_err());
     assert!(reader.read_real_strided(0, i64::MAX, &mut out).is_err());
-    assert!(reader.real_in_place(9, 2).is_err());
     assert!(reader.read_integer(0, &mut [0]).is_err());
     let told = told(directory.path(), reader.read_real(8, &mut out));
     assert!(
