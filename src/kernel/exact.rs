@@ -10,18 +10,18 @@ mod cell;
 pub(in crate::kernel) mod cells;
 pub(in crate::kernel) mod columns;
 mod kernels;
-mod limbs;
+pub(in crate::kernel) mod limbs;
+mod number;
 pub(in crate::kernel) mod rounding;
+pub(in crate::kernel) mod short;
 pub(in crate::kernel) mod special;
 mod window;
 
 pub(in crate::kernel) use canonical::Canonical;
+pub(in crate::kernel) use number::Number;
 
 /// The exponent of the least bit of all exact numbers, below the square of the smallest double.
 const ORIGIN: i32 = -2176;
-/// Bytes that the sum of 2^64 squares of doubles can reach, with room for a sign.
-const BYTES: usize = 544;
-
 /// Sign, integer mantissa, and the exponent of the mantissa's least bit, of a finite double.
 #[inline(always)]
 pub(in crate::kernel) fn parts(value: f64) -> (bool, u64, i32) {
