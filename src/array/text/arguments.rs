@@ -143,7 +143,7 @@ impl Signature {
 fn gathered(rest: &[Item]) -> Item {
     match rest {
         [only @ (Item::Tuple(_) | Item::List(_) | Item::None)] => only.clone(),
-        _ => Item::Tuple(rest.to_vec()),
+        _ => Item::Tuple(rest.iter().cloned().collect()),
     }
 }
 

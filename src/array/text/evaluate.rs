@@ -7,7 +7,7 @@ use crate::array::expr::{Binary, Expr, Unary};
 use crate::array::shape::Shape;
 use crate::array::stored::Stored;
 use crate::array::text::files::Opened;
-use crate::array::text::item::{Item, Namespace, builtin, constant};
+use crate::array::text::item::{Item, Items, Namespace, builtin, constant};
 use crate::array::text::place::{Source, Span};
 use crate::array::text::syntax::{Kind, Syntax};
 use crate::array::text::table::{self, Meaning};
@@ -65,6 +65,8 @@ impl<'a> Evaluation<'a> {
             }
             Kind::Tuple(items) => self.items(items).map(Item::Tuple),
             Kind::List(items) => self.items(items).map(Item::List),
+            Kind::Integers { list: false, values } => Ok(Item::Tuple(Items::Whole(values.clone()))),
+            Kind::Integers { list: true, values } => Ok(Item::List(Items::Whole(values.clone()))),
             Kind::Dict(items) => {
                 let pair = |(key, value): &(Syntax, Syntax)| Ok((self.item(key)?, self.item(value)?));
                 items.iter().map(pair).collect::<Result<_>>().map(Item::Dict)
@@ -81,7 +83,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn items(&mut self, items: &[Syntax]) -> Result<Vec<Item>> {
+    fn items(&mut self, items: &[Syntax]) -> Result<Items> {
         items.iter().map(|item| self.item(item)).collect()
     }
 

@@ -1,5 +1,7 @@
 //! What a piece of an expression stands for while it is read: a lazy array, a number of Python, a function.
 
+use std::sync::Arc;
+
 use crate::array::dtype::{DType, Scalar};
 use crate::array::expr::{Expr, Operation};
 use crate::array::text::plain::known;
@@ -17,8 +19,8 @@ pub(super) enum Item {
     /// An array, or a number that has a dtype of its own.
     Lazy(Expr),
     Text(String),
-    Tuple(Vec<Item>),
-    List(Vec<Item>),
+    Tuple(Items),
+    List(Items),
     Dict(Vec<(Item, Item)>),
     /// Start, stop, step of a subscript.
     Slice([Option<i128>; 3]),
@@ -36,6 +38,14 @@ pub(super) enum Item {
     Function(&'static Entry, Option<u128>),
     /// A method of this array, not called yet.
     Method(Expr, &'static Entry),
+}
+
+/// The items of a tuple or list. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) enum Items {
+    Each(Arc<[Item]>),
+    /// Nothing but whole numbers, which may be very many.
+    Whole(Arc<Vec<i64>>),
 }
 
 /// A prefix of names.
@@ -163,7 +173,7 @@ impl Item {
     }
 
     /// The items of a tuple or list.
-    pub(super) fn items(&self) -> Option<&[Item]> {
+    pub(super) fn items(&self) -> Option<&Items> {
         match self {
             Item::Tuple(items) | Item::List(items) => Some(items),
             _ => None,
@@ -189,6 +199,32 @@ impl Item {
             Item::Namespace(_) => "a prefix of names",
             Item::Function(..) | Item::Method(..) => "a function that is not called",
         }
+    }
+}
+
+impl Items {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Items::Each(items) => items.len(),
+            Items::Whole(values) => values.len(),
+        }
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<Item> {
+        match self {
+            Items::Each(items) => items.get(index).cloned(),
+            Items::Whole(values) => values.get(index).map(|&value| Item::Integer(value.into())),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Item> {
+        (0..self.len()).map_while(|index| self.get(index))
+    }
+}
+
+impl FromIterator<Item> for Items {
+    fn from_iter<I: IntoIterator<Item = Item>>(items: I) -> Self {
+        Items::Each(items.into_iter().collect())
     }
 }
 

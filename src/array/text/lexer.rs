@@ -1,4 +1,8 @@
 //! Expression text to tokens, by Python's rules.
+//!
+//! Brackets with nothing but plain whole numbers in them are one token: lists of chunks may be millions long.
+
+use std::sync::Arc;
 
 use crate::array::text::place::{Source, Span};
 use crate::error::{Error, Result};
@@ -10,6 +14,11 @@ pub(super) enum Token {
     Float(f64),
     Text(String),
     Name(String),
+    /// A tuple or list of whole numbers, its brackets included.
+    Integers {
+        list: bool,
+        values: Arc<Vec<i64>>,
+    },
     /// An operator or a bracket.
     Sign(&'static str),
     End,
@@ -38,6 +47,8 @@ pub(super) fn tokens(source: &Source) -> Result<Vec<(Token, Span)>> {
             (Token::Name(rest[..length].into()), length)
         } else if first == '"' || first == '\'' {
             text(source, start, first)?
+        } else if let Some((integers, length)) = integers(rest, tokens.last().map(|(token, _)| token)) {
+            (integers, length)
         } else if let Some(sign) = SIGNS.iter().find(|&&sign| rest.starts_with(sign)) {
             (Token::Sign(sign), sign.len())
         } else {
@@ -50,6 +61,48 @@ pub(super) fn tokens(source: &Source) -> Result<Vec<(Token, Span)>> {
     let end = source.text.trim_end().len();
     tokens.push((Token::End, Span { start: end, end }));
     Ok(tokens)
+}
+
+/// Brackets with two or more plain whole numbers in them, if they are no call and no subscript of what stands
+/// before them. Whatever else they hold is read token by token, and what is wrong with it is found there.
+fn integers(text: &str, before: Option<&Token>) -> Option<(Token, usize)> {
+    /// As many always fit.
+    const DIGITS: usize = 18;
+    let close = match text.as_bytes() {
+        [b'(', ..] => b')',
+        [b'[', ..] => b']',
+        _ => return None,
+    };
+    if !matches!(before, None | Some(Token::Sign(_))) || ends_operand(before) {
+        return None;
+    }
+    let (bytes, mut at, mut values) = (text.as_bytes(), 1, Vec::new());
+    loop {
+        at += blank(&text[at..]);
+        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let leading_zero = digits > 1 && bytes[at] == b'0';
+        if digits > DIGITS || leading_zero {
+            return None;
+        }
+        if digits > 0 {
+            let value = |value: i64, digit: &u8| 10 * value + i64::from(digit - b'0');
+            values.push(bytes[at..at + digits].iter().fold(0, value));
+            at += digits;
+            at += blank(&text[at..]);
+        }
+        match *bytes.get(at)? {
+            b',' if digits > 0 => at += 1,
+            byte if byte == close && values.len() > 1 => {
+                return Some((Token::Integers { list: close == b']', values: Arc::new(values) }, at + 1));
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Whether brackets after this sign belong to what stands before it.
+fn ends_operand(token: Option<&Token>) -> bool {
+    matches!(token, Some(Token::Sign(")" | "]" | "}" | "..." | ".")))
 }
 
 /// The length of leading white space and comments.

@@ -3,7 +3,7 @@
 use crate::array::expr::Expr;
 use crate::array::make::Index;
 use crate::array::text::evaluate::Evaluation;
-use crate::array::text::item::Item;
+use crate::array::text::item::{Item, Items};
 use crate::array::text::place::Span;
 use crate::array::text::syntax::Syntax;
 use crate::error::{Error, Result};
@@ -14,11 +14,10 @@ impl Evaluation<'_> {
         let index = self.item(index)?;
         match of {
             Item::Lazy(expr) => {
-                let indices = match &index {
-                    Item::Tuple(indices) => indices.as_slice(),
-                    one => std::slice::from_ref(one),
+                let indices: Result<Vec<Index>> = match &index {
+                    Item::Tuple(indices) => indices.iter().map(|index| index_of(&index)).collect(),
+                    one => index_of(one).map(|index| vec![index]),
                 };
-                let indices: Result<Vec<Index>> = indices.iter().map(index_of).collect();
                 indices
                     .and_then(|indices| Expr::slice(expr, &indices))
                     .map(Item::from)
@@ -73,14 +72,13 @@ fn not_whole(what: &str, item: &Item) -> Error {
 }
 
 /// One item of a tuple, or several.
-fn part(of: &Item, items: &[Item], index: &Item) -> Result<Item> {
+fn part(of: &Item, items: &Items, index: &Item) -> Result<Item> {
     let count = items.len() as i128;
     match index {
         Item::Integer(place) => {
             let counted = if *place < 0 { place + count } else { *place };
             let item = usize::try_from(counted).ok().and_then(|place| items.get(place));
-            item.cloned()
-                .ok_or_else(|| Error::refused(format!("{} of {count} items has no such one", of.what())))
+            item.ok_or_else(|| Error::refused(format!("{} of {count} items has no such one", of.what())))
         }
         Item::Slice([start, stop, step]) => {
             let step = step.unwrap_or(1);
@@ -95,9 +93,10 @@ fn part(of: &Item, items: &[Item], index: &Item) -> Result<Item> {
             let (mut place, stop) = (start.map_or(first, within), stop.map_or(end, within));
             let mut taken = Vec::new();
             while (step > 0 && place < stop) || (step < 0 && place > stop) {
-                taken.extend(usize::try_from(place).ok().and_then(|place| items.get(place)).cloned());
+                taken.extend(usize::try_from(place).ok().and_then(|place| items.get(place)));
                 place = place.saturating_add(step);
             }
+            let taken = taken.into_iter().collect();
             Ok(if matches!(of, Item::List(_)) { Item::List(taken) } else { Item::Tuple(taken) })
         }
         item => Err(not_whole("an index of a tuple", item)),

@@ -3,6 +3,8 @@
 //! What Python has and arrays cannot take (`and`, chained comparisons, `if`) is refused here with what to
 //! write instead. What a tree means is `evaluate`'s.
 
+use std::sync::Arc;
+
 use crate::array::text::lexer::{Token, tokens};
 use crate::array::text::place::{Source, Span};
 use crate::array::text::table;
@@ -42,6 +44,11 @@ pub(super) enum Kind {
     },
     Tuple(Vec<Syntax>),
     List(Vec<Syntax>),
+    /// A tuple or list of nothing but plain whole numbers.
+    Integers {
+        list: bool,
+        values: Arc<Vec<i64>>,
+    },
     Dict(Vec<(Syntax, Syntax)>),
     /// Start, stop, step of a subscript.
     Slice([Option<Box<Syntax>>; 3]),
@@ -259,6 +266,7 @@ impl Reader<'_> {
             Token::Integer(value) => Kind::Integer(value),
             Token::Float(value) => Kind::Float(value),
             Token::Text(text) => Kind::Text(text),
+            Token::Integers { list, values } => Kind::Integers { list, values },
             Token::Name(word) if KEYWORDS.contains(&word.as_str()) => return Err(self.unexpected()),
             Token::Name(name) => {
                 self.names.push((name.clone(), place));

@@ -243,3 +243,21 @@ fn arrays_and_results_are_saved_by_name() {
         saves.iter().map(|(path, expr)| (path.as_str(), expr.shape().to_string())).collect();
     assert_eq!(shapes, [("out/x.npy", "(10,)".to_owned()), ("mean.npy", "()".to_owned())]);
 }
+
+#[test]
+fn lists_of_whole_numbers_mean_the_same_however_they_are_written() {
+    let plain = "random.random(size=12, chunks=((3, 4, 5),))";
+    let chunks = |text: &str| parsed(&[("c", "[3, 4, 5]")], text).unwrap().chunks().to_vec();
+    assert_eq!(chunks(plain)[0].first(), [3, 4, 5]);
+    for same in ["((3, 4, +5),)", "(3, 4, 5)", "[3, 4, 5,]", "(3, 4, 10 // 2)", "{0: (3,4,5)}", "(c,)", "c"] {
+        let text = format!("random.random(size=12, chunks={same})");
+        assert_eq!(chunks(&text), chunks(plain), "{text}");
+    }
+    let numbers =
+        [("(3, 4, 5)[1]", 4), ("[3, 4, 5][-1]", 5), ("(3, 4, 5,)[::-1][0]", 5), ("[3, # of\n 4][1]", 4)];
+    for (text, value) in numbers {
+        assert!(
+            matches!(parsed(&[], text).unwrap().operation(), Operation::Scalar(Scalar::Int(found)) if *found == value)
+        );
+    }
+}

@@ -7,7 +7,7 @@ use crate::array::dtype::{DType, Scalar};
 use crate::array::expr::Expr;
 use crate::array::shape::{Shape, axes_within};
 use crate::array::text::arguments::Arguments;
-use crate::array::text::item::{DTYPES, Item, dtype};
+use crate::array::text::item::{DTYPES, Item, Items, dtype};
 use crate::array::text::place::Span;
 use crate::error::{Error, Result};
 
@@ -31,7 +31,7 @@ impl Arguments<'_> {
         let (item, span) = self.required(parameter)?;
         let wanted = "a list or tuple of arrays";
         let items = item.items().ok_or_else(|| self.mismatch(parameter, wanted, item, span))?;
-        let one = |item: &Item| {
+        let one = |item: Item| {
             item.expr().ok_or_else(|| {
                 self.source.error(span, format!("`{parameter}` holds {}, not an array", item.what()))
             })
@@ -101,13 +101,13 @@ impl Arguments<'_> {
     /// One axis or several of `ndim`, of which negative ones count from the last.
     pub(super) fn axes(&self, parameter: &'static str, ndim: usize) -> Result<Option<Vec<i128>>> {
         let Some((item, span)) = self.get(parameter) else { return Ok(None) };
-        let one = |item: &Item| match item {
-            Item::Integer(axis) => Ok(*axis),
-            _ => Err(self.mismatch(parameter, "a whole number or a tuple of them", item, span)),
+        let one = |item: Item| match item {
+            Item::Integer(axis) => Ok(axis),
+            _ => Err(self.mismatch(parameter, "a whole number or a tuple of them", &item, span)),
         };
         let axes: Vec<i128> = match item.items() {
             Some(items) => items.iter().map(one).collect::<Result<_>>()?,
-            None => vec![one(item)?],
+            None => vec![one(item.clone())?],
         };
         axes_within(Some(&axes), ndim).map_err(|error| self.source.locate(span, error))?;
         Ok(Some(axes))
@@ -117,10 +117,10 @@ impl Arguments<'_> {
     pub(super) fn wholes(&self, parameter: &'static str) -> Result<Vec<i128>> {
         let (item, span) = self.required(parameter)?;
         let one =
-            |item: &Item| item.whole().ok_or_else(|| self.mismatch(parameter, "a whole number", item, span));
+            |item: Item| item.whole().ok_or_else(|| self.mismatch(parameter, "a whole number", &item, span));
         match item.items() {
             Some(items) => items.iter().map(one).collect(),
-            None => Ok(vec![one(item)?]),
+            None => Ok(vec![one(item.clone())?]),
         }
     }
 
@@ -143,8 +143,12 @@ impl Arguments<'_> {
             None => return Ok(Chunks::Automatic),
         };
         let chunks = match item {
+            // Those of the only axis, which may be very many.
+            Item::Tuple(Items::Whole(_)) | Item::List(Items::Whole(_)) if shape.ndim() == 1 => {
+                Chunks::Axes(vec![self.axis_chunk(item, span)?])
+            }
             Item::Tuple(axes) | Item::List(axes) => {
-                Chunks::Axes(axes.iter().map(|axis| self.axis_chunk(axis, span)).collect::<Result<_>>()?)
+                Chunks::Axes(axes.iter().map(|axis| self.axis_chunk(&axis, span)).collect::<Result<_>>()?)
             }
             Item::Dict(axes) => {
                 let one = |(axis, chunk): &(Item, Item)| match axis {
@@ -161,14 +165,14 @@ impl Arguments<'_> {
 
     fn axis_chunk(&self, item: &Item, span: Span) -> Result<AxisChunk> {
         let wanted = "a whole number, a tuple, a dict, -1, \"auto\" or a size such as \"64 MiB\"";
-        let whole = |item: &Item| item.whole().ok_or_else(|| self.mismatch("chunks", wanted, item, span));
+        let whole = |item: Item| item.whole().ok_or_else(|| self.mismatch("chunks", wanted, &item, span));
         match item {
             Item::None => Ok(AxisChunk::WHOLE),
             Item::Text(text) => Ok(AxisChunk::Text(text.clone())),
             Item::Tuple(items) | Item::List(items) => {
                 items.iter().map(whole).collect::<Result<_>>().map(AxisChunk::List)
             }
-            _ => whole(item).map(AxisChunk::Extent),
+            _ => whole(item.clone()).map(AxisChunk::Extent),
         }
     }
 }

@@ -40,13 +40,13 @@ fn of_ranks(whole: f64, arguments: &Arguments<'_>) -> Result<Item> {
         return Err(arguments.locate("method", error.hint("quantiles are computed by the method \"linear\"")));
     }
     let (item, span) = arguments.required("q")?;
-    let one = |item: &Item| {
-        let rank = item.float().ok_or_else(|| arguments.mismatch("q", "a plain number", item, span))?;
+    let one = |item: Item| {
+        let rank = item.float().ok_or_else(|| arguments.mismatch("q", "a plain number", &item, span))?;
         Ok(rank / whole)
     };
     let ranks: Vec<f64> = match item.items() {
         Some(items) => items.iter().map(one).collect::<Result<_>>()?,
-        None => vec![one(item)?],
+        None => vec![one(item.clone())?],
     };
     let mut quantiles = quantiles(&ranks, arguments)?;
     match item.items() {
@@ -70,7 +70,7 @@ pub(crate) fn histogram(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Re
     let (counts, edges) = arguments.located(Expr::histogram(&array, bins))?;
     let counts =
         if arguments.flag("density", false)? { arguments.located(density(&counts, &edges))? } else { counts };
-    Ok(Item::Tuple(vec![Item::from(counts), Item::from(edges)]))
+    Ok(Item::Tuple([counts, edges].map(Item::from).into_iter().collect()))
 }
 
 fn density(counts: &Expr, edges: &Expr) -> Result<Expr> {
@@ -91,7 +91,7 @@ fn bins(arguments: &Arguments<'_>) -> Result<HistogramBins> {
         }
         Item::Tuple(items) | Item::List(items) => {
             let edge =
-                |item: &Item| item.float().ok_or_else(|| arguments.mismatch("bins", wanted, item, span));
+                |item: Item| item.float().ok_or_else(|| arguments.mismatch("bins", wanted, &item, span));
             items.iter().map(edge).collect::<Result<_>>().map(HistogramBins::Edges)
         }
         Item::Lazy(expr) => {
@@ -125,7 +125,7 @@ fn even_edges(expr: &Expr) -> Option<Vec<f64>> {
 
 fn range(arguments: &Arguments<'_>) -> Result<Option<(f64, f64)>> {
     let Some((item, span)) = arguments.get("range") else { return Ok(None) };
-    match item.items().map(|items| items.iter().map(Item::float).collect::<Vec<_>>()).as_deref() {
+    match item.items().map(|items| items.iter().map(|item| item.float()).collect::<Vec<_>>()).as_deref() {
         Some(&[Some(low), Some(high)]) => Ok(Some((low, high))),
         _ => Err(arguments.mismatch("range", "a tuple of two plain numbers", item, span)),
     }

@@ -190,6 +190,10 @@ fn show(syntax: &Syntax) -> String {
         }
         Kind::Tuple(items) => many("tuple", &all(items)),
         Kind::List(items) => many("list", &all(items)),
+        Kind::Integers { list, values } => {
+            let values: Vec<String> = values.iter().map(i64::to_string).collect();
+            many(if *list { "list" } else { "tuple" }, &values)
+        }
         Kind::Dict(items) => {
             many("dict", &items.iter().flat_map(|(key, value)| [show(key), show(value)]).collect::<Vec<_>>())
         }

@@ -117,6 +117,49 @@ fn signs_out_of_place_are_refused() {
 }
 
 #[test]
+fn mistakes_among_plain_whole_numbers_have_their_places() {
+    insta::assert_snapshot!(refused(&[], "(1, 2, 3"), @r"
+    error: the expression ends too early
+    cause: result = (1, 2, 3
+                            ^
+    hint: `)` is missing here
+    ");
+    insta::assert_snapshot!(refused(&[], "[1, 2, 03, 4]"), @r"
+    error: invalid number `03`
+    cause: result = [1, 2, 03, 4]
+                           ^^
+    hint: leave out the leading zeros
+    ");
+    insta::assert_snapshot!(refused(&[], "(1, 2 3)"), @r"
+    error: unexpected `3`
+    cause: result = (1, 2 3)
+                          ^
+    hint: `)` is missing here
+    ");
+    insta::assert_snapshot!(refused(&[], "[1, 2,, 3]"), @r"
+    error: unexpected `,`
+    cause: result = [1, 2,, 3]
+                          ^
+    ");
+    insta::assert_snapshot!(refused(&[], "(1, 2]"), @r"
+    error: unexpected `]`
+    cause: result = (1, 2]
+                         ^
+    hint: `)` is missing here
+    ");
+    insta::assert_snapshot!(refused(&[], "x.(1, 2)"), @r"
+    error: unexpected `(`
+    cause: result = x.(1, 2)
+                      ^
+    ");
+    insta::assert_snapshot!(refused(&[], "1 + (2, 3)"), @r"
+    error: arithmetic with a tuple
+    cause: result = 1 + (2, 3)
+                        ^^^^^^
+    ");
+}
+
+#[test]
 fn lines_that_clash_are_refused() {
     insta::assert_snapshot!(refused(&[("a", "b + 1"), ("b", "c + 1"), ("c", "a + 1")], "a"), @r"
     error: `a` is defined by itself
