@@ -86,6 +86,11 @@ impl Error {
     pub fn what(&self) -> &str {
         &self.what
     }
+
+    /// Why, outermost first.
+    pub fn causes(&self) -> &[String] {
+        &self.causes
+    }
 }
 
 impl fmt::Display for Error {

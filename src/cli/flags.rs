@@ -20,6 +20,13 @@ pub(super) struct SettingsFlags {
         allow_hyphen_values = true
     )]
     pub(super) expression: Option<String>,
+    #[command(flatten)]
+    pub(super) overrides: Overrides,
+}
+
+/// Flags that override the configuration files.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Overrides {
     /// threads, processes or slurm
     #[arg(long, value_name = "KIND")]
     pub(super) cluster: Option<String>,
@@ -50,6 +57,13 @@ impl SettingsFlags {
         if let Some(expression) = &self.expression {
             sources.results = vec![("result".to_owned(), expression.clone())];
         }
+        self.overrides.resolve(sources)
+    }
+}
+
+impl Overrides {
+    /// All layers, these flags the strongest.
+    pub(super) fn resolve(&self, mut sources: Sources) -> Result<Settings> {
         for assignment in &self.set {
             sources.set(assignment)?;
         }

@@ -6,6 +6,7 @@ mod flags;
 mod graph;
 mod queue;
 mod reap;
+mod resume;
 mod run;
 mod script;
 mod signals;
@@ -39,6 +40,8 @@ enum Command {
     Submit(submit::SubmitArguments),
     /// Show this user's squall jobs
     Queue(queue::QueueArguments),
+    /// Go on with a run whose driver has ended, from its last checkpoint
+    Resume(resume::ResumeArguments),
     /// Cancel what dead drivers of this directory left behind
     Reap(reap::ReapArguments),
     /// Work for a run; job scripts call this
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => config::config(&arguments),
         Command::Submit(arguments) => submit::submit(&arguments),
         Command::Queue(arguments) => queue::queue(&arguments),
+        Command::Resume(arguments) => resume::resume(&arguments, started),
         Command::Reap(arguments) => reap::reap(&arguments),
         Command::Worker { directory, kernel } => {
             return ExitCode::from(worker::worker(&directory, kernel.as_deref(), started));

@@ -54,6 +54,21 @@ async fn reap_run(run: &RunDirectory, commands: &Commands, records: &[JobRecord]
         None => return Ok("its driver is on another host; reap it there".to_owned()),
         Some(false) => {}
     }
+    let left = cancel_left(run, commands, records).await?;
+    run.mark_ended()?;
+    Ok(match left.len() {
+        0 => "its driver is dead; nothing was left".to_owned(),
+        1 => format!("its driver is dead; cancelled job {}", left[0]),
+        jobs => format!("its driver is dead; cancelled {jobs} jobs, {} and on", left[0]),
+    })
+}
+
+/// Cancels what is left of a run's jobs, and returns them.
+pub(super) async fn cancel_left(
+    run: &RunDirectory,
+    commands: &Commands,
+    records: &[JobRecord],
+) -> Result<Vec<JobIdentity>> {
     let submissions = run.submissions();
     let names: BTreeSet<&str> = submissions.iter().map(|submission| submission.name.as_str()).collect();
     let left: Vec<JobIdentity> = records
@@ -66,16 +81,11 @@ async fn reap_run(run: &RunDirectory, commands: &Commands, records: &[JobRecord]
             commands.cancel(&left, Some(name), CANCEL).await?;
         }
     }
-    run.mark_ended()?;
-    Ok(match left.len() {
-        0 => "its driver is dead; nothing was left".to_owned(),
-        1 => format!("its driver is dead; cancelled job {}", left[0]),
-        jobs => format!("its driver is dead; cancelled {jobs} jobs, {} and on", left[0]),
-    })
+    Ok(left)
 }
 
 /// Whether a driver lives: its process where it can be seen, else the job that it ran in.
-fn lives(owner: &Owner, records: &[JobRecord]) -> Option<bool> {
+pub(super) fn lives(owner: &Owner, records: &[JobRecord]) -> Option<bool> {
     owner.process.as_ref().and_then(Process::is_alive).or_else(|| {
         let job = owner.job?;
         let runs = |record: &JobRecord| record.job_id.0 == job && !record.state.is_final();

@@ -1,10 +1,11 @@
 //! `squall run`: parse, plan, open a cluster, compute, print, close.
 
-use crate::array::{Definitions, Parsed, Value, parse};
+use crate::array::{Definitions, Expr, Parsed, Target, Value, parse};
 use crate::cli::exit::{print_by, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::signals;
 use crate::cluster::{Cluster, Limits, fitted, open, targets};
+use crate::driver::checkpoint::Checkpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
 use crate::monitor::{Apart, Log, Style, Terminal};
@@ -17,7 +18,7 @@ use clap::{Args, ValueEnum};
 use rand::RngExt;
 use serde::{Serialize, Serializer};
 use std::io::{IsTerminal, Write, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,7 +38,7 @@ pub(super) struct RunArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     /// One line for each result
     Text,
     /// One object for all
@@ -45,41 +46,87 @@ enum Output {
 }
 
 pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
-    let allocation = Allocation::from_environment();
-    refuse_several_drivers(allocation.as_ref())?;
+    refuse_several_drivers(Allocation::from_environment().as_ref())?;
     let mut settings = arguments.settings.resolve()?;
-    let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
-    let plan = Arc::new(plan_of(&settings, seed)?);
-    if settings.cluster.kind == ClusterKind::Slurm {
-        settings = fitted(&settings, &plan)?;
+    let into = arguments.into.as_deref().map(RunDirectory::open).transpose()?;
+    let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
+    // A job that Slurm has requeued goes on with what it had.
+    if let Some((run, content)) = into.as_ref().and_then(|run| Some((run, run.checkpoint()?))) {
+        return driving.go_on(&settings, run, &content);
     }
-    Limits::of(&settings).fit(&plan)?;
-    let program = program(&settings)?;
-    let terminal = Terminal::new(stderr(), if stderr().is_terminal() { Style::Live } else { Style::Lines });
-    let terminal = std::cell::Cell::new((!arguments.quiet).then_some(terminal));
-    let make_monitor = |run: Option<&RunDirectory>| -> Result<Box<dyn Monitor>> {
-        let mut monitors: Vec<Box<dyn Monitor>> = Vec::new();
-        monitors.extend(terminal.take().map(|terminal| Box::new(Apart::new(terminal)) as Box<dyn Monitor>));
-        if let Some(run) = run {
-            monitors.push(Box::new(Apart::new(Log::new(run.create_events()?))));
+    let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
+    let plan = plan_of(&settings, seed)?;
+    driving.drive(settings, plan, into.as_ref(), None)
+}
+
+/// How a run is driven from the command line.
+pub(super) struct Driving {
+    pub(super) output: Output,
+    pub(super) quiet: bool,
+    pub(super) started: Instant,
+}
+
+impl Driving {
+    /// Goes on with a run from its checkpoint.
+    pub(super) fn go_on(&self, settings: &Settings, run: &RunDirectory, content: &[u8]) -> Result<()> {
+        let checkpoint = Checkpoint::decode(content)?;
+        let parsed = expressions(settings)?;
+        let saves: Vec<(Target, Expr)> = checkpoint
+            .targets
+            .iter()
+            .filter_map(|target| {
+                let is_path = |(path, _): &&(String, Expr)| {
+                    std::path::absolute(path).is_ok_and(|path| path == Path::new(&target.path))
+                };
+                parsed.saves.iter().find(is_path).map(|(_, expr)| (target.clone(), expr.clone()))
+            })
+            .collect();
+        let seed = settings.seed.ok_or_else(|| Error::refused("the run has no seed"))?;
+        let plan = plan(&parsed.results, &saves, seed)?;
+        // What has changed is told before anything is started.
+        checkpoint.identity.check(&plan.identity())?;
+        self.drive(settings.clone(), plan, Some(run), Some(checkpoint))
+    }
+
+    fn drive(
+        &self,
+        mut settings: Settings,
+        plan: Plan,
+        into: Option<&RunDirectory>,
+        from: Option<Checkpoint>,
+    ) -> Result<()> {
+        let plan = Arc::new(plan);
+        if settings.cluster.kind == ClusterKind::Slurm {
+            settings = fitted(&settings, &plan)?;
         }
-        Ok(Box::new(monitors))
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
-    runtime.block_on(async {
-        let signals = signals::listen()?;
-        if !arguments.quiet {
-            advise(allocation.as_ref());
-        }
-        let into = arguments.into.as_deref().map(RunDirectory::open).transpose()?;
-        let cluster = open(&settings, &program, started, into.as_ref(), &make_monitor)?;
-        let result = compute(cluster, plan, arguments.output, signals).await;
-        // A run on threads has no use for the directory, and leaves nothing behind.
-        into.filter(|_| settings.cluster.kind == ClusterKind::Threads)
-            .map_or(Ok(()), |run| run.mark_ended())?;
-        result
-    })
+        Limits::of(&settings).fit(&plan)?;
+        let program = program(&settings)?;
+        let style = if stderr().is_terminal() { Style::Live } else { Style::Lines };
+        let terminal = std::cell::Cell::new((!self.quiet).then_some(Terminal::new(stderr(), style)));
+        let make_monitor = |run: Option<&RunDirectory>| -> Result<Box<dyn Monitor>> {
+            let mut monitors: Vec<Box<dyn Monitor>> = Vec::new();
+            let terminal = terminal.take().map(|terminal| Box::new(Apart::new(terminal)) as Box<dyn Monitor>);
+            monitors.extend(terminal);
+            if let Some(run) = run {
+                monitors.push(Box::new(Apart::new(Log::new(run.create_events()?))));
+            }
+            Ok(Box::new(monitors))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+        runtime.block_on(async {
+            let signals = signals::listen()?;
+            if !self.quiet {
+                advise(Allocation::from_environment().as_ref());
+            }
+            let cluster = open(&settings, &program, self.started, into, &make_monitor)?;
+            let result = compute(cluster, plan, from, self.output, signals).await;
+            // On threads the driver leaves a directory that it was given as it is, if the run was short.
+            into.filter(|_| settings.cluster.kind == ClusterKind::Threads)
+                .map_or(Ok(()), |run| run.mark_ended())?;
+            result
+        })
+    }
 }
 
 /// The plan of what the settings ask for.
@@ -113,6 +160,7 @@ pub(super) fn program(settings: &Settings) -> Result<PathBuf> {
 async fn compute(
     cluster: Cluster,
     plan: Arc<Plan>,
+    from: Option<Checkpoint>,
     output: Output,
     mut signals: tokio::sync::mpsc::Receiver<Error>,
 ) -> Result<()> {
@@ -123,10 +171,14 @@ async fn compute(
             stop(error);
         }
     });
-    let id = cluster.id().clone();
-    let computed = async { cluster.compute_plan(plan)?.await }.await;
+    let (id, kept) = (cluster.id().clone(), cluster.kept());
+    let computed = async { cluster.compute_from(plan, from)?.await }.await;
     // Whatever happened, the cluster is closed, and before anything is written: standard output may block.
     let closed = cluster.close().await;
+    let computed = computed.map_err(|error| match kept.get() {
+        Some(_) => error.hint(format!("go on from the last checkpoint: squall resume {id}")),
+        None => error,
+    });
     let printed = computed.and_then(|results| print_by(|out| write(out, &id, &results, output)));
     // What happened first is what is told.
     match (printed, closed) {
@@ -167,7 +219,7 @@ fn in_order<S: Serializer>(
 }
 
 /// `srun -n 4 squall run` starts four drivers, each of which would compute and submit everything.
-fn refuse_several_drivers(allocation: Option<&Allocation>) -> Result<()> {
+pub(super) fn refuse_several_drivers(allocation: Option<&Allocation>) -> Result<()> {
     let Some(allocation) = allocation.filter(|allocation| allocation.is_one_of_several()) else {
         return Ok(());
     };

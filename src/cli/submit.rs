@@ -86,7 +86,7 @@ fn specification(
         (None, Some(expression)) => words.extend(["-e".to_owned(), expression.clone()]),
         (None, None) => {}
     }
-    words.extend(arguments.settings.words());
+    words.extend(arguments.settings.overrides.words());
     words.extend(["--into".to_owned(), run.path().to_string_lossy().into_owned()]);
     let longer = workers
         .walltime

@@ -20,7 +20,8 @@ pub use saves::targets;
 pub use threads::{Threads, available};
 
 use crate::array::{Array, Value};
-use crate::driver::Driver;
+use crate::driver::checkpoint::Checkpoint;
+use crate::driver::{Driver, Kept};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, plan};
 use crate::run::{RunDirectory, RunId};
@@ -34,6 +35,7 @@ pub struct Cluster {
     run: Option<RunDirectory>,
     seed: u128,
     limits: Limits,
+    kept: Kept,
 }
 
 impl Cluster {
@@ -66,17 +68,37 @@ impl Cluster {
     /// Computes all results of a plan together, and writes its files; refuses one that needs more memory than
     /// workers have.
     pub fn compute_plan(&self, plan: Arc<Plan>) -> Result<Computation<Vec<(String, Value)>>> {
+        self.compute_from(plan, None)
+    }
+
+    /// Goes on with the plan from where a checkpoint of it was made. The plan's targets are the checkpoint's.
+    ///
+    /// # Errors
+    /// Where the plan, or a file that it reads, is another one by now.
+    pub fn compute_from(
+        &self,
+        plan: Arc<Plan>,
+        from: Option<Checkpoint>,
+    ) -> Result<Computation<Vec<(String, Value)>>> {
         self.limits.fit(&plan)?;
         if let Some(run) = &self.run {
             run.write_plan(&plan.describe())?;
         }
-        let files = Unfinished::create(plan.targets())?;
-        let finished = self.driver.compute(plan.clone(), self.limits.bounds(&plan));
+        let files = match &from {
+            None => Unfinished::create(plan.targets(), self.kept.clone())?,
+            Some(_) => Unfinished::reopen(plan.targets(), self.kept.clone())?,
+        };
+        let finished = self.driver.compute(plan.clone(), self.limits.bounds(&plan), from);
         Ok(Computation::new(finished, move |finished| {
             let results = plan.finish(&finished)?;
             files.finish()?;
             Ok(results)
         }))
+    }
+
+    /// Where the run can be gone on from after its end, once a checkpoint has been made.
+    pub fn kept(&self) -> Kept {
+        self.kept.clone()
     }
 
     /// The run's id.

@@ -1,7 +1,7 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
 use crate::cluster::{Cluster, Limits, available};
-use crate::driver::{Configuration, Driver, Listen};
+use crate::driver::{Checkpoints, Configuration, Driver, Kept, Listen, Owned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
 use crate::launch::{Launcher, ProcessLauncher, Program, SlurmLauncher, ThreadsLauncher};
@@ -14,7 +14,7 @@ use crate::slurm::{
 };
 use rand::RngExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Receivers of the events of a run, made once its directory is known.
 pub type MakeMonitor<'a> = dyn Fn(Option<&RunDirectory>) -> Result<Box<dyn Monitor>> + 'a;
@@ -54,18 +54,19 @@ impl Opening<'_> {
         if let Some(text) = notice {
             monitor.receive(self.now(), &RunEvent::Notice { text });
         }
-        let limits = self.limits();
-        self.start(limits, 1, None, Box::new(ThreadsLauncher::new(limits.cores)), monitor)
+        let (limits, checkpoints) = (self.limits(), self.later());
+        let launcher = Box::new(ThreadsLauncher::new(limits.cores));
+        self.start(1, None, launcher, monitor, checkpoints)
     }
 
     fn processes(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
-        let run = self.run_directory()?;
+        let (run, nonce) = self.run_directory()?;
         let monitor = make_monitor(Some(&run))?;
         let workers = self.settings.cluster.workers;
         let launcher = ProcessLauncher::new(run.clone(), Program(self.program.to_owned()), workers);
+        let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, true)?, run));
-        let limits = self.limits();
-        self.start(limits, workers, networked, Box::new(launcher), monitor)
+        self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
     }
 
     fn slurm(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
@@ -78,7 +79,7 @@ impl Opening<'_> {
             }
         }
         let template = template(self.settings)?;
-        let run = self.run_directory()?;
+        let (run, nonce) = self.run_directory()?;
         let monitor = make_monitor(Some(&run))?;
         let program = run.keep_program(self.program)?;
         let specification = job_specification(self.settings, job_name(&run), run.path(), &program)?;
@@ -89,30 +90,44 @@ impl Opening<'_> {
         })?;
         let job = allocation.map(|allocation| allocation.job_id);
         let launcher = SlurmLauncher::new(run.clone(), specification, template, job)?;
+        let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, run));
-        let (limits, workers) = (self.limits(), self.settings.cluster.workers);
-        self.start(limits, workers, networked, Box::new(launcher), monitor)
+        let workers = self.settings.cluster.workers;
+        self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
     }
 
     /// Makes the run directory, with everything in it that workers and later readers need.
-    fn run_directory(&self) -> Result<RunDirectory> {
-        let base = &self.settings.run.directory;
-        RunDirectory::prune(base);
-        let run = match self.into {
-            Some(run) => run.clone(),
-            None => RunDirectory::create(base, self.id.clone())?,
-        };
-        let allocation = Allocation::from_environment();
-        run.write_owner(&Owner::this(allocation.map(|allocation| allocation.job_id.0)))?;
-        run.write_worker(&WorkerFacts {
-            cores: self.limits().cores,
-            death_timeout_seconds: self.settings.cluster.death_timeout.as_secs(),
-            job_name: job_name(&run),
-        })?;
+    fn run_directory(&self) -> Result<Owned> {
+        RunDirectory::prune(&self.settings.run.directory);
         let mut settings = self.settings.clone();
         settings.seed = Some(self.seed);
-        run.write_settings(&settings.to_toml())?;
-        Ok(run)
+        owned(&settings, self.limits().cores, &self.id, self.into)
+    }
+
+    /// Checkpoints of a run on threads, which has no directory until it has lasted for some time.
+    fn later(&self) -> Checkpoints {
+        let mut settings = self.settings.clone();
+        settings.seed = Some(self.seed);
+        let (cores, id, into) = (self.limits().cores, self.id.clone(), self.into.cloned());
+        let open = move || {
+            RunDirectory::prune(&settings.run.directory);
+            owned(&settings, cores, &id, into.as_ref())
+        };
+        Checkpoints { from: LASTING, open: Box::new(open), kept: self.kept() }
+    }
+
+    /// Checkpoints in a directory that is there.
+    fn soon(&self, (run, nonce): Owned) -> Checkpoints {
+        Checkpoints { from: SOON, open: Box::new(move || Ok((run, nonce))), kept: self.kept() }
+    }
+
+    /// A run that was begun before can be gone on with from the start.
+    fn kept(&self) -> Kept {
+        let kept = Kept::default();
+        if let Some(run) = self.into.filter(|run| run.checkpoint().is_some()) {
+            let _ = kept.set(run.clone());
+        }
+        kept
     }
 
     fn listen(&self, run: &RunDirectory, loopback: bool) -> Result<Listen> {
@@ -130,12 +145,13 @@ impl Opening<'_> {
 
     fn start(
         self,
-        limits: Limits,
         workers: u32,
         networked: Option<(Listen, RunDirectory)>,
         launcher: Box<dyn Launcher>,
         mut monitor: Box<dyn Monitor>,
+        checkpoints: Checkpoints,
     ) -> Result<Cluster> {
+        let (limits, kept) = (self.limits(), checkpoints.kept.clone());
         let cluster = &self.settings.cluster;
         let run = networked.as_ref().map(|(_, run)| run.clone());
         let kind = match cluster.kind {
@@ -169,13 +185,38 @@ impl Opening<'_> {
             listen: networked,
             launcher,
             monitor,
+            checkpoints: Some(checkpoints),
         })?;
-        Ok(Cluster { driver, id: self.id, run, seed: self.seed, limits })
+        Ok(Cluster { driver, id: self.id, run, seed: self.seed, limits, kept })
     }
 
     fn now(&self) -> Timestamp {
         Timestamp(self.started.elapsed())
     }
+}
+
+/// Runs shorter than this need no checkpoint.
+const SOON: Duration = Duration::from_secs(1);
+/// Nor do they need a directory, where they are on threads and shorter than this.
+const LASTING: Duration = Duration::from_secs(10);
+
+/// Takes a run for this driver: makes its directory, unless it is there, and writes what workers and later readers
+/// need.
+fn owned(settings: &Settings, cores: u32, id: &RunId, into: Option<&RunDirectory>) -> Result<Owned> {
+    let run = match into {
+        Some(run) => run.clone(),
+        None => RunDirectory::create(&settings.run.directory, id.clone())?,
+    };
+    let allocation = Allocation::from_environment();
+    let owner = Owner::this(allocation.map(|allocation| allocation.job_id.0));
+    run.write_owner(&owner)?;
+    run.write_worker(&WorkerFacts {
+        cores,
+        death_timeout_seconds: settings.cluster.death_timeout.as_secs(),
+        job_name: job_name(&run),
+    })?;
+    run.write_settings(&settings.to_toml())?;
+    Ok((run, owner.nonce))
 }
 
 /// The name of the workers' jobs: that of the run's next submission.

@@ -1,6 +1,7 @@
 //! The files that a computation writes: checked before it begins, and given their names when all is done.
 
 use crate::array::{Expr, Target};
+use crate::driver::Kept;
 use crate::error::{Error, Result};
 use rand::RngExt;
 use std::collections::BTreeSet;
@@ -21,23 +22,32 @@ pub fn targets(saves: &[(String, Expr)]) -> Result<Vec<(Target, Expr)>> {
     Ok(targets)
 }
 
-/// Files that do not have their names yet. Dropping them removes them.
-pub(super) struct Unfinished(Vec<Target>);
+/// Files that do not have their names yet. Dropping them removes them, unless the run can be gone on with.
+pub(super) struct Unfinished {
+    targets: Vec<Target>,
+    kept: Kept,
+}
 
 impl Unfinished {
     /// Makes the files at their full length.
-    pub(super) fn create(targets: &[Target]) -> Result<Unfinished> {
-        let mut files = Unfinished(Vec::new());
+    pub(super) fn create(targets: &[Target], kept: Kept) -> Result<Unfinished> {
+        let mut files = Unfinished { targets: Vec::new(), kept };
         for target in targets {
-            files.0.push(target.clone());
+            files.targets.push(target.clone());
             target.create()?;
         }
         Ok(files)
     }
 
+    /// The files as an earlier driver of the run has left them.
+    pub(super) fn reopen(targets: &[Target], kept: Kept) -> Result<Unfinished> {
+        targets.iter().try_for_each(Target::check_begun)?;
+        Ok(Unfinished { targets: targets.to_vec(), kept })
+    }
+
     /// Gives the files their names.
     pub(super) fn finish(mut self) -> Result<()> {
-        while let Some(target) = self.0.pop() {
+        while let Some(target) = self.targets.pop() {
             target.finish()?;
         }
         Ok(())
@@ -46,6 +56,8 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        self.0.iter().for_each(Target::discard);
+        if self.kept.get().is_none() {
+            self.targets.iter().for_each(Target::discard);
+        }
     }
 }

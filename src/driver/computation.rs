@@ -1,35 +1,76 @@
 //! One computation in progress: its stages, and the one that runs.
 
-use crate::error::Result;
+use crate::driver::checkpoint::{Checkpoint, Counted};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::RunEvent;
-use crate::plan::{Finished, Partial, Plan, Running, Stage};
+use crate::plan::{Finished, Identity, Partial, Plan, Running, Stage};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// One computation in progress.
 pub(super) struct Computation {
     plan: Arc<Plan>,
+    identity: Identity,
     /// What the stages that are done have made.
     finished: Finished,
     running: Option<Running>,
+    /// What an earlier driver has counted of the stage that comes next.
+    counted: Option<Counted>,
     /// Stages that are done, and tasks of the one that runs.
     number: usize,
     done: u64,
 }
 
 impl Computation {
-    pub(super) fn new(plan: Arc<Plan>) -> Computation {
-        Computation { plan, finished: Finished::default(), running: None, number: 0, done: 0 }
+    /// From the beginning, or from where a checkpoint of it was made.
+    pub(super) fn new(plan: Arc<Plan>, from: Option<Checkpoint>) -> Result<Computation> {
+        let identity = plan.identity();
+        let mut computation = Computation {
+            plan,
+            identity,
+            finished: Finished::default(),
+            running: None,
+            counted: None,
+            number: 0,
+            done: 0,
+        };
+        if let Some(checkpoint) = from {
+            checkpoint.identity.check(&computation.identity)?;
+            computation.plan.check(&checkpoint.finished)?;
+            computation.number = checkpoint.finished.stages();
+            (computation.finished, computation.counted) = (checkpoint.finished, checkpoint.running);
+        }
+        Ok(computation)
     }
 
-    /// Makes the next stage the running one; returns whether there was one.
-    pub(super) fn begin(&mut self) -> Result<bool> {
+    /// Makes the next stage the running one, and returns its tasks that are done already; none where there is
+    /// no stage left.
+    pub(super) fn begin(&mut self) -> Result<Option<Vec<Range<u64>>>> {
         if self.number == self.plan.stages() {
-            return Ok(false);
+            return Ok(None);
         }
-        self.running = Some(self.plan.begin(&self.finished)?);
-        self.done = 0;
-        Ok(true)
+        let Some(Counted { tasks, gathered }) = self.counted.take() else {
+            self.running = Some(self.plan.begin(&self.finished)?);
+            self.done = 0;
+            return Ok(Some(Vec::new()));
+        };
+        let running = self.plan.resume(&self.finished, gathered)?;
+        if !ascend(&tasks, running.stage().tasks()) {
+            return Err(Error::new(ErrorKind::Internal, "the checkpoint has tasks that the stage does not have"));
+        }
+        self.running = Some(running);
+        self.done = tasks.iter().map(|range| range.end - range.start).sum();
+        Ok(Some(tasks))
+    }
+
+    /// All that another driver must know to go on from here, if `tasks` have been counted.
+    pub(super) fn checkpoint(&self, tasks: Vec<Range<u64>>) -> Checkpoint {
+        Checkpoint {
+            identity: self.identity.clone(),
+            targets: self.plan.targets().to_vec(),
+            finished: self.finished.clone(),
+            running: self.running.as_ref().map(|running| Counted { tasks, gathered: running.gathered() }),
+        }
     }
 
     /// The running stage.
@@ -85,4 +126,10 @@ impl Computation {
     fn elements(&self) -> u64 {
         if self.tasks() == 0 { 0 } else { self.plan.elements(self.number) }
     }
+}
+
+/// Whether these are ascending ranges of so many tasks that do not touch.
+fn ascend(ranges: &[Range<u64>], tasks: u64) -> bool {
+    let apart = ranges.windows(2).all(|pair| pair[0].end < pair[1].start);
+    apart && ranges.iter().all(|range| range.start < range.end && range.end <= tasks)
 }

@@ -4,6 +4,7 @@
 //! sees of processes or Slurm jobs. The shell around it only carries things to and fro. Its tests are in
 //! `tests/driver.rs`.
 
+use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
 use crate::driver::roster::Roster;
 use crate::driver::times::Times;
@@ -22,8 +23,8 @@ const LEAVE_GRACE: Duration = Duration::from_secs(2);
 
 /// What the driver is told.
 pub enum Input {
-    /// Compute this, after nothing else is being computed.
-    Compute(Arc<Plan>),
+    /// Compute this, after nothing else is being computed; from where a checkpoint of it was made.
+    Compute(Arc<Plan>, Option<Box<Checkpoint>>),
     /// A worker proved itself and registered; its number was never used before.
     Registered(WorkerId, Registration),
     /// A registered worker says something.
@@ -40,6 +41,8 @@ pub enum Input {
     Failed(Error),
     /// The launcher has ended everything, or leaves this line to type.
     Gone(Option<String>),
+    /// The checkpoint is written, or why not.
+    Checkpointed(Result<()>),
     /// The deadline has come.
     Tick,
     /// End: in order, or at once where it was interrupted before.
@@ -64,6 +67,8 @@ pub enum Output {
     Order(Order),
     /// Tell who listens.
     Tell(RunEvent),
+    /// Write this down.
+    Checkpoint(Box<Checkpoint>),
     /// The computation is done: what its stages have made, or why not.
     Computed(Result<Finished>),
     /// Everything is over. A line is what the user must type to end what could not be ended.
@@ -79,6 +84,8 @@ pub struct Core {
     failure: Option<Error>,
     looks: Looks,
     times: Times,
+    /// Where checkpoints are kept.
+    checkpoints: Option<Schedule>,
     closing: Option<Closing>,
     outputs: Vec<Output>,
 }
@@ -92,8 +99,9 @@ struct Closing {
 }
 
 impl Core {
-    /// A driver of `workers` workers, which begins to compute once `minimum_workers` are there.
-    pub fn new(workers: u32, minimum_workers: u32) -> Core {
+    /// A driver of `workers` workers, which begins to compute once `minimum_workers` are there, and makes
+    /// checkpoints from a time on if they are kept.
+    pub fn new(workers: u32, minimum_workers: u32, checkpoints_from: Option<Timestamp>) -> Core {
         Core {
             scheduler: Scheduler::new(minimum_workers),
             roster: Roster::new(workers, minimum_workers),
@@ -101,6 +109,7 @@ impl Core {
             failure: None,
             looks: Looks::default(),
             times: Times::default(),
+            checkpoints: checkpoints_from.map(Schedule::from),
             closing: None,
             outputs: Vec::new(),
         }
@@ -109,7 +118,7 @@ impl Core {
     /// Takes note of `input` at `now`, which never goes back; returns what is to be done, in order.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
         match input {
-            Input::Compute(plan) => self.compute(now, plan),
+            Input::Compute(plan, from) => self.compute(now, plan, from),
             Input::Registered(worker, registration) => self.registered(now, worker, registration),
             Input::Said(worker, message) => self.said(now, worker, message),
             Input::Disconnected(worker, cause) => self.disconnected(now, worker, cause),
@@ -118,9 +127,11 @@ impl Core {
             Input::Notice(text) => self.tell(RunEvent::Notice { text }),
             Input::Failed(error) => self.fail(error),
             Input::Gone(line) => self.gone(now, line),
+            Input::Checkpointed(written) => self.checkpointed(now, written),
             Input::Tick => self.schedule(now, scheduler::Event::Tick),
             Input::Stop(stop) => self.stop(now, stop),
         }
+        self.checkpoint(now, false);
         self.look(now);
         self.end_when_all_left(now);
         std::mem::take(&mut self.outputs)
@@ -129,16 +140,20 @@ impl Core {
     /// When to send [`Input::Tick`] if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
-        [self.scheduler.next_deadline(), self.looks.next(), end_by].into_iter().flatten().min()
+        let checkpoint = self.checkpoints.as_ref().and_then(Schedule::next);
+        [self.scheduler.next_deadline(), self.looks.next(), end_by, checkpoint].into_iter().flatten().min()
     }
 
-    fn compute(&mut self, now: Timestamp, plan: Arc<Plan>) {
+    fn compute(&mut self, now: Timestamp, plan: Arc<Plan>, from: Option<Box<Checkpoint>>) {
         if let Some(error) = self.failure.clone().or_else(|| self.closing.as_ref().map(|_| closed())) {
             self.outputs.push(Output::Computed(Err(error)));
             return;
         }
         assert!(self.computation.is_none(), "one computation follows the other");
-        self.computation = Some(Computation::new(plan));
+        match Computation::new(plan, from.map(|from| *from)) {
+            Ok(computation) => self.computation = Some(computation),
+            Err(error) => return self.outputs.push(Output::Computed(Err(error))),
+        }
         self.begin_stage(now);
         self.check_hope();
     }
@@ -147,16 +162,16 @@ impl Core {
     fn begin_stage(&mut self, now: Timestamp) {
         let Some(computation) = &mut self.computation else { return };
         match computation.begin() {
-            Ok(true) => {
+            Ok(Some(done)) => {
                 let stage = computation.stage().expect("it has just begun");
                 for worker in self.roster.connected() {
                     self.outputs.push(Output::Send(worker, ToWorker::Stage(stage.clone())));
                 }
                 self.outputs.push(Output::Tell(computation.stage_event()));
                 let (tasks, most) = (stage.tasks(), stage.lease_tasks());
-                self.schedule(now, scheduler::Event::Begin { tasks, most });
+                self.schedule(now, scheduler::Event::Begin { tasks, most, done });
             }
-            Ok(false) => {
+            Ok(None) => {
                 let finished = computation.take_finished();
                 self.computation = None;
                 self.outputs.push(Output::Computed(Ok(finished)));
@@ -227,6 +242,7 @@ impl Core {
                 return;
             }
             self.outputs.push(Output::Tell(computation.progress_event()));
+            self.checkpoints.iter_mut().for_each(Schedule::changed);
             self.times.elements(computation.elements_of(finished));
         }
         self.perform(now, effects);
@@ -300,6 +316,7 @@ impl Core {
         let cause = match stop {
             Stop::Close => "done".to_owned(),
             Stop::Interrupted(error) => {
+                self.checkpoint(now, true);
                 let cause = error.what().to_owned();
                 self.fail(error);
                 cause
@@ -326,6 +343,33 @@ impl Core {
     fn gone(&mut self, now: Timestamp, line: Option<String>) {
         self.tell(RunEvent::Closed(self.times.receipt(now)));
         self.outputs.push(Output::Over(line));
+    }
+
+    /// Has the state written down, where it is time for that or there will be none.
+    fn checkpoint(&mut self, now: Timestamp, at_once: bool) {
+        let (Some(schedule), Some(computation)) = (&mut self.checkpoints, &self.computation) else { return };
+        if schedule.begin(now, at_once) {
+            let checkpoint = computation.checkpoint(self.scheduler.done());
+            self.outputs.push(Output::Checkpoint(Box::new(checkpoint)));
+        }
+        if schedule.is_slow(now) {
+            let text = "the checkpoint takes long to be written: the run directory's file system is slow or hangs";
+            self.tell(RunEvent::Notice { text: text.to_owned() });
+        }
+    }
+
+    fn checkpointed(&mut self, now: Timestamp, written: Result<()>) {
+        let Some(schedule) = &mut self.checkpoints else { return };
+        schedule.written(now);
+        match written {
+            Ok(()) => {}
+            // Another driver has the run.
+            Err(error) if error.kind() == ErrorKind::Refused => self.fail(error),
+            Err(error) => {
+                schedule.changed();
+                self.tell(RunEvent::Notice { text: format!("{}: {}", error.what(), error.causes().join(", ")) });
+            }
+        }
     }
 
     fn look(&mut self, now: Timestamp) {

@@ -3,17 +3,22 @@
 //! The handle talks to it by channels, so that compute threads and callers never hold up its heartbeats.
 //! Decisions are in `core.rs`; this file only carries them out. The driver never holds a chunk.
 
+pub mod checkpoint;
 mod computation;
 mod connection;
 pub mod core;
+mod keeper;
 mod listen;
 mod roster;
 mod times;
 
+pub use keeper::{Checkpoints, Kept, Owned};
 pub use listen::Listen;
 
+use crate::driver::checkpoint::Checkpoint;
 use crate::driver::connection::Arrival;
 use crate::driver::core::{Core, Input, Output, Stop};
+use crate::driver::keeper::Keeper;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, Receipt, RunEvent, Timestamp};
 use crate::launch::{Launcher, Order, Report, peak_memory};
@@ -48,6 +53,8 @@ pub struct Configuration {
     pub launcher: Box<dyn Launcher>,
     /// Who is told.
     pub monitor: Box<dyn Monitor>,
+    /// Where checkpoints go, where any are made.
+    pub checkpoints: Option<Checkpoints>,
 }
 
 /// What a plan needs in memory at most, in bytes, and what is allowed.
@@ -68,9 +75,12 @@ pub struct Driver {
     over: Option<oneshot::Receiver<Option<String>>>,
 }
 
+/// A plan, and the checkpoint from which to go on with it.
+type Asked = (Arc<Plan>, Option<Box<Checkpoint>>);
+
 /// What a handle asks for. Unbounded: there are as many as a caller makes.
 enum Request {
-    Compute(Arc<Plan>, Bounds, oneshot::Sender<Result<Finished>>),
+    Compute(Asked, Bounds, oneshot::Sender<Result<Finished>>),
     Stop(Stop),
 }
 
@@ -101,11 +111,17 @@ impl Driver {
         Ok(Driver { requests, thread: Some(thread), over: Some(over) })
     }
 
-    /// Has the plan computed; what its stages make arrives in the receiver.
-    pub fn compute(&self, plan: Arc<Plan>, bounds: Bounds) -> oneshot::Receiver<Result<Finished>> {
+    /// Has the plan computed, from a checkpoint of it on where there is one; what its stages make arrives in the
+    /// receiver.
+    pub fn compute(
+        &self,
+        plan: Arc<Plan>,
+        bounds: Bounds,
+        from: Option<Checkpoint>,
+    ) -> oneshot::Receiver<Result<Finished>> {
         let (answer, answered) = oneshot::channel();
         // A driver that is gone drops the answer, which the receiver sees.
-        let _ = self.requests.send(Request::Compute(plan, bounds, answer));
+        let _ = self.requests.send(Request::Compute((plan, from.map(Box::new)), bounds, answer));
         answered
     }
 
@@ -177,8 +193,11 @@ struct Shell {
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
     inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     computing: VecDeque<oneshot::Sender<Result<Finished>>>,
-    waiting: VecDeque<Arc<Plan>>,
+    waiting: VecDeque<Asked>,
     run_directory: Option<RunDirectory>,
+    keeper: Option<Keeper>,
+    /// Whether a computation has failed, or was interrupted: one may want to go on with it.
+    broken: bool,
     /// Of all plans so far.
     bounds: Bounds,
     over: Option<Option<String>>,
@@ -197,8 +216,11 @@ impl Shell {
         let (orders, ordered) = mpsc::unbounded_channel();
         let (report, reports) = mpsc::unbounded_channel();
         tokio::spawn(configuration.launcher.run(ordered, report));
+        let inputs = mpsc::channel(INPUTS);
+        let from = configuration.checkpoints.as_ref().map(|checkpoints| Timestamp(checkpoints.from));
+        let keeper = configuration.checkpoints.map(|checkpoints| Keeper::start(checkpoints, inputs.0.clone()));
         Ok(Shell {
-            core: Core::new(configuration.workers, configuration.minimum_workers),
+            core: Core::new(configuration.workers, configuration.minimum_workers, from),
             started: configuration.started,
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
@@ -207,10 +229,12 @@ impl Shell {
             orders,
             reports,
             arrivals,
-            inputs: mpsc::channel(INPUTS),
+            inputs,
             computing: VecDeque::new(),
             waiting: VecDeque::new(),
             run_directory,
+            keeper: keeper.transpose()?,
+            broken: false,
             bounds: Bounds::default(),
             over: None,
         })
@@ -219,9 +243,10 @@ impl Shell {
     async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) -> Option<String> {
         loop {
             if let Some(line) = self.over.take() {
+                let made = self.keeper.take().and_then(|keeper| keeper.finish(!self.broken));
                 if line.is_none() {
                     // Where it cannot be noted, `squall reap` finds out again.
-                    let _ = self.run_directory.as_ref().map(RunDirectory::mark_ended);
+                    let _ = self.run_directory.or(made).as_ref().map(RunDirectory::mark_ended);
                 }
                 return line;
             }
@@ -231,10 +256,10 @@ impl Shell {
             let input = tokio::select! {
                 // The handle asks to stop before it drops its end.
                 Some(request) = requests.recv() => match request {
-                    Request::Compute(plan, bounds, answer) => {
+                    Request::Compute(asked, bounds, answer) => {
                         self.bounds = self.bounds.with(bounds);
                         self.computing.push_back(answer);
-                        self.waiting.push_back(plan);
+                        self.waiting.push_back(asked);
                         self.next_computation()
                     }
                     Request::Stop(stop) => Some(Input::Stop(stop)),
@@ -277,7 +302,13 @@ impl Shell {
                 let _ = self.orders.send(order);
             }
             Output::Tell(event) => self.monitor.receive(now, &self.with_memory(event)),
+            Output::Checkpoint(checkpoint) => {
+                if let Some(keeper) = &self.keeper {
+                    keeper.write(checkpoint);
+                }
+            }
             Output::Computed(result) => {
+                self.broken = result.is_err();
                 if let Some(answer) = self.computing.pop_front() {
                     // A caller that no longer waits has no use for it.
                     let _ = answer.send(result);
@@ -306,8 +337,8 @@ impl Shell {
     /// The next computation, where none is under way.
     fn next_computation(&mut self) -> Option<Input> {
         let idle = self.waiting.len() == self.computing.len();
-        let plan = if idle { self.waiting.pop_front() } else { None };
-        plan.map(Input::Compute)
+        let asked = if idle { self.waiting.pop_front() } else { None };
+        asked.map(|(plan, from)| Input::Compute(plan, from))
     }
 
     fn arrived(&mut self, arrival: Arrival) -> Input {

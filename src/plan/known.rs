@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::array::{Binary, DType, Data, Scalar, Unary};
 use crate::kernel::program::Register;
 use crate::plan::emit::{self, Operand};
@@ -12,13 +14,20 @@ use crate::plan::partial::room;
 use crate::plan::quantile::{self, Search};
 
 /// What stages have made.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     /// How many stages.
     pub(super) stages: usize,
     /// The elements of nodes, in C order.
     pub(super) arrays: BTreeMap<Id, Data>,
     pub(super) searches: BTreeMap<Id, Search>,
+}
+
+impl Finished {
+    /// How many stages.
+    pub fn stages(&self) -> usize {
+        self.stages
+    }
 }
 
 /// The nodes with what is known of them: all that earlier stages make, or nothing at all, for a trial.

@@ -9,6 +9,7 @@ use crate::plan::finish::{Cell, Finish};
 use crate::plan::graph::{Entry, Id, Node};
 use crate::plan::known::Finished;
 use crate::plan::partial::{Accumulator, Partial, foreign, room};
+use crate::plan::progress::Gathered;
 use crate::plan::quantile::{Rank, Search};
 use crate::plan::space::Map;
 use crate::plan::stage::{Sink, Stage};
@@ -89,6 +90,15 @@ impl Running {
     pub(super) fn new(stage: Stage, products: Vec<Product>, layouts: Vec<Layout>) -> Self {
         let partial = stage.empty_partial();
         Running { stage, products, layouts, partial, arrays: BTreeMap::new(), open: BTreeMap::new() }
+    }
+
+    /// What has been gathered and finished so far.
+    pub fn gathered(&self) -> Gathered {
+        Gathered { partial: self.partial.clone(), arrays: self.arrays.clone(), open: self.open.clone() }
+    }
+
+    pub(super) fn restore(&mut self, gathered: Gathered) {
+        Gathered { partial: self.partial, arrays: self.arrays, open: self.open } = gathered;
     }
 
     /// The stage as it is sent.

@@ -4,6 +4,8 @@
 //! the bins of it, a second one collects the bin that holds the rank. A bracket that missed, or a bin that is
 //! too full, costs further passes: at most as many as it takes to cut 64 bits of keys into bins.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Result;
 use crate::kernel::quantile::{key, value};
 use crate::plan::partial::{Accumulator, GatherKind, foreign};
@@ -16,7 +18,7 @@ pub(super) const SAMPLES: u64 = 64;
 pub(super) const CANDIDATES: u64 = 1 << 16;
 
 /// How far the search for a quantile is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Search {
     /// Nothing is known.
     Sample,

@@ -4,6 +4,7 @@
 //! what a dead driver left, and it is what a bug report consists of. Every file appears whole or not at all:
 //! it is written under another name and renamed, because workers read over network file systems.
 
+mod checkpoint;
 mod id;
 mod owner;
 mod submission;
@@ -131,8 +132,11 @@ impl RunDirectory {
             Error::system(format!("cannot copy the worker program `{}`", program.display()), &error)
                 .hint("set cluster.program to the path of the program that workers run")
         };
-        fs::copy(program, &kept).map_err(failed)?;
-        fs::set_permissions(&kept, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        // A worker of an earlier driver may run what is there.
+        let partial = self.path.join(".squall.partial");
+        fs::copy(program, &partial).map_err(failed)?;
+        fs::set_permissions(&partial, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        fs::rename(&partial, &kept).map_err(failed)?;
         Ok(kept)
     }
 
@@ -178,7 +182,12 @@ impl RunDirectory {
 
     /// Writes the resolved settings.
     pub fn write_settings(&self, toml: &str) -> Result<()> {
-        self.write("settings.toml", toml.as_bytes())
+        self.write(SETTINGS, toml.as_bytes())
+    }
+
+    /// Where the resolved settings are: a run file of its own.
+    pub fn settings_file(&self) -> PathBuf {
+        self.path.join(SETTINGS)
     }
 
     /// Writes the plan as text, for people.
@@ -219,6 +228,14 @@ impl RunDirectory {
         self.write(ENDED, b"")
     }
 
+    /// Takes a run up again that was over.
+    pub fn mark_begun(&self) -> Result<()> {
+        match fs::remove_file(self.path.join(ENDED)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(&self.path, &error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the run is over and has left nothing behind.
     pub fn is_ended(&self) -> bool {
         self.path.join(ENDED).exists()
@@ -246,6 +263,7 @@ impl RunDirectory {
 
 const KEY: &str = "key.pem";
 const ADDRESSES: &str = "addresses";
+const SETTINGS: &str = "settings.toml";
 const OWNER: &str = "owner.json";
 const WORKER: &str = "worker.json";
 const ENDED: &str = "ended";

@@ -3,6 +3,7 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::path::PathBuf;
 
 /// The driver of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,8 @@ pub struct Owner {
     pub process: Option<Process>,
     /// The Slurm job it runs in, if it runs in one.
     pub job: Option<u64>,
+    /// The directory from which it was started: relative paths begin there.
+    pub directory: PathBuf,
     /// Tells two drivers apart that follow each other.
     pub nonce: u64,
 }
@@ -31,12 +34,12 @@ pub struct Process {
 impl Owner {
     /// This process, in the Slurm job `job` if it is in one.
     pub fn this(job: Option<u64>) -> Owner {
-        Owner { process: Some(Process::this()), job, nonce: rand::rng().random() }
+        Owner { process: Some(Process::this()), job, directory: here(), nonce: rand::rng().random() }
     }
 
     /// A driver that Slurm starts as this job.
     pub fn job(job: u64) -> Owner {
-        Owner { process: None, job: Some(job), nonce: rand::rng().random() }
+        Owner { process: None, job: Some(job), directory: here(), nonce: rand::rng().random() }
     }
 }
 
@@ -54,6 +57,11 @@ impl Process {
         }
         Some(self.boot == boot() && start(self.id) == Some(self.start))
     }
+}
+
+fn here() -> PathBuf {
+    // One that has been removed is nowhere to go on from.
+    std::env::current_dir().unwrap_or_default()
 }
 
 /// This host's name, as `hostname` prints it.

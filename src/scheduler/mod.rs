@@ -39,6 +39,8 @@ pub enum Event {
         tasks: u64,
         /// How many of them a lease may have at most, so that its answer is not too large.
         most: u64,
+        /// Those that an earlier driver of the run has counted: ascending ranges that do not touch.
+        done: Vec<Range<u64>>,
     },
     /// A worker is there.
     Registered {
@@ -187,7 +189,7 @@ impl Scheduler {
     /// Takes note of `event` at `now`, which never goes back, and appends what is to be done.
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Begin { tasks, most } => self.begin(tasks, most, effects),
+            Event::Begin { tasks, most, done } => self.begin(tasks, most, done, effects),
             Event::Registered { worker, threads } => self.registered(now, worker, threads),
             Event::Answered { worker, lease, finished } => {
                 self.answered(now, worker, lease, finished, effects);
@@ -211,22 +213,29 @@ impl Scheduler {
         single.map(|leased| leased.holders[0].overdue).min()
     }
 
+    /// The tasks of the stage that have been counted; none where no stage is under way.
+    pub fn done(&self) -> Vec<Range<u64>> {
+        self.stage.as_ref().map_or_else(Vec::new, |stage| stage.done.ranges().collect())
+    }
+
     /// How many leases the worker holds.
     pub fn held(&self, worker: WorkerId) -> usize {
         self.workers.get(&worker).map_or(0, |worker| worker.leases.len())
     }
 
-    fn begin(&mut self, tasks: u64, most: u64, effects: &mut Vec<Effect>) {
+    fn begin(&mut self, tasks: u64, most: u64, counted: Vec<Range<u64>>, effects: &mut Vec<Effect>) {
         assert!(self.stage.is_none(), "a stage begins before the one before it is done");
-        if tasks == 0 {
+        let mut done = RangeSet::default();
+        counted.into_iter().for_each(|range| done.insert(range));
+        if done.len() == tasks {
             effects.push(Effect::Done);
             return;
         }
         self.stage = Some(Stage {
             tasks,
             most: most.max(1),
-            waiting: RangeSet::of(0..tasks),
-            done: RangeSet::default(),
+            waiting: done.rest(tasks),
+            done,
             leased: BTreeMap::new(),
             ids: BTreeMap::new(),
         });

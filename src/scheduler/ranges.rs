@@ -13,6 +13,7 @@ pub(super) struct RangeSet {
 
 impl RangeSet {
     /// The set of one range.
+    #[cfg(test)]
     pub(super) fn of(range: Range<u64>) -> Self {
         let mut set = RangeSet::default();
         set.insert(range);
@@ -27,6 +28,23 @@ impl RangeSet {
     /// Whether no task is in the set.
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The ranges, in ascending order.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = Range<u64>> {
+        self.ranges.iter().map(|(&start, &end)| start..end)
+    }
+
+    /// The tasks of `0..tasks` that are not in the set.
+    pub(super) fn rest(&self, tasks: u64) -> Self {
+        let mut rest = RangeSet::default();
+        let mut next = 0;
+        for range in self.ranges() {
+            rest.insert(next..range.start);
+            next = range.end;
+        }
+        rest.insert(next..tasks);
+        rest
     }
 
     /// Adds a range of which no task may be in the set yet.
@@ -82,6 +100,15 @@ mod tests {
     #[should_panic(expected = "overlap")]
     fn a_task_cannot_be_in_the_set_twice() {
         RangeSet::of(0..5).insert(4..6);
+    }
+
+    #[test]
+    fn what_is_not_in_the_set_is_the_rest() {
+        let mut set = RangeSet::of(2..5);
+        set.insert(7..9);
+        assert_eq!(set.rest(10).ranges().collect::<Vec<_>>(), [0..2, 5..7, 9..10]);
+        assert_eq!(set.rest(9).ranges().collect::<Vec<_>>(), [0..2, 5..7]);
+        assert!(RangeSet::of(0..4).rest(4).is_empty());
     }
 
     proptest! {

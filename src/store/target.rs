@@ -94,6 +94,26 @@ impl Target {
         })
     }
 
+    /// Refuses to go on with a file that is no longer as it was made, or whose name is taken by now.
+    pub fn check_begun(&self) -> Result<()> {
+        let begun = fs::metadata(&self.temporary).map_err(|error| {
+            self.failed("go on with", &error).cause(format!("`{}` holds what is done of it", self.temporary))
+        })?;
+        if Some(begun.len()) != self.bytes() {
+            return Err(Error::refused(format!("cannot go on with `{}`", self.path)).cause(format!(
+                "`{}`, which holds what is done of it, has {} bytes",
+                self.temporary,
+                begun.len()
+            )));
+        }
+        if Path::new(&self.path).symlink_metadata().is_ok() {
+            return Err(Error::refused(format!("cannot go on with `{}`", self.path))
+                .cause("a file of that name has appeared since")
+                .hint("nothing is overwritten: move the file out of the way"));
+        }
+        Ok(())
+    }
+
     fn fill(&self, file: &mut File) -> io::Result<()> {
         let shape =
             Shape::new(self.shape.clone()).map_err(|error| io::Error::other(error.what().to_owned()))?;

@@ -1,0 +1,154 @@
+//! The checkpoint of a run as two files of which one is always whole: each write takes the older one's place.
+//!
+//! What is in one is not known here. A file is a magic line, the writer's nonce, a rising number, the SHA-256 of
+//! what follows, and that. It is written under another name, synchronized and renamed, so a driver that is killed
+//! while it writes, or a disk that is full, leaves the one before. No lock is held: locks fail on network file
+//! systems. Instead every write first looks whether the run is still the writer's.
+
+use crate::error::{Error, Result};
+use crate::run::RunDirectory;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+/// The first line; another version of what follows has another one.
+const MAGIC: &[u8; 20] = b"squall checkpoint 1\n";
+/// Magic line, nonce, number, SHA-256.
+const HEADER: usize = 20 + 8 + 8 + 32;
+/// The files' names.
+const NAMES: [&str; 2] = ["checkpoint-0", "checkpoint-1"];
+
+impl RunDirectory {
+    /// Writes a checkpoint in place of the older one of two. When this returns it is on the disk.
+    ///
+    /// # Errors
+    /// Refused where the run has another driver by now, whose nonce is not `nonce`.
+    pub fn write_checkpoint(&self, nonce: u64, content: &[u8]) -> Result<()> {
+        let owner = self.owner()?;
+        if owner.nonce != nonce {
+            return Err(Error::refused(format!("another driver has taken over run {}", self.id()))
+                .cause(owner.process.map_or_else(|| "it is a job".into(), |process| {
+                    format!("process {} on {}", process.id, process.host)
+                })));
+        }
+        let newest = self.numbers().into_iter().flatten().max().unwrap_or(0);
+        let number = newest.saturating_add(1);
+        let name = NAMES[(number % 2) as usize];
+        let (path, partial) = (self.path().join(name), self.path().join(format!(".{name}.partial")));
+        let mut header = Vec::with_capacity(HEADER);
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&nonce.to_le_bytes());
+        header.extend_from_slice(&number.to_le_bytes());
+        header.extend_from_slice(&Sha256::digest(content));
+        let written = write_whole(&partial, &[&header, content]).and_then(|()| fs::rename(&partial, &path));
+        let written = written.and_then(|()| File::open(self.path())?.sync_all());
+        written.map_err(|error| {
+            // What is left of it would only take room that there is none of.
+            let _ = fs::remove_file(&partial);
+            Error::system(format!("cannot write the checkpoint `{}`", path.display()), &error)
+        })
+    }
+
+    /// The newest checkpoint that is whole.
+    pub fn checkpoint(&self) -> Option<Vec<u8>> {
+        let whole = NAMES.iter().filter_map(|name| whole(fs::read(self.path().join(name)).ok()?));
+        whole.max_by_key(|(number, _)| *number).map(|(_, content)| content)
+    }
+
+    /// Removes the checkpoints of a run that needs none any more.
+    pub fn remove_checkpoints(&self) {
+        for name in NAMES {
+            // One that cannot be removed takes some room, and is never read: the run has ended.
+            let _ = fs::remove_file(self.path().join(name));
+        }
+    }
+
+    /// The numbers of the two files, by their headers.
+    fn numbers(&self) -> [Option<u64>; 2] {
+        NAMES.map(|name| {
+            let mut header = [0; HEADER];
+            io::Read::read_exact(&mut File::open(self.path().join(name)).ok()?, &mut header).ok()?;
+            number(&header)
+        })
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<u64> {
+    let number = bytes.strip_prefix(MAGIC)?.get(8..16)?;
+    Some(u64::from_le_bytes(number.try_into().ok()?))
+}
+
+/// Number and content of a file, if nothing of it is missing or has changed.
+fn whole(mut bytes: Vec<u8>) -> Option<(u64, Vec<u8>)> {
+    if bytes.len() < HEADER {
+        return None;
+    }
+    let number = number(&bytes)?;
+    let content = bytes.split_off(HEADER);
+    (Sha256::digest(&content)[..] == bytes[HEADER - 32..]).then_some((number, content))
+}
+
+fn write_whole(path: &PathBuf, parts: &[&[u8]]) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Owner, RunId};
+
+    fn run() -> (tempfile::TempDir, RunDirectory, u64) {
+        let base = tempfile::tempdir().expect("a directory");
+        let run = RunDirectory::create(&base.path().join("runs"), RunId::generate()).expect("created");
+        let owner = Owner::this(None);
+        run.write_owner(&owner).expect("written");
+        (base, run, owner.nonce)
+    }
+
+    #[test]
+    fn newest_whole_checkpoint_is_read() {
+        let (_base, run, nonce) = run();
+        assert_eq!(run.checkpoint(), None);
+        for content in [b"one".as_slice(), b"two", b"three"] {
+            run.write_checkpoint(nonce, content).expect("written");
+            assert_eq!(run.checkpoint().as_deref(), Some(content));
+        }
+        run.remove_checkpoints();
+        assert_eq!(run.checkpoint(), None);
+    }
+
+    #[test]
+    fn any_change_of_the_newest_brings_back_the_one_before() {
+        let (_base, run, nonce) = run();
+        run.write_checkpoint(nonce, b"before").expect("written");
+        run.write_checkpoint(nonce, b"after").expect("written");
+        let newest = run.path().join(NAMES[0]);
+        let bytes = fs::read(&newest).expect("there");
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            // The nonce says who wrote it, and the number which is newer; neither is what was computed.
+            let told = !(20..36).contains(&place);
+            fs::write(&newest, changed).expect("written");
+            if told {
+                assert_eq!(run.checkpoint().as_deref(), Some(b"before".as_slice()), "byte {place}");
+            }
+            fs::write(&newest, &bytes[..place]).expect("written");
+            assert_eq!(run.checkpoint().as_deref(), Some(b"before".as_slice()), "cut at {place}");
+        }
+    }
+
+    #[test]
+    fn driver_that_was_replaced_writes_no_more() {
+        let (_base, run, nonce) = run();
+        run.write_checkpoint(nonce, b"mine").expect("written");
+        run.write_owner(&Owner::this(None)).expect("written");
+        let error = run.write_checkpoint(nonce, b"late").expect_err("refused");
+        assert!(error.to_string().contains("another driver has taken over"), "{error}");
+        assert_eq!(run.checkpoint().as_deref(), Some(b"mine".as_slice()));
+    }
+}
