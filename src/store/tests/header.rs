@@ -78,7 +78,6 @@ fn dtypes_without_numbers_are_refused_with_what_to_do() {
         "[('a', '<f8'), ('b', '<i4')]",
         "('<f8', (3,))",
         "'<c16'",
-        "'<f16'",
         "'<U7'",
         "'|S3'",
         "'<M8[ns]'",
@@ -98,8 +97,6 @@ fn dtypes_without_numbers_are_refused_with_what_to_do() {
       save each field by itself: `np.save(..., x["field"])`
     its elements are complex: dtype `<c16`
       save two arrays: `np.save(..., x.real)` and `np.save(..., x.imag)`
-    its elements are long doubles: dtype `<f16`
-      save floats: `np.save(..., x.astype("float64"))`
     its elements are strings: dtype `<U7`
       save floats: `np.save(..., x.astype("float64"))`
     its elements are strings: dtype `|S3`
