@@ -105,7 +105,8 @@ fn bad_arrays_are_refused_before_anything_is_submitted() {
     insta::assert_snapshot!(refused(&["-e", "random.random((1000, 1000)).T.reshape(10, -1).sum()"]), @"
     exit code 2
     error: reshaping to (10, 100000) would move elements
-    cause: in `result`
+    cause: result = random.random((1000, 1000)).T.reshape(10, -1).sum()
+                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     hint: an array is reshaped where its elements stay in order: before a transpose, a concatenation or a slice
     hint: a file in Fortran order is a transposed one: reshape its transpose
     ");
@@ -113,7 +114,8 @@ fn bad_arrays_are_refused_before_anything_is_submitted() {
     exit code 2
     error: a running sum along an axis of 2000000 elements
     cause: such an axis has to lie whole in a task, of at most 1048576 elements
-    cause: in `result`
+    cause: result = np.cumsum(random.random(2_000_000))[-1]
+                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     hint: sum in pieces, or reshape the array first
     ");
     // What the driver has is the machine's.
