@@ -46,16 +46,14 @@ impl Cell {
         let wide = u128::from(mantissa) << (offset % 64);
         let (wide, sign) = if negative { (wide.wrapping_neg(), u64::MAX) } else { (wide, 0) };
         let mut carry = false;
-        for (index, word) in self.words[offset as usize / 64..].iter_mut().enumerate() {
-            let part = match index {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let part = match index.wrapping_sub(offset as usize / 64) {
                 0 => wide as u64,
                 1 => (wide >> 64) as u64,
-                _ => sign,
+                above if above < WORDS => sign,
+                _ => 0,
             };
-            let (sum, first) = word.overflowing_add(part);
-            let (sum, second) = sum.overflowing_add(u64::from(carry));
-            *word = sum;
-            carry = first | second;
+            (*word, carry) = word.carrying_add(part, carry);
         }
         true
     }
