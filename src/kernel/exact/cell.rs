@@ -80,13 +80,14 @@ impl Cell {
         let reach = |(word, at): (u64, i32)| {
             (at + word.trailing_zeros().cast_signed(), at + 64 - word.leading_zeros().cast_signed())
         };
-        let reaches = self.placed(words).chain(addition).map(reach);
-        let union = |(low, high): (i32, i32), (lower, higher)| (low.min(lower), high.max(higher));
-        let Some((low, high)) = reaches.reduce(union) else { return true };
         if words == [0; WORDS] {
+            let Some((low, high)) = addition.map(reach) else { return true };
             self.base = based(low - BELOW);
             return high - i32::from(self.base) <= ROOM;
         }
+        let reaches = self.placed(words).chain(addition).map(reach);
+        let (low, high) = reaches
+            .fold((i32::MAX, i32::MIN), |(low, high), (lower, higher)| (low.min(lower), high.max(higher)));
         let slack = ROOM - (high - low);
         if slack < 16 {
             return false;

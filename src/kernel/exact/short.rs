@@ -142,8 +142,8 @@ fn length(words: &[u64]) -> i64 {
 /// The 64 bits from a position on, which may lie below or above all words.
 fn bits_at(words: &[u64], position: i64) -> u64 {
     let (place, shift) = (position.div_euclid(64), position.rem_euclid(64));
-    let word =
-        |place: i64| u128::from(usize::try_from(place).map_or(0, |place| *words.get(place).unwrap_or(&0)));
+    // Places below zero become large ones.
+    let word = |place: i64| u128::from(*words.get(place as usize).unwrap_or(&0));
     ((word(place + 1) << 64 | word(place)) >> shift) as u64
 }
 
