@@ -171,8 +171,12 @@ fn sums_that_no_values_have_are_refused() {
 #[test]
 fn the_greatest_sum_that_is_accepted_can_be_added_to_and_rounded() {
     for head in [16, 24] {
-        let packed = [&[1, head, 0xA0, 4, 0, 0][..], &[0xFF; 544]].concat();
-        let bytes = [&[251][..], &(packed.len() as u16).to_le_bytes(), &packed].concat();
+        let of = |packed: &[u8]| [&[251][..], &(packed.len() as u16).to_le_bytes(), packed].concat();
+        let bytes = of(&[&[1, head, 0x90, 2, 136, 0][..], &[0xFF; 272]].concat());
+        for beyond in [135, 137] {
+            let place: [u8; 2] = u16::to_le_bytes(beyond);
+            assert_eq!(sum(&of(&[&[1, head, 0x90, 2][..], &place, &[0xFF; 272]].concat())), None);
+        }
         let mut greatest = sum(&bytes).unwrap();
         assert_eq!(encoded(&greatest), bytes);
         for _ in 0..10 {

@@ -46,6 +46,9 @@ enum Command {
     Worker {
         /// The run directory.
         directory: PathBuf,
+        /// The compiled form of the kernels instead of the fastest: avx512, avx2 or portable
+        #[arg(long)]
+        kernel: Option<String>,
     },
 }
 
@@ -64,7 +67,9 @@ pub fn main() -> ExitCode {
         Command::Submit(arguments) => submit::submit(&arguments),
         Command::Queue(arguments) => queue::queue(&arguments),
         Command::Reap(arguments) => reap::reap(&arguments),
-        Command::Worker { directory } => return ExitCode::from(worker::worker(&directory, started)),
+        Command::Worker { directory, kernel } => {
+            return ExitCode::from(worker::worker(&directory, kernel.as_deref(), started));
+        }
     };
     ExitCode::from(result.map_or_else(|error| exit::failed(&error), |()| 0))
 }
@@ -79,7 +84,7 @@ pub fn init() {
         if command == "worker" && crate::run::RunDirectory::open(&directory).is_ok() {
             // On a thread of its own: `main` may be inside of a runtime already, as under `#[tokio::main]`, and
             // there no other one can be started.
-            let worker = std::thread::spawn(move || worker::worker(&directory, started));
+            let worker = std::thread::spawn(move || worker::worker(&directory, None, started));
             std::process::exit(worker.join().map_or(1, i32::from));
         }
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Works; returns the exit code.
-pub(super) fn worker(directory: &Path, started: Instant) -> u8 {
-    match work(directory, started) {
+pub(super) fn worker(directory: &Path, kernel: Option<&str>, started: Instant) -> u8 {
+    match work(directory, kernel, started) {
         Ok(Ending::Dismissed) => 0,
         Ok(Ending::Terminated) => {
             say("ended as asked");

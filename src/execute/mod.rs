@@ -81,6 +81,18 @@ impl Executor {
         Executor::new(threads, Isa::detect())
     }
 
+    /// Starts the threads with the form of the kernels that has this name; without a name, with the fastest.
+    pub fn named(threads: usize, kernel: Option<&str>) -> Result<Self> {
+        let Some(name) = kernel else { return Executor::detect(threads) };
+        let available = Isa::available();
+        let Some(isa) = available.iter().find(|isa| isa.name() == name) else {
+            let names: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
+            return Err(Error::refused(format!("no kernels `{name}` run on this CPU"))
+                .hint(format!("it runs {}", names.join(", "))));
+        };
+        Executor::new(threads, *isa)
+    }
+
     /// Which form of the kernels is used.
     pub fn kernel(&self) -> &'static str {
         self.isa.name()

@@ -52,14 +52,23 @@ impl<'a> Computing<'a> {
     }
 
     fn group_task(&mut self, group: &'a Group, task: u64, partial: &mut Partial) -> Result<()> {
-        let Task { start, extents, first, length } = group.task(task);
-        let places = Places { start: &start, extents: &extents, first, length };
+        let task = group.task(task);
+        if group.range.is_some() && group.program.leaves.iter().any(|leaf| leaf.gathered) {
+            return task.boxes().iter().try_for_each(|part| self.part(group, part, partial));
+        }
+        self.part(group, &task, partial)
+    }
+
+    /// A task, or a box of it.
+    fn part(&mut self, group: &'a Group, task: &Task, partial: &mut Partial) -> Result<()> {
+        let Task { start, extents, first, length } = task;
+        let places = Places { start, extents, first: *first, length: *length };
         let sinks: Vec<(u64, Walk)> = group
             .sinks
             .iter()
             .map(|sink| {
-                let (panel, output) = sink.panel(group, &start);
-                (panel, Walk::new(output, &sink.strides, &vec![0; extents.len()], &extents))
+                let (panel, output) = sink.panel(group, start);
+                (panel, Walk::new(output, &sink.strides, &vec![0; extents.len()], extents))
             })
             .collect();
         let sources = self.bound(&group.program, places)?;

@@ -1,8 +1,9 @@
 //! The machinery of exact sums: numbers that no order, split or instruction set can change, rounded once.
 //!
 //! [`cells`] keeps one exact number for each output, in a fixed window of bits (`cell`) and, where exponents
-//! force it, in as many digits as it takes (`limbs`). Values get there by blocks (`window`, one output) or by
-//! rows (`columns`, one output for each element), with the loops in `kernels`. `rounding` finishes.
+//! force it, in words for all of them (`limbs`). Values get there by blocks (`window`, one output) or by rows
+//! (`columns`, one output for each element), with the loops in `kernels`. `rounding` finishes, in fixed words
+//! where they suffice (`short`).
 //! What is gathered with it is in `accumulate`; its tests are in `tests/exact.rs`.
 
 mod canonical;
@@ -10,18 +11,18 @@ mod cell;
 pub(in crate::kernel) mod cells;
 pub(in crate::kernel) mod columns;
 mod kernels;
-mod limbs;
+pub(in crate::kernel) mod limbs;
+mod number;
 pub(in crate::kernel) mod rounding;
+pub(in crate::kernel) mod short;
 pub(in crate::kernel) mod special;
 mod window;
 
 pub(in crate::kernel) use canonical::Canonical;
+pub(in crate::kernel) use number::Number;
 
 /// The exponent of the least bit of all exact numbers, below the square of the smallest double.
 const ORIGIN: i32 = -2176;
-/// Bytes that the sum of 2^64 squares of doubles can reach, with room for a sign.
-const BYTES: usize = 544;
-
 /// Sign, integer mantissa, and the exponent of the mantissa's least bit, of a finite double.
 #[inline(always)]
 pub(in crate::kernel) fn parts(value: f64) -> (bool, u64, i32) {

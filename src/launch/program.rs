@@ -20,7 +20,8 @@ const CANCEL_SIBLINGS: Duration = Duration::from_secs(30);
 pub struct Program(pub PathBuf);
 
 /// Works for the run in `directory` until the driver needs nothing more, or is lost. Returns how it ended.
-pub fn work(directory: &Path, started: Instant) -> Result<Ending> {
+/// `kernel` names a form of the kernels; without one it is the fastest of this CPU.
+pub fn work(directory: &Path, kernel: Option<&str>, started: Instant) -> Result<Ending> {
     let run = RunDirectory::open(directory)?;
     let facts = run.worker()?;
     let connector = tls::connector(&run.key()?).map_err(|error| damaged(&run, "key", &error.to_string()))?;
@@ -44,7 +45,7 @@ pub fn work(directory: &Path, started: Instant) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::system("cannot start a worker", &error))?;
     runtime.block_on(async {
-        let executor = Executor::detect(facts.cores as usize)?;
+        let executor = Executor::named(facts.cores as usize, kernel)?;
         let mut worker = Worker::new(configuration, executor, terminations()?);
         let ending = worker.run(&connector, candidates).await;
         if let (Ending::Orphaned(_), Some(_)) = (&ending, allocation) {

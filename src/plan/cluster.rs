@@ -14,7 +14,7 @@ use crate::plan::pass::Sinks;
 use crate::plan::strided::Strided;
 
 /// Outputs of which a gather is cut into panels, if there are more.
-const WHOLE: u64 = 1 << 14;
+pub(super) const WHOLE: u64 = 1 << 14;
 /// Bytes on the wire of what every answer of a group holds, at most.
 const BUNDLE: u64 = ANSWER / 2;
 
@@ -42,17 +42,17 @@ pub(super) struct Item {
     pub(super) several: bool,
 }
 
-/// What sets clusters apart: the extents, the axes along which the main source moves, whether the order is the
-/// sink's, and sampling.
-type Key = (Vec<u64>, Vec<usize>, bool, bool);
+/// What sets clusters apart: the number of places, the axes of the main source as far as they do not go on from one
+/// to the next, whether places are visited in an order that is not the source's, and sampling.
+type Key = (u64, Vec<u64>, bool, bool);
 
 /// What is computed together.
 pub(super) struct Cluster {
     pub(super) wanted: Wanted,
     /// Whether places are visited in the order of what is saved.
     pub(super) ordered: bool,
-    /// How outputs that are cut into panels lie.
-    panels: Option<Vec<i64>>,
+    /// The first item that is cut into panels.
+    panelled: Option<usize>,
     /// Bytes on the wire of all others.
     fixed: u64,
 }
@@ -64,43 +64,72 @@ pub(super) fn clusters(sinks: &mut Sinks<'_>) -> Result<Vec<Cluster>> {
     for mut wanted in std::mem::take(&mut sinks.wanted) {
         let saved = |item: &Item| matches!(sinks.gathers[item.gather].kind, GatherKind::Save { .. });
         let ordered = wanted.items.iter().any(saved);
-        if !ordered {
-            turn(&mut sinks.lowering, &mut wanted)?;
+        let places = main(&sinks.lowering, &wanted).map(|leaf| leaf.places.clone());
+        let turn = places.as_ref().and_then(turn);
+        if let Some(turn) = turn.as_ref().filter(|_| !ordered) {
+            turned(&mut sinks.lowering, &mut wanted, turn)?;
         }
-        let panels = wanted.items.iter().find(|item| is_panelled(sinks, item));
-        let panels = panels.map(|item| item.outputs.strides().to_vec());
+        let size = wanted.extents.iter().product();
+        let key = (size, joined(places), ordered && turn.is_some(), wanted.sampled);
         let fixed =
             wanted.items.iter().filter(|item| !is_panelled(sinks, item)).map(|item| bytes(sinks, item)).sum();
-        all.push(Cluster { wanted, ordered, panels, fixed });
+        let panelled = wanted.items.iter().position(|item| is_panelled(sinks, item));
+        all.push((key, Cluster { wanted, ordered, panelled, fixed }));
     }
     // What has no panels of its own fits into those of others.
-    all.sort_by_key(|cluster| cluster.panels.is_none());
-    for cluster in all {
-        let root = cluster.wanted.items.first().map(|item| item.from);
-        let moving = root.and_then(|root| primary(&sinks.lowering, root)).map(|leaf| order(&leaf.places));
-        let Cluster { wanted, ordered, .. } = &cluster;
-        let key = (wanted.extents.clone(), moving.unwrap_or_default(), *ordered, wanted.sampled);
+    all.sort_by_key(|(_, cluster)| cluster.panelled.is_none());
+    for (key, cluster) in all {
         let alike = clusters.entry(key).or_default();
-        match alike.iter_mut().find(|own| own.takes(&cluster)) {
-            Some(own) => own.join(cluster),
-            None => alike.push(cluster),
+        let mut apart = Some(cluster);
+        for own in alike.iter_mut() {
+            apart = match apart {
+                Some(cluster) => own.join(&mut sinks.lowering, cluster)?,
+                None => break,
+            };
         }
+        alike.extend(apart);
     }
     Ok(clusters.into_values().flatten().collect())
 }
 
 impl Cluster {
-    fn takes(&self, other: &Cluster) -> bool {
-        let panels = other.panels.is_none() || self.panels == other.panels;
-        panels && self.fixed.saturating_add(other.fixed) <= BUNDLE
-    }
-
-    fn join(&mut self, other: Cluster) {
-        let own = &mut self.wanted;
-        own.items.extend(other.wanted.items);
-        own.chunk = own.chunk.min(other.wanted.chunk);
-        own.chunks = own.chunks.max(other.wanted.chunks);
+    /// Takes what is wanted of the same places, or gives it back.
+    fn join(&mut self, lowering: &mut Lowering<'_>, mut other: Cluster) -> Result<Option<Cluster>> {
+        let refined = refined(&self.wanted.extents, &other.wanted.extents);
+        let (Some(extents), true) = (refined, self.fixed.saturating_add(other.fixed) <= BUNDLE) else {
+            return Ok(Some(other));
+        };
+        reshaped(lowering, &mut other.wanted, &extents)?;
+        let finer = if self.wanted.extents == extents {
+            None
+        } else {
+            let mut wanted = self.wanted.clone();
+            reshaped(lowering, &mut wanted, &extents)?;
+            Some(wanted)
+        };
+        let own = finer.as_ref().unwrap_or(&self.wanted);
+        let moving = |wanted: &Wanted| main(lowering, wanted).map(|leaf| order(&leaf.places));
+        let panels = |wanted: &Wanted, panelled: Option<usize>| {
+            panelled.map(|item| wanted.items[item].outputs.strides().to_vec())
+        };
+        let fits = match (panels(own, self.panelled), panels(&other.wanted, other.panelled)) {
+            (None, None) => true,
+            // What is saved goes in ranges, which are no panels.
+            _ if self.ordered || other.ordered => false,
+            (own, other) => other.is_none() || own == other,
+        };
+        if !fits || moving(own) != moving(&other.wanted) {
+            return Ok(Some(other));
+        }
+        if let Some(finer) = finer {
+            self.wanted = finer;
+        }
+        self.wanted.items.extend(other.wanted.items);
+        self.wanted.chunk = self.wanted.chunk.min(other.wanted.chunk);
+        self.wanted.chunks = self.wanted.chunks.max(other.wanted.chunks);
+        self.ordered |= other.ordered;
         self.fixed += other.fixed;
+        Ok(None)
     }
 }
 
@@ -115,11 +144,20 @@ fn bytes(sinks: &Sinks<'_>, item: &Item) -> u64 {
     gather.outputs.saturating_mul(wire_bytes(&gather.kind))
 }
 
-/// Turns the places so that the main source is read from front to back, its slowest axis first.
-fn turn(lowering: &mut Lowering<'_>, wanted: &mut Wanted) -> Result<()> {
-    let main = wanted.items.first().and_then(|item| primary(lowering, item.from));
-    let Some(main) = main.map(|leaf| leaf.places.clone()) else { return Ok(()) };
-    let extents = wanted.extents.iter().enumerate();
+/// The source that decides the order.
+fn main<'a>(lowering: &'a Lowering<'_>, wanted: &Wanted) -> Option<&'a Leaf> {
+    primary(lowering, wanted.items.first()?.from)
+}
+
+/// How places are turned so that a source is read from front to back: which axes backwards, and then their order.
+struct Turn {
+    axes: Vec<AxisIndex>,
+    order: Vec<usize>,
+}
+
+/// The turn for a source that is not read from front to back, its slowest axis first.
+fn turn(main: &Strided) -> Option<Turn> {
+    let extents = main.extents().iter().enumerate();
     let axes: Vec<AxisIndex> = extents
         .map(|(axis, &count)| match main.strides()[axis] {
             ..0 => AxisIndex::Range { start: count - 1, step: -1, count },
@@ -127,19 +165,75 @@ fn turn(lowering: &mut Lowering<'_>, wanted: &mut Wanted) -> Result<()> {
         })
         .collect();
     // Axes along which it stands still keep their places.
-    let sorted = order(&main);
+    let sorted = order(main);
     let mut moving = sorted.iter().copied();
-    let moves: Vec<usize> = (0..wanted.extents.len())
+    let order: Vec<usize> = (0..main.extents().len())
         .map(|axis| if sorted.contains(&axis) { moving.next().unwrap_or(axis) } else { axis })
         .collect();
-    let turned = |places: &Strided| Ok(places.slice(&axes).transpose(&moves));
-    for item in &mut wanted.items {
-        item.from = lowering.transform(item.from, &turned)?;
-        item.places = item.places.map(|places| lowering.transform(places, &turned)).transpose()?;
-        item.outputs = turned(&item.outputs)?;
-    }
-    wanted.extents = moves.iter().map(|&axis| wanted.extents[axis]).collect();
+    let backwards = main.strides().iter().any(|&stride| stride < 0);
+    (backwards || !order.is_sorted()).then_some(Turn { axes, order })
+}
+
+fn turned(lowering: &mut Lowering<'_>, wanted: &mut Wanted, turn: &Turn) -> Result<()> {
+    changed(lowering, wanted, &|places| Ok(places.slice(&turn.axes).transpose(&turn.order)))?;
+    wanted.extents = turn.order.iter().map(|&axis| wanted.extents[axis]).collect();
     Ok(())
+}
+
+/// The same places in the same order along finer axes.
+fn reshaped(lowering: &mut Lowering<'_>, wanted: &mut Wanted, extents: &[u64]) -> Result<()> {
+    if wanted.extents != extents {
+        changed(lowering, wanted, &|places| places.reshape(extents))?;
+        wanted.extents = extents.to_vec();
+    }
+    Ok(())
+}
+
+fn changed(
+    lowering: &mut Lowering<'_>,
+    wanted: &mut Wanted,
+    change: &dyn Fn(&Strided) -> Result<Strided>,
+) -> Result<()> {
+    for item in &mut wanted.items {
+        item.from = lowering.transform(item.from, change)?;
+        item.places = item.places.map(|places| lowering.transform(places, change)).transpose()?;
+        item.outputs = change(&item.outputs)?;
+    }
+    Ok(())
+}
+
+/// The extents of axes that divide those of two arrays of one size, where there are any.
+fn refined(one: &[u64], other: &[u64]) -> Option<Vec<u64>> {
+    let mut refined = Vec::new();
+    let axes = |extents: &[u64]| extents.iter().copied().filter(|&extent| extent != 1).collect::<Vec<_>>();
+    let (mut one, mut other) = (axes(one), axes(other));
+    while let (Some(a), Some(b)) = (one.pop(), other.pop()) {
+        let finer = a.min(b);
+        if a % finer != 0 || b % finer != 0 {
+            return None;
+        }
+        refined.push(finer);
+        one.extend(Some(a / finer).filter(|&rest| rest > 1));
+        other.extend(Some(b / finer).filter(|&rest| rest > 1));
+    }
+    refined.reverse();
+    (one.is_empty() && other.is_empty()).then_some(refined)
+}
+
+/// The axes of a source, where those that go on from one to the next are one.
+fn joined(places: Option<Strided>) -> Vec<u64> {
+    let Some(places) = places else { return Vec::new() };
+    let mut joined: Vec<(u64, i64)> = Vec::new();
+    for axis in order(&places) {
+        let (extent, stride) = (places.extents()[axis], places.strides()[axis].saturating_abs());
+        match joined.last_mut() {
+            Some((outer, step)) if *step == stride.saturating_mul(extent as i64) => {
+                (*outer, *step) = (*outer * extent, stride);
+            }
+            _ => joined.push((extent, stride)),
+        }
+    }
+    joined.into_iter().map(|(extent, _)| extent).collect()
 }
 
 /// The axes along which places move, the slowest first.

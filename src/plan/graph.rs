@@ -69,8 +69,6 @@ pub(super) struct Entry {
     pub(super) shape: Shape,
     pub(super) dtype: DType,
     pub(super) chunks: Vec<AxisChunks>,
-    /// Whether it is an array that is put together of several, as far as that shows.
-    pub(super) joined: bool,
     /// Stages that must have finished before the node can be computed (an array) or is known (a number, and
     /// what a stage makes).
     pub(super) after: usize,
@@ -183,10 +181,7 @@ impl Builder {
         let made = self.made(&node, &shape);
         let after = self.after(&node, made);
         let id = self.entries.len();
-        let joined = made == Made::Elementwise
-            && (matches!(node, Node::Concatenate(..))
-                || operands(&node).iter().any(|&operand| self.entries[operand].joined));
-        self.entries.push(Entry { node, shape, dtype, chunks: expr.chunks().to_vec(), joined, after, made });
+        self.entries.push(Entry { node, shape, dtype, chunks: expr.chunks().to_vec(), after, made });
         self.same.insert(same, id);
         id
     }
@@ -198,7 +193,7 @@ impl Builder {
                 let reduced: u64 = axes.iter().map(|&axis| extents[axis]).product();
                 let trailing = axes.iter().rev().enumerate().all(|(k, &axis)| axis + k + 1 == extents.len());
                 let (many, few) = if trailing { (MANY_OUTPUTS, INNER) } else { (VERY_MANY_OUTPUTS, OUTER) };
-                let inside = shape.size() > many && reduced <= few && !self.entries[*operand].joined;
+                let inside = shape.size() > many && reduced <= few;
                 if inside { Made::InTask } else { Made::ByStage }
             }
             Node::Scan(..) | Node::QuantileAlong(..) => Made::InTask,

@@ -8,6 +8,7 @@ use crate::plan::Ends;
 use crate::plan::cluster::{Cluster, Item, Wanted, clusters, is_panelled, leaves, primary};
 use crate::plan::compile::{Give, compile};
 use crate::plan::inner::Inners;
+use crate::plan::intask::Inner;
 use crate::plan::known::Known;
 use crate::plan::lower::{Element, ElementId};
 use crate::plan::memory::{Footprint, lease_tasks};
@@ -16,15 +17,15 @@ use crate::plan::partial::GatherKind;
 use crate::plan::pass::{Pass, Sinks};
 use crate::plan::product::Layout;
 use crate::plan::quantile::SAMPLES;
-use crate::plan::space::{Map, Space};
-use crate::plan::stage::{Group, Inner, Program, Sink, Stage};
+use crate::plan::space::{Map, Space, hull};
+use crate::plan::stage::{Group, Program, Sink, Stage};
 use crate::plan::strided::Strided;
 
 /// Elements of a task at most.
 pub(super) const TASK: u64 = 1 << 20;
 /// Elements of a task that holds some of its sources.
 const HELD: u64 = 1 << 16;
-/// Elements of a page of a file, whatever their dtype: a multiple of it.
+/// Bytes of a page of a file.
 const PAGE: u64 = 1 << 12;
 /// Elements of a task that holds sources read across the grain, or rows: enough for lines that pay for a jump.
 const CROSSED: u64 = 1 << 18;
@@ -73,7 +74,11 @@ fn group(
     let (mut space, first) = space(sinks, wanted, &sources);
     space.drop_single_axes();
     match (*ordered, main(sinks, wanted, &sources)) {
-        (true, _) => space.order_by(first),
+        (true, _) => {
+            let saved = |item: &Item| matches!(stage.gathers[item.gather].kind, GatherKind::Save { .. });
+            let saved = wanted.items.iter().position(saved).expect("its order is that of what is saved");
+            space.order_by(first + saved);
+        }
         (false, Some(main)) => {
             space.flip_to(main);
             space.order_by(main);
@@ -93,12 +98,10 @@ fn group(
     }
     let widths = widths(sinks, wanted, &space, first);
     let (mut tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
-    // What is saved is written in ranges of whole pages.
-    let crossed = program_leaves.iter().any(|leaf| leaf.gathered);
-    let pages = (*ordered && !crossed && widths.iter().all(|&width| width == 0))
-        .then(|| (tile.iter().product::<u64>() / PAGE).max(1) * PAGE);
-    if let Some(range) = pages {
-        tile = hull(&space.extents, range);
+    let mut range = None;
+    if *ordered {
+        let crossed = program_leaves.iter().any(|leaf| leaf.gathered);
+        range = pages(stage, wanted, &space.extents, crossed, &mut tile);
     }
     let mut group_sinks = Vec::with_capacity(wanted.items.len());
     let mut gives = Vec::with_capacity(wanted.items.len());
@@ -112,15 +115,8 @@ fn group(
     let axes = 0..space.extents.len() as u32;
     let order = axes.clone().filter(is_panel).chain(axes.filter(|axis| !is_panel(axis))).collect();
     let program = Program { leaves: program_leaves, instructions, sizes };
-    let mut group = Group {
-        extents: space.extents,
-        tile,
-        order,
-        range: pages,
-        sample: None,
-        program,
-        sinks: group_sinks,
-    };
+    let mut group =
+        Group { extents: space.extents, tile, order, range, sample: None, program, sinks: group_sinks };
     if wanted.sampled {
         group.sample = Some(SAMPLES.min(group.tasks()));
     }
@@ -180,16 +176,20 @@ fn tile(
     let mut tile = vec![0; space.extents.len()];
     let holds = leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).is_some());
     let block = BLOCK as u64;
-    let crosses = leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).is_some_and(Inner::is_scan));
-    let most = if crosses {
+    let crosses =
+        leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).and_then(Inner::scanned).is_some());
+    let most = if leaves.iter().any(|leaf| inners.crosses(leaf)) {
+        TASK
+    } else if crosses {
         CROSSED
     } else if holds {
         HELD
     } else {
         TASK
     };
-    let mut room = if wanted.sampled { block } else { most.min(wanted.chunk).max(block) };
-    room = (room / inners.weight(leaves)).max(1);
+    let weight = inners.weight(leaves);
+    let mut room = if wanted.sampled { block / weight } else { (most / weight).min(wanted.chunk.max(block)) };
+    room = room.max(1);
     if last == 0 && room > block {
         room = room / block * block;
     }
@@ -203,7 +203,7 @@ fn tile(
             }
         }
     }
-    for (axis, row) in inners.rows(leaves, &space.extents)? {
+    for (axis, row) in inners.rows(leaves, &space.extents) {
         let whole = (room / row).max(1).saturating_mul(row).min(space.extents[axis]);
         if tile[axis] < whole {
             tile[axis] = whole;
@@ -224,12 +224,25 @@ fn tile(
     Ok((tile, widths))
 }
 
-/// The places along each axis of a box that holds any range of so many places.
-fn hull(extents: &[u64], range: u64) -> Vec<u64> {
-    let mut hull = extents.to_vec();
-    let inner = extents[1..].iter().product::<u64>();
-    hull[0] = extents[0].min(range.div_ceil(inner).saturating_add(1));
-    hull
+/// Sees to it that no page of a file is written by two tasks: they are boxes whose lines are whole pages, or else
+/// ranges of places, of which this returns the length.
+fn pages(stage: &Stage, wanted: &Wanted, extents: &[u64], crossed: bool, tile: &mut Vec<u64>) -> Option<u64> {
+    let size = |item: &Item| match stage.gathers[item.gather].kind {
+        GatherKind::Save { target, .. } => Some(stage.targets[target as usize].dtype.itemsize()),
+        _ => None,
+    };
+    let page = PAGE / wanted.items.iter().filter_map(size).min().unwrap_or(1);
+    let last = extents.len() - 1;
+    if crossed && extents[last].is_multiple_of(page) {
+        tile[last] = tile[last].next_multiple_of(page).min(extents[last]);
+        return None;
+    }
+    // Every line of a source across begins anew in each range: long ranges have fewer of them.
+    let most = tile.iter().product::<u64>();
+    let most = if crossed { TASK.min(wanted.chunk).max(most) } else { most };
+    let range = (most / page).max(1) * page;
+    *tile = hull(extents, range);
+    Some(range)
 }
 
 /// The axis along which a source goes in the smallest steps.

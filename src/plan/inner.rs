@@ -10,13 +10,14 @@ use crate::plan::compile::{Give, compile};
 use crate::plan::finish::Finish;
 use crate::plan::graph::{Id, Node};
 use crate::plan::group::{TASK, fastest, whole_axis_too_long};
+use crate::plan::intask::{Inner, Joined, Making, Piece, Rows};
 use crate::plan::known::Known;
 use crate::plan::lower::{Element, ElementId, Lowering, Origin};
 use crate::plan::needs::{self, needs};
 use crate::plan::partial::Gather;
-use crate::plan::pass::{INPUT_BYTES, input};
+use crate::plan::pass::{INPUT_BYTES, input, natural};
 use crate::plan::space::Map;
-use crate::plan::stage::{Group, Inner, Leaf, Making, Program, Source};
+use crate::plan::stage::{Group, Leaf, Program, Source};
 use crate::plan::strided::Strided;
 use crate::plan::too_large;
 
@@ -122,11 +123,13 @@ impl<'a> Inners<'a> {
                 let entry = &self.known.graph()[*operand];
                 let count = axes.iter().map(|&axis| entry.shape.extents()[axis]).product();
                 let finish = needs::finish(*reduction, entry.dtype, count);
-                self.reduction(lowering, *operand, axes, finish)?
+                Inner::Rows(self.reduction(lowering, *operand, axes, finish)?)
             }
-            Node::QuantileAlong(q, axes, operand) => self.quantile(lowering, *operand, axes, *q)?,
-            Node::Scan(scan, axis, operand) => self.scan(lowering, *operand, *axis, *scan)?,
-            _ => unreachable!("nothing else is made inside tasks"),
+            Node::QuantileAlong(q, axes, operand) => {
+                Inner::Rows(self.quantile(lowering, *operand, axes, *q)?)
+            }
+            Node::Scan(scan, axis, operand) => Inner::Rows(self.scan(lowering, *operand, *axis, *scan)?),
+            _ => Inner::Joined(self.joined(lowering, id)?),
         };
         self.inner.push(inner);
         let number = self.inner.len() as u32 - 1;
@@ -140,7 +143,7 @@ impl<'a> Inners<'a> {
         operand: Id,
         axes: &[usize],
         finish: Finish,
-    ) -> Result<Inner> {
+    ) -> Result<Rows> {
         let extents = self.known.graph()[operand].shape.extents();
         let root = self.whole(lowering, operand)?;
         let order: Vec<usize> =
@@ -160,19 +163,13 @@ impl<'a> Inners<'a> {
             .zip(&needed)
             .map(|(sink, need)| Give { sink, from: need.from, places: need.places })
             .collect();
-        let (extents, program) = self.program(lowering, extents, &order, &gives)?;
-        let side_by_side = side_by_side(&program, kept);
+        let (extents, mut program) = self.program(lowering, extents, &order, &gives)?;
+        let side_by_side = side_by_side(&mut program, kept);
         let making = Making::Reduce { gathers, finish, side_by_side };
-        Ok(Inner { extents, kept: kept as u32, program, making })
+        Ok(Rows { extents, kept: kept as u32, program, making })
     }
 
-    fn quantile(
-        &mut self,
-        lowering: &mut Lowering<'_>,
-        operand: Id,
-        axes: &[usize],
-        q: f64,
-    ) -> Result<Inner> {
+    fn quantile(&mut self, lowering: &mut Lowering<'_>, operand: Id, axes: &[usize], q: f64) -> Result<Rows> {
         let entry = &self.known.graph()[operand];
         let extents = entry.shape.extents();
         let row: u64 = axes.iter().map(|&axis| extents[axis]).product();
@@ -187,10 +184,10 @@ impl<'a> Inners<'a> {
         let give = Give { sink: 0, from: root, places: None };
         let (extents, program) = self.program(lowering, extents, &order, &[give])?;
         let making = Making::Quantile { q, single: entry.dtype == DType::F32 };
-        Ok(Inner { extents, kept: kept.len() as u32, program, making })
+        Ok(Rows { extents, kept: kept.len() as u32, program, making })
     }
 
-    fn scan(&mut self, lowering: &mut Lowering<'_>, operand: Id, axis: usize, scan: Scan) -> Result<Inner> {
+    fn scan(&mut self, lowering: &mut Lowering<'_>, operand: Id, axis: usize, scan: Scan) -> Result<Rows> {
         let entry = &self.known.graph()[operand];
         let extents = entry.shape.extents();
         if extents[axis] > TASK {
@@ -200,24 +197,32 @@ impl<'a> Inners<'a> {
         let mut order: Vec<usize> = (0..extents.len()).filter(|&other| other != axis).collect();
         order.push(axis);
         let give = Give { sink: 0, from: root, places: None };
-        let (extents, program) = self.program(lowering, extents, &order, &[give])?;
+        let (extents, mut program) = self.program(lowering, extents, &order, &[give])?;
         let (single, real) = (entry.dtype == DType::F32, entry.dtype.is_real());
         let kept = extents.len() - 1;
-        let side_by_side = side_by_side(&program, kept);
+        let side_by_side = side_by_side(&mut program, kept);
         let making = Making::Scan { scan, single, real, side_by_side };
-        Ok(Inner { extents, kept: kept as u32, program, making })
+        Ok(Rows { extents, kept: kept as u32, program, making })
     }
 
-    /// The element of an array of one piece.
+    /// The element of an array in one piece.
     fn whole(&self, lowering: &mut Lowering<'_>, operand: Id) -> Result<ElementId> {
-        match lowering.array(operand)?.pieces.as_slice() {
-            [piece] => Ok(piece.root),
-            pieces => Err(Error::refused(format!(
-                "rows of an array that is concatenated of {} pieces",
-                pieces.len()
-            ))
-            .hint("reduce the parts before they are concatenated, or reduce over all axes")),
+        Ok(lowering.whole(operand)?.pieces[0].root)
+    }
+
+    /// An array of several pieces.
+    fn joined(&mut self, lowering: &mut Lowering<'_>, id: Id) -> Result<Joined> {
+        let entry = &self.known.graph()[id];
+        let mut pieces = Vec::new();
+        for piece in lowering.array(id)?.pieces {
+            let numbers = natural(entry.shape.extents(), &[], (&piece.start, &piece.extents));
+            let order: Vec<usize> = (0..piece.extents.len()).collect();
+            let give = Give { sink: 0, from: piece.root, places: None };
+            let (extents, program) = self.program(lowering, &piece.extents, &order, &[give])?;
+            let (offset, strides) = (numbers.offset(), numbers.strides().to_vec());
+            pieces.push(Piece { extents, offset, strides, program });
         }
+        Ok(Joined { elements: entry.shape.size(), real: entry.dtype.is_real(), pieces })
     }
 
     /// The program over an array's axes in another order.
@@ -238,8 +243,7 @@ impl<'a> Inners<'a> {
             };
             let strides = order.iter().map(|&axis| leaf.places.strides()[axis]).collect();
             let map = Map { offset: leaf.places.offset(), strides };
-            let leaf = self.leaf(lowering, leaf.origin, &map, &extents)?;
-            made.push(Leaf { gathered: false, ..leaf });
+            made.push(self.leaf(lowering, leaf.origin, &map, &extents)?);
         }
         let number = sources.iter().zip(0_u32..).map(|(&id, number)| (id, number)).collect();
         let known = self.known;
@@ -259,32 +263,35 @@ impl<'a> Inners<'a> {
     pub(super) fn weight(&self, leaves: &[Leaf]) -> u64 {
         let inner = leaves.iter().filter_map(|leaf| {
             let inner = self.of(leaf)?;
-            let still = leaf.strides.iter().all(|&stride| stride != 0);
-            let row = match &inner.making {
-                Making::Scan { .. } => 1,
-                _ if !still => 1,
-                // Rows that are visited side by side want many neighbours.
-                Making::Reduce { side_by_side: true, .. } => inner.row().min(SIDE_BY_SIDE),
-                _ => inner.row(),
+            let own = match inner {
+                Inner::Rows(rows) => rows_weight(leaf, rows),
+                Inner::Joined(_) => 1,
             };
-            Some(row.saturating_mul(self.weight(&inner.program.leaves)))
+            let weights = inner.programs().map(|program| self.weight(&program.leaves));
+            Some(own.saturating_mul(weights.max().unwrap_or(1)))
         });
         inner.max().unwrap_or(1).max(1)
     }
 
+    /// Whether a source is read across the grain on the way to what a leaf makes inside tasks.
+    pub(super) fn crosses(&self, leaf: &Leaf) -> bool {
+        let mut programs = self.of(leaf).into_iter().flat_map(Inner::programs);
+        programs.any(|program| program.leaves.iter().any(|leaf| leaf.gathered || self.crosses(leaf)))
+    }
+
     /// The axes along which rows of running sums go, and how long these are.
-    pub(super) fn rows(&self, leaves: &[Leaf], extents: &[u64]) -> Result<Vec<(usize, u64)>> {
+    pub(super) fn rows(&self, leaves: &[Leaf], extents: &[u64]) -> Vec<(usize, u64)> {
         let mut rows = Vec::new();
         for leaf in leaves {
-            let Some(inner) = self.of(leaf).filter(|inner| inner.is_scan()) else { continue };
-            let row = inner.row();
+            let Some(scanned) = self.of(leaf).and_then(Inner::scanned) else { continue };
+            let row = scanned.row();
             for (axis, &stride) in leaf.strides.iter().enumerate() {
                 if stride != 0 && stride.unsigned_abs() < row {
                     rows.push((axis, row.min(extents[axis])));
                 }
             }
         }
-        Ok(rows)
+        rows
     }
 
     /// Elements of random arrays and files that a group reads.
@@ -301,10 +308,20 @@ impl<'a> Inners<'a> {
         let elements = leaves.iter().map(|leaf| match leaf.source {
             Source::Random { .. } | Source::Stored(_) => moving(leaf),
             Source::Inner(number) => {
-                let inner = &self.inner[number as usize];
-                let row = if inner.is_scan() { 1 } else { u128::from(inner.row()) };
-                let made: u128 = inner.extents.iter().map(|&extent| u128::from(extent)).product();
-                self.read(&inner.program.leaves, &inner.extents, made).min(moving(leaf) * row)
+                let size = |extents: &[u64]| extents.iter().map(|&extent| u128::from(extent)).product();
+                match &self.inner[number as usize] {
+                    Inner::Rows(rows) => {
+                        let row = if rows.is_scan() { 1 } else { u128::from(rows.row()) };
+                        let made = self.read(&rows.program.leaves, &rows.extents, size(&rows.extents));
+                        made.min(moving(leaf) * row)
+                    }
+                    Inner::Joined(joined) => {
+                        let piece = |piece: &Piece| {
+                            self.read(&piece.program.leaves, &piece.extents, size(&piece.extents))
+                        };
+                        joined.pieces.iter().map(piece).sum()
+                    }
+                }
             }
             _ => 0,
         });
@@ -312,9 +329,21 @@ impl<'a> Inners<'a> {
     }
 }
 
-/// Whether fewer sources are crossed where neighbours lie along the first axes than where they lie along the others;
-/// where as many are, whether they are nearer to each other.
-fn side_by_side(program: &Program, kept: usize) -> bool {
+/// Places that are computed for each element of rows.
+fn rows_weight(leaf: &Leaf, rows: &Rows) -> u64 {
+    let still = leaf.strides.iter().all(|&stride| stride != 0);
+    match &rows.making {
+        Making::Scan { .. } => 1,
+        _ if !still => 1,
+        // Rows that are visited side by side want many neighbours.
+        Making::Reduce { side_by_side: true, .. } => rows.row().min(SIDE_BY_SIDE),
+        _ => rows.row(),
+    }
+}
+
+/// Whether rows are visited side by side. They are where fewer sources are crossed if neighbours lie along the first
+/// axes than if they lie along the others; where as many are, if they are nearer to each other.
+fn side_by_side(program: &mut Program, kept: usize) -> bool {
     let sources = || program.leaves.iter().filter(|leaf| !matches!(leaf.source, Source::Count { .. }));
     let ndim = sources().next().map_or(0, |leaf| leaf.strides.len());
     if kept == 0 || kept >= ndim {
@@ -326,5 +355,10 @@ fn side_by_side(program: &Program, kept: usize) -> bool {
         strides.filter(|&stride| stride > 0).min().unwrap_or(u64::MAX)
     };
     let (beside, along) = (crossed(kept - 1), crossed(ndim - 1));
-    beside < along || (beside == along && smallest(0..kept) < smallest(kept..ndim))
+    let chosen = beside < along || (beside == along && smallest(0..kept) < smallest(kept..ndim));
+    if chosen {
+        // Nothing has to be fetched beforehand.
+        program.leaves.iter_mut().for_each(|leaf| leaf.gathered = false);
+    }
+    chosen
 }

@@ -56,7 +56,7 @@ pub(super) enum Origin {
     Node(Id),
     /// What an earlier stage has made, in C order.
     Finished(Id),
-    /// What is made inside tasks; in C order, the scanned axis of a scan last.
+    /// What is made inside tasks, or put together of pieces; in C order, the scanned axis of a scan last.
     InTask(Id),
     /// The number itself.
     Place,
@@ -165,6 +165,16 @@ impl<'a> Lowering<'a> {
         }
         self.arrays.insert(id, lowered.clone());
         Ok(lowered)
+    }
+
+    /// An array in one piece: one of several is put together inside tasks.
+    pub(super) fn whole(&mut self, id: Id) -> Result<Lowered> {
+        let lowered = self.array(id)?;
+        if lowered.pieces.len() == 1 {
+            return Ok(lowered);
+        }
+        let extents = self.graph[id].shape.extents();
+        Ok(self.source(Origin::InTask(id), Strided::c_order(extents)))
     }
 
     fn lower(&mut self, id: Id) -> Result<Lowered> {
@@ -290,7 +300,12 @@ impl<'a> Lowering<'a> {
 
     fn view(&mut self, view: &View, operand: Id, extents: &[u64]) -> Result<Lowered> {
         let (graph, of) = (self.graph, operand);
-        let operand = self.array(operand)?;
+        let old = graph[of].shape.extents();
+        let operand = match view {
+            // Lines of the new shape go from piece to piece.
+            View::Reshape if long(old) != long(extents) => self.whole(operand)?,
+            _ => self.array(operand)?,
+        };
         let mut pieces = Vec::with_capacity(operand.pieces.len());
         let single = operand.pieces.len() == 1;
         for piece in operand.pieces {
@@ -301,12 +316,12 @@ impl<'a> Lowering<'a> {
                     let permuted = |values: &[u64]| order.iter().map(|&axis| values[axis]).collect();
                     Some(Piece { start: permuted(&piece.start), extents: permuted(&piece.extents), root })
                 }
-                View::Broadcast => Some(self.broadcast(&piece, graph[of].shape.extents(), extents)?),
+                View::Broadcast => Some(self.broadcast(&piece, old, extents)?),
                 View::Reshape if single => {
                     let root = self.transform(piece.root, &|places| places.reshape(extents))?;
                     Some(Piece { start: vec![0; extents.len()], extents: extents.to_vec(), root })
                 }
-                View::Reshape => Some(self.respace(&piece, graph[of].shape.extents(), extents)?),
+                View::Reshape => Some(self.respace(&piece, old, extents)?),
             };
             pieces.extend(viewed);
         }
@@ -315,10 +330,6 @@ impl<'a> Lowering<'a> {
 
     /// A piece of an array of which only axes of extent 1 come or go.
     fn respace(&mut self, piece: &Piece, old: &[u64], new: &[u64]) -> Result<Piece> {
-        let long = |extents: &[u64]| -> Vec<u64> { extents.iter().copied().filter(|&e| e != 1).collect() };
-        if long(old) != long(new) {
-            return Err(movement(new));
-        }
         let (mut start, mut extents) = (vec![0; new.len()], vec![1; new.len()]);
         let kept = (0..old.len()).filter(|&axis| old[axis] != 1);
         for (to, from) in (0..new.len()).filter(|&axis| new[axis] != 1).zip(kept) {
@@ -423,6 +434,11 @@ impl Piece {
             start <= place && (place < start + extent || (extent == 0 && place == start))
         })
     }
+}
+
+/// The extents of axes that are more than one place.
+fn long(extents: &[u64]) -> Vec<u64> {
+    extents.iter().copied().filter(|&extent| extent != 1).collect()
 }
 
 /// Boxes that cover the extents, each within one piece of every operand.

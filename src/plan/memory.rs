@@ -4,11 +4,12 @@ use crate::error::{Error, Result};
 use crate::kernel::BLOCK;
 use crate::kernel::program::Sizes;
 use crate::plan::inner::Inners;
+use crate::plan::intask::{Inner, Making, Piece, Rows};
 use crate::plan::needs::{memory_bytes, wire_bytes};
 use crate::plan::partial::GatherKind;
 use crate::plan::quantile::SAMPLES;
-use crate::plan::space::Map;
-use crate::plan::stage::{Group, Inner, Leaf, Making, Program, Sink, Source, Stage};
+use crate::plan::space::{Map, hull};
+use crate::plan::stage::{Group, Leaf, Program, Sink, Source, Stage};
 
 /// What a process needs besides: program, libraries, connections, logs.
 pub(super) const PROCESS: u64 = 32 << 20;
@@ -26,6 +27,8 @@ const OPEN: u64 = 4;
 const FILE: u64 = 512 << 10;
 /// Places of rows that are computed at a time for what is made inside tasks.
 pub const ROWS: u64 = 1 << 14;
+/// Elements of rows of which quantiles are found at a time, if each has no more.
+pub const BATCH: u64 = 1 << 20;
 
 /// What a stage needs in memory, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,7 +53,7 @@ impl Footprint {
     pub(super) fn stage(&mut self, stage: &Stage) -> Result<()> {
         let programs = || {
             let groups = stage.groups.iter().map(|group| &group.program);
-            groups.chain(stage.inner.iter().map(|inner| &inner.program))
+            groups.chain(stage.inner.iter().flat_map(Inner::programs))
         };
         // Each leaf reads with a reader of its own.
         let leaves = programs().flat_map(|program| &program.leaves);
@@ -94,30 +97,43 @@ fn leaf_bytes(leaf: &Leaf, tile: &[u64], inners: &Inners<'_>) -> u64 {
     let map = Map { offset: leaf.offset, strides: leaf.strides.clone() };
     let (low, high) = map.reach(tile);
     let mut image = low.abs_diff(high).saturating_add(1);
-    if inner.is_scan() {
-        image = image.saturating_add(2 * inner.row());
+    if let Some(scanned) = inner.scanned() {
+        image = image.saturating_add(2 * scanned.row());
     }
-    image.saturating_mul(8).saturating_add(inner_bytes(inner, inners))
+    let making = match inner {
+        Inner::Rows(rows) => rows_bytes(rows, image, inners),
+        Inner::Joined(joined) => {
+            let piece = |piece: &Piece| program_bytes(&piece.program, &hull(&piece.extents, image), inners);
+            joined.pieces.iter().map(piece).max().unwrap_or(0)
+        }
+    };
+    image.saturating_mul(8).saturating_add(making)
 }
 
-/// What is needed while an array is made inside a task.
-fn inner_bytes(inner: &Inner, inners: &Inners<'_>) -> u64 {
-    let mut tile = vec![1; inner.extents.len()];
-    let mut room = ROWS;
-    for axis in (0..tile.len()).rev() {
-        tile[axis] = inner.extents[axis].min(room);
-        room = (room / tile[axis]).max(1);
-    }
-    let accumulators = match &inner.making {
+/// What is needed while so many elements are made of rows.
+fn rows_bytes(rows: &Rows, elements: u64, inners: &Inners<'_>) -> u64 {
+    let row = rows.row();
+    let (places, held) = match &rows.making {
         Making::Reduce { gathers, side_by_side, .. } => {
-            let rows = if *side_by_side { ROWS } else { (ROWS / inner.row()).max(1) };
-            gathers.iter().map(|gather| memory_bytes(&gather.kind, rows)).sum()
+            let count = if *side_by_side { ROWS } else { (ROWS / row).max(1) };
+            (count * row, gathers.iter().map(|gather| memory_bytes(&gather.kind, count)).sum())
         }
-        // The elements of a row, and their keys.
-        Making::Quantile { .. } => 16 * inner.row(),
-        Making::Scan { .. } => 0,
+        Making::Quantile { .. } => {
+            let batch = elements.saturating_mul(row).min(BATCH.max(row));
+            // And the keys of a row.
+            (batch, 8 * (batch + row))
+        }
+        Making::Scan { .. } => (elements, 0),
     };
-    program_bytes(&inner.program, &tile, inners) + accumulators
+    let tile = if rows.side_by_side() {
+        // One place of each row at a time.
+        let mut tile = hull(&rows.extents[..rows.kept as usize], places.div_ceil(row));
+        tile.resize(rows.extents.len(), 1);
+        tile
+    } else {
+        hull(&rows.extents, places)
+    };
+    program_bytes(&rows.program, &tile, inners).saturating_add(held)
 }
 
 /// Bytes in memory of what so many tasks of a group gather.

@@ -13,6 +13,7 @@ mod finish;
 mod graph;
 mod group;
 mod inner;
+mod intask;
 mod known;
 mod lower;
 mod memory;
@@ -35,16 +36,17 @@ use crate::error::{Error, ErrorKind, Result};
 pub use finish::{Cell, Finish};
 use graph::{Builder, Entry, Id, Made};
 pub use group::fastest;
+pub use intask::{Inner, Joined, Making, Rows};
 pub use known::Finished;
 use known::Known;
-pub use memory::ROWS;
+pub use memory::{BATCH, ROWS};
 use memory::{PARTIALS, PROCESS};
 pub use partial::{Accumulator, Gather, GatherKind, Partial, Values};
 use pass::Pass;
 pub use product::Running;
 pub use proof::{Wanted, WorkerNeed};
 pub use quantile::of_row as quantile_of_row;
-pub use stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage, Task};
+pub use stage::{Group, Instruction, Leaf, Program, Sink, Source, Stage, Task};
 
 /// How results are computed: stages, one after the other, each cut into tasks.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::array::{Data, Reduction, ReductionKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::cluster::{Item, Wanted};
+use crate::plan::cluster::{Item, WHOLE, Wanted};
 use crate::plan::finish::Cell;
 use crate::plan::graph::{Edges, Entry, Id, Made, Node};
 use crate::plan::group::build;
@@ -77,7 +77,8 @@ impl Pass {
             ends.saved.iter().enumerate().filter(|(_, (_, id))| graph[*id].after == stage)
         {
             let real = graph[*id].dtype.is_real();
-            let lowered = sinks.lowering.array(*id)?;
+            // In one piece, so that no page of the file is written by two tasks.
+            let lowered = sinks.lowering.whole(*id)?;
             let gather = sinks.gather(GatherKind::Save { target: target as u32, real }, 1, 1);
             sinks.want(&lowered, *id, |_, piece, root| {
                 Ok(vec![(gather, root, None, natural(graph[*id].shape.extents(), &[], piece))])
@@ -139,8 +140,10 @@ impl Sinks<'_> {
         let (extents, dtype) = (graph[operand].shape.extents(), graph[operand].dtype);
         let count = axes.iter().map(|&axis| extents[axis]).product();
         let finish = needs::finish(reduction, dtype, count);
-        let lowered = self.lowering.array(operand)?;
         let size = graph[id].shape.size();
+        // Outputs of pieces are not cut into panels.
+        let lowered =
+            if size > WHOLE { self.lowering.whole(operand)? } else { self.lowering.array(operand)? };
         let single = lowered.pieces.len() == 1;
         let mut gathers: Vec<usize> = Vec::new();
         let mut first = true;
@@ -287,7 +290,7 @@ fn shared_key(need: &needs::Need, outputs: &Strided, kind: &GatherKind) -> Share
 }
 
 /// The number in C order of each place of a box of an array, the axes `without` left out.
-fn natural(extents: &[u64], without: &[usize], (start, range): Box<'_>) -> Strided {
+pub(super) fn natural(extents: &[u64], without: &[usize], (start, range): Box<'_>) -> Strided {
     let mut strides = vec![0; extents.len()];
     let (mut stride, mut offset) = (1_i64, 0_i64);
     for axis in (0..extents.len()).rev().filter(|axis| !without.contains(axis)) {

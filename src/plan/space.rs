@@ -99,3 +99,15 @@ impl Map {
         (low, high)
     }
 }
+
+/// The places along each axis of a box that holds any so many places which follow each other.
+pub(super) fn hull(extents: &[u64], places: u64) -> Vec<u64> {
+    let mut hull = extents.to_vec();
+    let mut lines = places.max(1);
+    for (hull, &extent) in hull.iter_mut().zip(extents).rev() {
+        *hull = extent.min(lines);
+        // The first and the last of the lines need not be whole.
+        lines = (lines - 1).div_ceil(extent) + 1;
+    }
+    hull
+}

@@ -6,11 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::array::{Data, Scan, Stored, Target};
+use crate::array::{Data, Stored, Target};
 use crate::error::{Error, Result};
 use crate::kernel::program::{Register, Sizes, Step};
 use crate::kernel::{Distribution, Key};
-use crate::plan::finish::Finish;
+use crate::plan::intask::Inner;
 use crate::plan::partial::{Gather, Partial};
 
 /// One pass over arrays. Its tasks run through its groups, one after the other.
@@ -169,73 +169,6 @@ pub struct Sink {
     pub strides: Vec<i64>,
 }
 
-/// An array that is made inside tasks, in ranges of its elements: reductions of rows, or running sums.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Inner {
-    /// The places from which it is made: first the axes of the array itself, then those that are reduced or
-    /// scanned.
-    pub extents: Vec<u64>,
-    /// How many axes are the array's own.
-    pub kept: u32,
-    /// What is done with each block.
-    pub program: Program,
-    /// What becomes of the elements.
-    pub making: Making,
-}
-
-/// How an array is made inside tasks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Making {
-    /// Each element from the places of its row.
-    Reduce {
-        /// What is gathered of a row, sink by sink.
-        gathers: Vec<Gather>,
-        /// What it comes to.
-        finish: Finish,
-        /// Whether rows are visited side by side, because neighbouring elements are neighbours in the source.
-        side_by_side: bool,
-    },
-    /// NumPy's linear quantile of each row.
-    Quantile {
-        /// From 0 to 1.
-        q: f64,
-        /// Whether it is rounded to single precision.
-        single: bool,
-    },
-    /// Running sums or products of each row.
-    Scan {
-        /// What runs.
-        scan: Scan,
-        /// Whether it is rounded to single precision.
-        single: bool,
-        /// Reals, otherwise integers.
-        real: bool,
-        /// Whether rows are visited side by side, as in a reduction.
-        side_by_side: bool,
-    },
-}
-
-impl Inner {
-    /// Whether its elements are reals.
-    pub fn is_real(&self) -> bool {
-        match &self.making {
-            Making::Reduce { finish, .. } => finish.is_real(),
-            Making::Quantile { .. } => true,
-            Making::Scan { real, .. } => *real,
-        }
-    }
-
-    /// Places for each element of a reduction; elements of a row of a scan.
-    pub fn row(&self) -> u64 {
-        self.extents[self.kept as usize..].iter().product()
-    }
-
-    /// Whether each place is an element.
-    pub fn is_scan(&self) -> bool {
-        matches!(self.making, Making::Scan { .. })
-    }
-}
-
 impl Stage {
     /// The number of tasks.
     pub fn tasks(&self) -> u64 {
@@ -331,6 +264,45 @@ impl Group {
         }
         let length = extents.iter().product();
         Task { start, extents, first: 0, length }
+    }
+}
+
+impl Task {
+    /// The same places as boxes, one after the other.
+    pub fn boxes(&self) -> Vec<Task> {
+        let mut boxes = Vec::new();
+        self.split(0, self.start.clone(), self.first, self.length, &mut boxes);
+        boxes
+    }
+
+    /// Splits `length` places from `first` on, of those along `axis` and the later ones that begin at `start`.
+    fn split(&self, axis: usize, mut start: Vec<u64>, first: u64, length: u64, boxes: &mut Vec<Task>) {
+        let lines = &self.extents[axis + 1..];
+        let line: u64 = lines.iter().product();
+        let whole = |mut start: Vec<u64>, from: u64, count: u64| {
+            start[axis] += from;
+            let mut extents = vec![1; axis];
+            extents.push(count);
+            extents.extend(lines);
+            Task { start, extents, first: 0, length: count * line }
+        };
+        // The rest of a line, whole lines, and the beginning of another one.
+        let (from, within) = (first / line, first % line);
+        let head = if within > 0 { (line - within).min(length) } else { 0 };
+        if head > 0 {
+            let mut start = start.clone();
+            start[axis] += from;
+            self.split(axis + 1, start, within, head, boxes);
+        }
+        let from = from + u64::from(head > 0);
+        let (count, tail) = ((length - head) / line, (length - head) % line);
+        if count > 0 {
+            boxes.push(whole(start.clone(), from, count));
+        }
+        if tail > 0 {
+            start[axis] += from + count;
+            self.split(axis + 1, start, 0, tail, boxes);
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use crate::array::Scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::program::{Register, Sizes, Step};
 use crate::plan::compile::REGISTERS;
+use crate::plan::intask::{Inner, Joined, Making, Piece, Rows};
 use crate::plan::partial::GatherKind;
 use crate::plan::space::Map;
-use crate::plan::stage::{Group, Inner, Instruction, Leaf, Making, Program, Sink, Source, Stage};
+use crate::plan::stage::{Group, Instruction, Leaf, Program, Sink, Source, Stage};
 
 /// Instructions of a stage at most; bounds the time that checking one takes.
 const INSTRUCTIONS: usize = 1 << 20;
@@ -22,7 +23,7 @@ impl Stage {
     /// Whether everything it names exists and every size is in range.
     pub fn validate(&self) -> Result<()> {
         let programs = self.groups.iter().map(|group| &group.program);
-        let programs = programs.chain(self.inner.iter().map(|inner| &inner.program));
+        let programs = programs.chain(self.inner.iter().flat_map(Inner::programs));
         let parts = |program: &Program| program.instructions.len() + program.leaves.len();
         if programs.map(parts).sum::<usize>() + self.gathers.len() > INSTRUCTIONS {
             return Err(unsound("too many instructions"));
@@ -99,16 +100,58 @@ impl Stage {
     }
 
     fn check_inner(&self, number: usize, inner: &Inner) -> Result<()> {
-        check_extents(&inner.extents)?;
-        let sinks = match &inner.making {
+        match inner {
+            Inner::Rows(rows) => self.check_rows(number, rows),
+            Inner::Joined(joined) => {
+                joined.pieces.iter().try_for_each(|piece| self.check_piece(number, joined, piece))?;
+                let size = |piece: &Piece| u128::from(piece.extents.iter().product::<u64>());
+                let whole = joined.pieces.iter().map(size).sum::<u128>() == u128::from(joined.elements);
+                if whole { Ok(()) } else { Err(unsound("pieces that are not the whole array")) }
+            }
+        }
+    }
+
+    fn check_rows(&self, number: usize, rows: &Rows) -> Result<()> {
+        check_extents(&rows.extents)?;
+        let sinks = match &rows.making {
             Making::Reduce { gathers, .. } => gathers.len(),
             Making::Quantile { q, .. } => usize::from((0.0..=1.0).contains(q)),
             Making::Scan { scan: Scan::Sum | Scan::Product, .. } => 1,
         };
-        if inner.kept as usize > inner.extents.len() || sinks == 0 {
+        if rows.kept as usize > rows.extents.len() || sinks == 0 {
             return Err(unsound("rows without places"));
         }
-        self.check_program(&inner.program, &inner.extents, number, sinks)
+        self.check_program(&rows.program, &rows.extents, number, sinks)
+    }
+
+    fn check_piece(&self, number: usize, joined: &Joined, piece: &Piece) -> Result<()> {
+        check_extents(&piece.extents)?;
+        if piece.strides.len() != piece.extents.len() {
+            return Err(unsound("a piece that does not fit its array"));
+        }
+        let (low, high) = reach(piece.offset, &piece.strides, &piece.extents)?;
+        // Each axis goes beyond all that lies within the later ones.
+        let mut within = 1_i64;
+        let axes = piece.extents.iter().zip(&piece.strides).rev().filter(|(extent, _)| **extent > 1);
+        for (&extent, &stride) in axes {
+            if stride < within {
+                return Err(unsound("a piece whose elements are out of order"));
+            }
+            within = stride.checked_mul(extent as i64).ok_or_else(|| unsound("a stride out of range"))?;
+        }
+        if low < 0 || high >= i128::from(joined.elements) {
+            return Err(unsound("a piece beyond its array"));
+        }
+        self.check_program(&piece.program, &piece.extents, number, 1)?;
+        let gives = |instruction: &Instruction| match instruction {
+            Instruction::Give { from, .. } => matches!(from, Register::Real(_)) == joined.real,
+            _ => true,
+        };
+        if piece.program.instructions.iter().all(gives) {
+            Ok(())
+        } else {
+            Err(unsound("a piece of another kind"))
+        }
     }
 
     /// `inner` is how many of the arrays made inside tasks may be used.
@@ -153,9 +196,7 @@ impl Stage {
                 self.stored.get(number as usize).map(|stored| i128::from(stored.elements()))
             }
             Source::Inner(number) if (number as usize) < inner => {
-                let inner = &self.inner[number as usize];
-                let axes = if inner.is_scan() { inner.extents.len() } else { inner.kept as usize };
-                Some(inner.extents[..axes].iter().map(|&extent| i128::from(extent)).product())
+                Some(self.inner[number as usize].elements())
             }
             Source::Inner(_) => None,
             _ => Some(i128::from(ELEMENTS)),

@@ -8,6 +8,7 @@ mod arrays;
 mod conformance;
 mod fake;
 mod faults;
+mod kernels;
 mod library;
 mod messages;
 mod processes;

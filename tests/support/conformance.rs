@@ -1,6 +1,8 @@
 //! What every kind of cluster does alike. Each function is one fact; test binaries run all of them for the kinds
 //! they can bring up, by `for_each_behaviour!`.
 
+use std::os::unix::fs::MetadataExt;
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -28,6 +30,9 @@ macro_rules! for_each_behaviour {
             result_that_needs_another_takes_a_second_stage,
             rows_of_the_lesson_are_those_frozen,
             saved_array_has_the_mean_of_the_random_one,
+            stack_of_saved_files_is_the_random_array,
+            quantiles_and_medians_have_the_bits_of_threads,
+            wide_means_and_standardised_elements_have_the_bits_of_threads,
             other_lines_of_a_run_file_leave_an_arrays_bits_unchanged,
             given_seed_gives_the_same_bits,
             drawn_seed_is_printed_and_gives_the_same_bits_again,
@@ -69,6 +74,23 @@ impl Kind<'_> {
         place.write("run.toml", text);
         let arguments: Vec<&str> = ["run.toml"].iter().chain(arguments).copied().collect();
         self.start(&place, 2, &arguments).wait().ok()
+    }
+
+    /// Runs a file, here and on one thread; returns the results, which are alike to the last digit.
+    fn as_on_a_thread(&self, place: &Place, text: &str) -> Value {
+        place.write("run.toml", text);
+        let results = |running: Running| {
+            let stdout = running.wait().ok().stdout;
+            stdout
+                .split_once(",\"results\":")
+                .unwrap_or_else(|| panic!("no results in {stdout}"))
+                .1
+                .to_owned()
+        };
+        let own = results(self.start(place, 2, &["run.toml", "--output=json"]));
+        let thread = ["run", "run.toml", "--output=json", "--cluster=threads", "--cores=1"];
+        assert_eq!(own, results(place.start(thread)));
+        serde_json::from_str(own.trim_end().strip_suffix('}').expect("the end of the object")).expect("JSON")
     }
 
     /// Starts something that does not end by itself, and waits until it computes.
@@ -155,6 +177,57 @@ pub(crate) fn saved_array_has_the_mean_of_the_random_one(kind: &Kind<'_>) {
     assert_eq!(made.stdout, read.stdout);
     let left: Vec<_> = std::fs::read_dir(place.directory()).expect("the place is there").flatten().collect();
     assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().contains(".partial")), "{left:?}");
+}
+
+pub(crate) fn stack_of_saved_files_is_the_random_array(kind: &Kind<'_>) {
+    let place = (kind.place)();
+    let (owner, parts) =
+        (place.directory().metadata().expect("it is there"), place.directory().join("parts"));
+    std::fs::create_dir(&parts).expect("the place takes a directory");
+    std::os::unix::fs::chown(&parts, Some(owner.uid()), Some(owner.gid())).expect("it is ours to give");
+    let results = "[results]\nstd = 'x.std()'\nmiddle = 'median(x)'\ncolumns = 'x[40::7, ::-90].sum(axis=0)'\n\
+                   running = 'x.T.cumsum(axis=1)[::300, -1]'\n";
+    let made = kind.as_on_a_thread(
+        &place,
+        &format!("random.seed = 7\narrays.x = 'random.normal(3, 2, size=(3000, 1001))'\n{results}"),
+    );
+    place.write(
+        "save.toml",
+        "random.seed = 7\n[arrays]\nx = 'random.normal(3, 2, size=(3000, 1001))'\n\
+         a = 'x[:1000]'\nb = 'x[1000:1501]'\nc = 'x[1501:]'\n\
+         [save]\na = 'parts/0.npy'\nb = 'parts/1.npy'\nc = 'parts/2.npy'\n",
+    );
+    kind.start(&place, 2, &["save.toml"]).wait().ok();
+    let read =
+        kind.as_on_a_thread(&place, &format!("arrays.x = 'load(\"parts/\", chunks=(700, -1))'\n{results}"));
+    assert_eq!(made, read);
+}
+
+pub(crate) fn quantiles_and_medians_have_the_bits_of_threads(kind: &Kind<'_>) {
+    let results = kind.as_on_a_thread(
+        &(kind.place)(),
+        "random.seed = 11\narrays.x = 'random.normal(0, 1, size=(3000, 400), chunks=(500, 400))'\n\
+         [results]\nmiddle = 'median(x)'\nbelow = '(x < median(x)).sum()'\nhigh = 'quantile(x, [0.9, 0.999])'\n\
+         rows = 'quantile(x, [0.1, 0.9], axis=1)[:, ::250]'\ncolumns = 'median(x[:101], axis=0)'\n\
+         chosen = '(x[:101] == median(x[:101], axis=0)).sum(axis=0).max()'\n",
+    );
+    assert_eq!(results["below"], 600_000, "half of the numbers lie below the median");
+    assert_eq!(results["chosen"], 1, "the median of an odd number of them is one of them");
+    assert_eq!(results["rows"]["shape"], serde_json::json!([2, 12]));
+}
+
+pub(crate) fn wide_means_and_standardised_elements_have_the_bits_of_threads(kind: &Kind<'_>) {
+    let results = kind.as_on_a_thread(
+        &(kind.place)(),
+        "random.seed = 12\narrays.x = 'random.normal(10, 0.1, size=(400, 20_000), chunks=(100, 1000))'\n\
+         [results]\nmeans = 'x.mean(axis=0)[::100]'\nsame = 'x[:, ::100].mean(axis=0)'\n\
+         farthest = '((x - x.mean(axis=0)) / x.std(axis=0)).max()'\n",
+    );
+    assert_eq!(results["means"]["shape"], serde_json::json!([200]));
+    assert_eq!(results["means"], results["same"]);
+    let farthest = results["farthest"].as_f64().expect("a number");
+    // Of 8 million normal numbers; no deviation in units of the own one exceeds the root of the number of rows.
+    assert!((4.5..20.0).contains(&farthest), "{farthest}");
 }
 
 pub(crate) fn result_that_needs_another_takes_a_second_stage(kind: &Kind<'_>) {

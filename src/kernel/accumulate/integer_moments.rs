@@ -1,12 +1,12 @@
 //! Exact sums of integers and of their squares: mean, variance and standard deviation, each rounded once.
 
-use num_bigint::BigUint;
-
 use crate::kernel::Isa;
 use crate::kernel::accumulate::IntegerSums;
 use crate::kernel::accumulate::layout;
 use crate::kernel::accumulate::wire::{Packed, Reader, Writer, sent_packed};
-use crate::kernel::exact::rounding::{self, Finish, Precision};
+use crate::kernel::exact::Number;
+use crate::kernel::exact::rounding::{self, Precision, Spread};
+use crate::kernel::exact::short::Short;
 use crate::kernel::isa::forms;
 
 /// Values below it in magnitude are small: the squares of 1024 of them have a sum of less than 64 bits.
@@ -45,7 +45,8 @@ impl IntegerMoments {
 
     /// The most bytes of memory that ordinary data take, and those that any data take.
     pub const fn bytes(outputs: u64) -> (u64, u64) {
-        (outputs * 49, outputs * 49)
+        let bytes = outputs * 48 + outputs.div_ceil(GROUP as u64) * 2;
+        (bytes, bytes)
     }
 
     /// Adds values to one output.
@@ -136,18 +137,18 @@ impl IntegerMoments {
     /// The variance of `count` values with `ddof` degrees of freedom taken off, rounded once; NaN unless
     /// `count` exceeds `ddof`.
     pub fn variance(&self, output: usize, count: u64, ddof: u64) -> f64 {
-        self.spread(output, (count, ddof), rounding::quotient)
+        self.spread(output, (count, ddof), Spread::Variance)
     }
 
     /// The square root of the exact variance, rounded once; NaN as [`variance`](Self::variance) is.
     pub fn standard_deviation(&self, output: usize, count: u64, ddof: u64) -> f64 {
-        self.spread(output, (count, ddof), rounding::root_of_quotient)
+        self.spread(output, (count, ddof), Spread::StandardDeviation)
     }
 
-    fn spread(&self, output: usize, of: (u64, u64), finish: Finish) -> f64 {
-        let sum = BigUint::from(self.sums.exact(output).unsigned_abs());
-        let squares = BigUint::from_bytes_le(self.squares_of(output).map(u64::to_le_bytes).as_flattened());
-        rounding::spread((sum, 0), (squares, 0), of, Precision::Double, finish)
+    fn spread(&self, output: usize, of: (u64, u64), spread: Spread) -> f64 {
+        let sum = Number::Short(Short::integer(self.sums.exact(output)));
+        let squares = Number::Short(Short::natural(self.squares_of(output)));
+        rounding::spread(&sum, &squares, of, Precision::Double, spread)
     }
 
     fn squares_of(&self, output: usize) -> [u64; 3] {

@@ -1,11 +1,10 @@
 //! Sums of integers, exact in 128 bits, and products, modulo 2^64.
 
-use num_bigint::BigUint;
-
 use crate::kernel::Isa;
 use crate::kernel::accumulate::layout;
 use crate::kernel::accumulate::wire::{Packed, Reader, Writer, sent_packed};
-use crate::kernel::exact::rounding::{self, Precision};
+use crate::kernel::exact::rounding::Precision;
+use crate::kernel::exact::short::Short;
 use crate::kernel::isa::forms;
 
 /// Values whose halves are summed before the halves are put together.
@@ -79,12 +78,10 @@ impl IntegerSums {
     /// The sum divided by `count`, rounded once; NaN if `count` is zero.
     pub fn mean(&self, output: usize, count: u64) -> f64 {
         if count == 0 {
-            return f64::NAN;
+            f64::NAN
+        } else {
+            Short::integer(self.exact(output)).divided(count, Precision::Double)
         }
-        let sum = self.exact(output);
-        let magnitude = BigUint::from(sum.unsigned_abs());
-        let mean = rounding::quotient(&magnitude, &BigUint::from(count), 0, Precision::Double);
-        if sum < 0 { -mean } else { mean }
     }
 
     pub(super) fn exact(&self, output: usize) -> i128 {

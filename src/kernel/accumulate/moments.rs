@@ -3,11 +3,11 @@
 use crate::kernel::Isa;
 use crate::kernel::accumulate::layout;
 use crate::kernel::accumulate::wire::{Packed, Reader, Writer, sent_packed};
-use crate::kernel::exact::Canonical;
-use crate::kernel::exact::cells::{CELL_BYTES, MomentCells, SPILLED_BYTES};
+use crate::kernel::exact::cells::MomentCells;
 use crate::kernel::exact::columns::Columns;
-use crate::kernel::exact::rounding::{self, Finish, Precision};
+use crate::kernel::exact::rounding::{self, Precision, Spread};
 use crate::kernel::exact::special::Special;
+use crate::kernel::exact::{Canonical, Number};
 
 /// The exact sums of doubles and of their squares.
 ///
@@ -31,8 +31,9 @@ impl Moments {
 
     /// The most bytes of memory that ordinary data take, and those that any data take.
     pub const fn bytes(outputs: u64) -> (u64, u64) {
+        let (ordinary, any) = MomentCells::bytes(outputs);
         let columns = Columns::<6>::bytes(outputs);
-        (outputs * 2 * CELL_BYTES + columns, outputs * 2 * SPILLED_BYTES + columns)
+        (ordinary + columns, any + columns)
     }
 
     /// Adds values to one output.
@@ -85,20 +86,20 @@ impl Moments {
     /// The variance of `count` values with `ddof` degrees of freedom taken off: (n Q - S^2) / (n (n - ddof))
     /// for sum S and sum of squares Q. NaN unless `count` exceeds `ddof`, and NaN if a value was not finite.
     pub fn variance(&self, output: usize, count: u64, ddof: u64, precision: Precision) -> f64 {
-        self.spread(output, (count, ddof), precision, rounding::quotient)
+        self.spread(output, (count, ddof), precision, Spread::Variance)
     }
 
     /// The square root of the exact variance, rounded once; NaN as [`variance`](Self::variance) is.
     pub fn standard_deviation(&self, output: usize, count: u64, ddof: u64, precision: Precision) -> f64 {
-        self.spread(output, (count, ddof), precision, rounding::root_of_quotient)
+        self.spread(output, (count, ddof), precision, Spread::StandardDeviation)
     }
 
-    fn spread(&self, output: usize, of: (u64, u64), precision: Precision, finish: Finish) -> f64 {
+    fn spread(&self, output: usize, of: (u64, u64), precision: Precision, spread: Spread) -> f64 {
         if self.special(output).value().is_some() {
             return f64::NAN;
         }
         let (sum, squares) = self.numbers(output);
-        rounding::spread(sum.magnitude(), squares.magnitude(), of, precision, finish)
+        rounding::spread(&sum, &squares, of, precision, spread)
     }
 
     fn divided(&self, output: usize, divisor: u64, precision: Precision) -> f64 {
@@ -110,16 +111,21 @@ impl Moments {
     }
 
     /// The sum and the sum of squares.
-    fn numbers(&self, output: usize) -> (Canonical, Canonical) {
+    fn numbers(&self, output: usize) -> (Number, Number) {
         let [high, low, squares @ ..] = self.columns.parts(output);
-        (self.cells.sums.total(output, [high, low]), self.cells.squares.total(output, squares))
+        (self.cells.sums.number(output, &[high, low]), self.cells.squares.number(output, &squares))
+    }
+
+    fn canonical(&self, output: usize) -> (Canonical, Canonical) {
+        let (sum, squares) = self.numbers(output);
+        (sum.canonical(), squares.canonical())
     }
 }
 
 impl PartialEq for Moments {
     fn eq(&self, other: &Moments) -> bool {
         let same = |output| {
-            self.special(output) == other.special(output) && self.numbers(output) == other.numbers(output)
+            self.special(output) == other.special(output) && self.canonical(output) == other.canonical(output)
         };
         self.outputs() == other.outputs() && (0..self.outputs()).all(same)
     }
@@ -131,7 +137,7 @@ impl Packed for Moments {
     fn pack(&self, writer: &mut Writer) {
         writer.unsigned(self.outputs() as u128);
         for output in 0..self.outputs() {
-            let (sum, squares) = self.numbers(output);
+            let (sum, squares) = self.canonical(output);
             writer.number(&sum, self.special(output).flags());
             writer.number(&squares, 0);
         }
@@ -142,11 +148,13 @@ impl Packed for Moments {
         for output in 0..moments.outputs() {
             let (sum, flags) = reader.number()?;
             let (squares, none) = reader.number()?;
-            if squares.negative || none != 0 {
+            let is_sound = !squares.negative
+                && none == 0
+                && moments.cells.sums.set(output, Special::of_flags(flags), &sum)
+                && moments.cells.squares.set(output, Special::default(), &squares);
+            if !is_sound {
                 return None;
             }
-            moments.cells.sums.set(output, Special::of_flags(flags), &sum);
-            moments.cells.squares.set(output, Special::default(), &squares);
         }
         Some(moments)
     }

@@ -3,9 +3,10 @@
 use crate::kernel::Isa;
 use crate::kernel::accumulate::layout;
 use crate::kernel::accumulate::wire::{Packed, Reader, Writer, sent_packed};
-use crate::kernel::exact::Canonical;
-use crate::kernel::exact::cells::{CELL_BYTES, Cells, SPILLED_BYTES};
+use crate::kernel::exact::Number;
+use crate::kernel::exact::cells::Cells;
 use crate::kernel::exact::columns::Columns;
+use crate::kernel::exact::limbs::Reach;
 use crate::kernel::exact::rounding::{self, Precision};
 use crate::kernel::exact::special::Special;
 
@@ -21,7 +22,7 @@ pub struct Sums {
 impl Sums {
     /// Sums of nothing.
     pub fn new(outputs: usize) -> Sums {
-        Sums { cells: Cells::new(outputs), columns: Columns::new() }
+        Sums { cells: Cells::new(Reach::SUMS, outputs), columns: Columns::new() }
     }
 
     /// How many outputs there are.
@@ -31,8 +32,9 @@ impl Sums {
 
     /// The most bytes of memory that ordinary data take, and those that any data take.
     pub const fn bytes(outputs: u64) -> (u64, u64) {
+        let (ordinary, any) = Cells::bytes(Reach::SUMS, outputs);
         let columns = Columns::<2>::bytes(outputs);
-        (outputs * CELL_BYTES + columns, outputs * SPILLED_BYTES + columns)
+        (ordinary + columns, any + columns)
     }
 
     /// Adds values to one output.
@@ -88,15 +90,16 @@ impl Sums {
         self.cells.special(output)
     }
 
-    fn number(&self, output: usize) -> Canonical {
-        self.cells.total(output, self.columns.parts(output))
+    fn number(&self, output: usize) -> Number {
+        self.cells.number(output, &self.columns.parts(output))
     }
 }
 
 impl PartialEq for Sums {
     fn eq(&self, other: &Sums) -> bool {
         let same = |output| {
-            self.special(output) == other.special(output) && self.number(output) == other.number(output)
+            self.special(output) == other.special(output)
+                && self.number(output).canonical() == other.number(output).canonical()
         };
         self.outputs() == other.outputs() && (0..self.outputs()).all(same)
     }
@@ -107,15 +110,18 @@ impl Packed for Sums {
 
     fn pack(&self, writer: &mut Writer) {
         writer.unsigned(self.outputs() as u128);
-        (0..self.outputs())
-            .for_each(|output| writer.number(&self.number(output), self.special(output).flags()));
+        for output in 0..self.outputs() {
+            writer.number(&self.number(output).canonical(), self.special(output).flags());
+        }
     }
 
     fn unpack(reader: &mut Reader<'_>) -> Option<Sums> {
         let mut sums = Sums::new(reader.outputs()?);
         for output in 0..sums.outputs() {
             let (number, flags) = reader.number()?;
-            sums.cells.set(output, Special::of_flags(flags), &number);
+            if !sums.cells.set(output, Special::of_flags(flags), &number) {
+                return None;
+            }
         }
         Some(sums)
     }

@@ -2,7 +2,7 @@
 
 use num_bigint::BigUint;
 
-use crate::kernel::exact::{BYTES, ORIGIN};
+use crate::kernel::exact::ORIGIN;
 
 /// A number in sign and magnitude, without zero bytes at either end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,14 +22,11 @@ impl Canonical {
         Canonical { negative, place: (place + first) as u16, bytes: bytes[first..end].to_vec() }
     }
 
-    /// Whether this is a number's canonical form, and one within reach.
+    /// Whether this is a number's canonical form.
     pub(in crate::kernel) fn is_valid(&self) -> bool {
         match self.bytes[..] {
             [] => !self.negative && self.place == 0,
-            [first, ..] => {
-                let end = usize::from(self.place) + self.bytes.len();
-                first != 0 && self.bytes.last() != Some(&0) && end <= BYTES
-            }
+            [first, ..] => first != 0 && self.bytes.last() != Some(&0),
         }
     }
 
@@ -39,7 +36,7 @@ impl Canonical {
     }
 
     /// The magnitude as an integer and the exponent of its least bit.
-    pub(in crate::kernel) fn magnitude(&self) -> (BigUint, i64) {
+    pub(super) fn magnitude(&self) -> (BigUint, i64) {
         (BigUint::from_bytes_le(&self.bytes), i64::from(self.exponent()))
     }
 }

@@ -3,10 +3,10 @@
 //! 256 bits hold the sum of 2^64 doubles of 35 binary exponents, or of their squares, wherever the first of
 //! them put the window. What does not fit is for `cells` to keep elsewhere.
 
+use crate::kernel::exact::ORIGIN;
+use crate::kernel::exact::short::{Short, WORDS};
 use crate::kernel::exact::special::Special;
-use crate::kernel::exact::{Canonical, ORIGIN};
 
-const WORDS: usize = 4;
 /// Bits of a magnitude: the 256 less a sign and one bit for a carry.
 const ROOM: i32 = 254;
 /// Bits below the first number added that are kept free for smaller ones.
@@ -46,18 +46,24 @@ impl Cell {
         let wide = u128::from(mantissa) << (offset % 64);
         let (wide, sign) = if negative { (wide.wrapping_neg(), u64::MAX) } else { (wide, 0) };
         let mut carry = false;
-        for (index, word) in self.words[offset as usize / 64..].iter_mut().enumerate() {
-            let part = match index {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let part = match index.wrapping_sub(offset as usize / 64) {
                 0 => wide as u64,
                 1 => (wide >> 64) as u64,
-                _ => sign,
+                above if above < WORDS => sign,
+                _ => 0,
             };
-            let (sum, first) = word.overflowing_add(part);
-            let (sum, second) = sum.overflowing_add(u64::from(carry));
-            *word = sum;
-            carry = first | second;
+            (*word, carry) = word.carrying_add(part, carry);
         }
         true
+    }
+
+    /// Adds a number that `add` takes, after moving the window if need be. False if no window holds it.
+    pub(super) fn add_anywhere(&mut self, negative: bool, mantissa: u64, exponent: i32) -> bool {
+        let zeros = mantissa.trailing_zeros();
+        let (mantissa, exponent) = (mantissa >> zeros, exponent + zeros.cast_signed());
+        self.add(negative, mantissa, exponent)
+            || self.make_room(Some((mantissa, exponent))) && self.add(negative, mantissa, exponent)
     }
 
     /// Whether a further addition could overflow.
@@ -67,19 +73,21 @@ impl Cell {
         top != 0 && top != -1
     }
 
-    /// Moves the window so that this addition fits, if some window holds it and the number both.
-    pub(super) fn make_room(&mut self, mantissa: u64, exponent: i32) -> bool {
-        let mut low = exponent + mantissa.trailing_zeros().cast_signed();
-        let mut high = exponent + 64 - mantissa.leading_zeros().cast_signed();
+    /// Moves the window so that the number is in its middle, and so that this addition fits too, if some window
+    /// holds them.
+    pub(super) fn make_room(&mut self, addition: Option<(u64, i32)>) -> bool {
         let (negative, words) = self.magnitude();
+        let reach = |(word, at): (u64, i32)| {
+            (at + word.trailing_zeros().cast_signed(), at + 64 - word.leading_zeros().cast_signed())
+        };
         if words == [0; WORDS] {
+            let Some((low, high)) = addition.map(reach) else { return true };
             self.base = based(low - BELOW);
             return high - i32::from(self.base) <= ROOM;
         }
-        for (word, at) in self.placed(words) {
-            low = low.min(at + word.trailing_zeros().cast_signed());
-            high = high.max(at + 64 - word.leading_zeros().cast_signed());
-        }
+        let reaches = self.placed(words).chain(addition).map(reach);
+        let (low, high) = reaches
+            .fold((i32::MAX, i32::MIN), |(low, high), (lower, higher)| (low.min(lower), high.max(higher)));
         let slack = ROOM - (high - low);
         if slack < 16 {
             return false;
@@ -119,13 +127,9 @@ impl Cell {
     }
 
     /// The number, if it was kept here alone.
-    pub(super) fn canonical(&self) -> Canonical {
+    pub(super) fn short(&self) -> Short {
         let (negative, words) = self.magnitude();
-        let mut bytes = [0; 8 * WORDS];
-        for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-            *bytes = word.to_le_bytes();
-        }
-        Canonical::trimmed(negative, (i32::from(self.base) - ORIGIN) as usize / 8, &bytes)
+        Short { negative, words, exponent: self.base.into() }
     }
 
     /// Makes the number zero.
@@ -146,31 +150,34 @@ mod tests {
     #[test]
     fn the_window_moves_to_hold_small_and_large_numbers_and_no_further() {
         let mut cell = Cell::default();
-        assert!(!cell.add(false, 1, 0) && cell.make_room(1, 0) && cell.add(false, 1, 0));
-        let one = cell.canonical();
+        assert!(!cell.add(false, 1, 0) && cell.make_room(Some((1, 0))) && cell.add(false, 1, 0));
+        let one = cell.short().canonical();
         for (exponent, fits) in [(-180, true), (-400, false), (40, true), (150, false)] {
-            let added =
-                cell.add(true, 1, exponent) || cell.make_room(1, exponent) && cell.add(true, 1, exponent);
+            let added = cell.add(true, 1, exponent)
+                || cell.make_room(Some((1, exponent))) && cell.add(true, 1, exponent);
             assert_eq!(added, fits, "{exponent}");
         }
         for exponent in [-180, 40] {
             assert!(cell.add(false, 1, exponent));
         }
-        assert_eq!(cell.canonical(), one);
+        assert_eq!(cell.short().canonical(), one);
     }
 
     #[test]
     fn a_cell_is_full_before_it_overflows() {
         for negative in [false, true] {
             let mut cell = Cell::default();
-            assert!(cell.make_room(1, 0) && cell.add(negative, 1, 0));
+            assert!(cell.make_room(Some((1, 0))) && cell.add(negative, 1, 0));
             let top = i32::from(cell.base) + ROOM - 64;
             while !cell.is_full() {
                 assert!(cell.add(negative, u64::MAX, top));
             }
-            let canonical = cell.canonical();
-            assert_eq!(canonical.negative, negative);
-            assert_eq!(canonical.magnitude().0.bits() as i32 + canonical.exponent(), top + 65);
+            for _ in 0..2 {
+                let canonical = cell.short().canonical();
+                assert_eq!(canonical.negative, negative);
+                assert_eq!(canonical.magnitude().0.bits() as i32 + canonical.exponent(), top + 65);
+                assert!(cell.make_room(None) && !cell.is_full(), "the window follows the number");
+            }
         }
     }
 }

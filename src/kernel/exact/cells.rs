@@ -1,34 +1,37 @@
 //! Exact numbers, one for each output.
 //!
 //! Ordinary data fill a cell of 40 bytes an output and nothing else. Once a number does not fit its cell, all
-//! outputs get room for digits beside them, and those that need it fill it.
+//! outputs get words for every exponent beside them, and those that need them fill them.
 
 use crate::kernel::Isa;
 use crate::kernel::exact::cell::Cell;
 use crate::kernel::exact::columns::{Strip, Target};
 use crate::kernel::exact::kernels::{self, SQUARES_WIDTH, SUM_WIDTH};
-use crate::kernel::exact::limbs::Limbs;
+use crate::kernel::exact::limbs::{Limbs, Reach};
 use crate::kernel::exact::special::Special;
 use crate::kernel::exact::window::Window;
-use crate::kernel::exact::{Canonical, parts};
-
-/// Bytes of an output whose number fits its cell.
-pub(in crate::kernel) const CELL_BYTES: u64 = size_of::<Cell>() as u64;
-/// Bytes of an output that uses every exponent of a square of a double.
-pub(in crate::kernel) const SPILLED_BYTES: u64 = CELL_BYTES + Limbs::MOST_BYTES;
+use crate::kernel::exact::{Canonical, Number, parts};
 
 #[derive(Clone, Debug)]
 pub(in crate::kernel) struct Cells {
     cells: Vec<Cell>,
     /// The top of the last run's window, for outputs that have had no run.
     top: i16,
-    /// What did not fit the cells: for no output, or for each.
-    spilled: Vec<Limbs>,
+    reach: Reach,
+    /// What did not fit the cells.
+    spilled: Limbs,
 }
 
 impl Cells {
-    pub(in crate::kernel) fn new(outputs: usize) -> Cells {
-        Cells { cells: vec![Cell::default(); outputs], top: 4, spilled: Vec::new() }
+    /// Numbers within `reach`, which has to hold all that is added.
+    pub(in crate::kernel) fn new(reach: Reach, outputs: usize) -> Cells {
+        Cells { cells: vec![Cell::default(); outputs], top: 4, reach, spilled: Limbs::new(reach, outputs) }
+    }
+
+    /// The most bytes of memory that ordinary data take, and those that any data take.
+    pub(in crate::kernel) const fn bytes(reach: Reach, outputs: u64) -> (u64, u64) {
+        let cells = outputs * size_of::<Cell>() as u64;
+        (cells, cells + outputs * reach.bytes())
     }
 
     pub(in crate::kernel) fn outputs(&self) -> usize {
@@ -94,7 +97,7 @@ impl Cells {
             self.add_elsewhere(output, negative, mantissa, exponent);
         }
         if self.cells[output].is_full() {
-            self.empty_cell(output);
+            self.relieve_cell(output);
         }
     }
 
@@ -102,29 +105,20 @@ impl Cells {
     #[cold]
     #[inline(never)]
     fn add_elsewhere(&mut self, output: usize, negative: bool, mantissa: u64, exponent: i32) {
-        let zeros = mantissa.trailing_zeros();
-        let (mantissa, exponent) = (mantissa >> zeros, exponent + zeros.cast_signed());
-        let cell = &mut self.cells[output];
-        let fits = cell.add(negative, mantissa, exponent)
-            || cell.make_room(mantissa, exponent) && cell.add(negative, mantissa, exponent);
-        if !fits {
-            self.digits(output).add(negative, mantissa, exponent);
+        if !self.cells[output].add_anywhere(negative, mantissa, exponent) {
+            self.spilled.add(output, negative, mantissa, exponent);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn empty_cell(&mut self, output: usize) {
+    fn relieve_cell(&mut self, output: usize) {
+        if self.cells[output].make_room(None) {
+            return;
+        }
         let (negative, parts) = self.cells[output].parts();
         self.cells[output].clear();
-        parts.for_each(|(word, exponent)| self.digits(output).add(negative, word, exponent));
-    }
-
-    fn digits(&mut self, output: usize) -> &mut Limbs {
-        if self.spilled.is_empty() {
-            self.spilled = vec![Limbs::default(); self.cells.len()];
-        }
-        &mut self.spilled[output]
+        parts.for_each(|(word, exponent)| self.spilled.add(output, negative, word, exponent));
     }
 
     /// Adds what another, with as many outputs, has gathered.
@@ -139,11 +133,7 @@ impl Cells {
         self.cells[output].special.merge(cell.special);
         let (negative, parts) = cell.parts();
         parts.for_each(|(word, exponent)| self.add_scaled(output, negative, word, exponent));
-        if let Some(digits) = other.spilled.get(of)
-            && !digits.is_empty()
-        {
-            self.digits(output).merge(digits);
-        }
+        self.spilled.merge(output, &other.spilled, of);
     }
 
     pub(in crate::kernel) fn special(&self, output: usize) -> Special {
@@ -151,22 +141,38 @@ impl Cells {
     }
 
     /// An output's number with more doubles added to it.
-    pub(in crate::kernel) fn total(&self, output: usize, more: impl IntoIterator<Item = f64>) -> Canonical {
-        let mut one = Cells { cells: vec![self.cells[output].clone()], top: self.top, spilled: Vec::new() };
-        one.spilled.extend(self.spilled.get(output).cloned());
-        more.into_iter().for_each(|value| one.add(0, value));
-        let (negative, parts) = one.cells[0].parts();
-        match one.spilled.first_mut() {
-            None => one.cells[0].canonical(),
-            Some(digits) => {
-                parts.for_each(|(word, exponent)| digits.add(negative, word, exponent));
-                digits.canonical()
-            }
+    pub(in crate::kernel) fn number(&self, output: usize, more: &[f64]) -> Number {
+        let mut cell = self.cells[output].clone();
+        let mut fits = more.iter().filter(|value| **value != 0.0).map(|value| parts(*value));
+        let fits = fits.all(|(negative, mantissa, exponent)| {
+            !cell.is_full()
+                && (cell.add(negative, mantissa, exponent) || cell.add_anywhere(negative, mantissa, exponent))
+        });
+        if fits && self.spilled.is_zero(output) {
+            Number::Short(cell.short())
+        } else {
+            self.long(output, more)
         }
     }
 
-    /// Makes a fresh output the number that was sent.
-    pub(in crate::kernel) fn set(&mut self, output: usize, special: Special, sent: &Canonical) {
+    #[cold]
+    #[inline(never)]
+    fn long(&self, output: usize, more: &[f64]) -> Number {
+        let mut all = Limbs::new(self.reach, 1);
+        all.merge(0, &self.spilled, output);
+        let (negative, words) = self.cells[output].parts();
+        words.for_each(|(word, exponent)| all.add(0, negative, word, exponent));
+        for (negative, mantissa, exponent) in more.iter().map(|value| parts(*value)) {
+            all.add(0, negative, mantissa, exponent);
+        }
+        Number::Long(all.canonical(0))
+    }
+
+    /// Makes a fresh output the number that was sent. False if that is out of reach.
+    pub(in crate::kernel) fn set(&mut self, output: usize, special: Special, sent: &Canonical) -> bool {
+        if !self.reach.holds(sent) {
+            return false;
+        }
         self.cells[output].special = special;
         for (index, bytes) in sent.bytes.chunks(8).enumerate() {
             let mut word = [0; 8];
@@ -174,6 +180,7 @@ impl Cells {
             let exponent = sent.exponent() + 64 * index as i32;
             self.add_scaled(output, sent.negative, u64::from_le_bytes(word), exponent);
         }
+        true
     }
 }
 
@@ -203,7 +210,13 @@ pub(in crate::kernel) struct MomentCells {
 
 impl MomentCells {
     pub(in crate::kernel) fn new(outputs: usize) -> MomentCells {
-        MomentCells { sums: Cells::new(outputs), squares: Cells::new(outputs) }
+        MomentCells { sums: Cells::new(Reach::SUMS, outputs), squares: Cells::new(Reach::SQUARES, outputs) }
+    }
+
+    /// As [`Cells::bytes`].
+    pub(in crate::kernel) const fn bytes(outputs: u64) -> (u64, u64) {
+        let (sums, squares) = (Cells::bytes(Reach::SUMS, outputs), Cells::bytes(Reach::SQUARES, outputs));
+        (sums.0 + squares.0, sums.1 + squares.1)
     }
 
     /// Adds two parts of a sum and four of a sum of squares.

@@ -1,126 +1,114 @@
-//! A signed fixed-point number of any size, in digits of 32 bits: what does not fit a cell.
+//! Signed fixed-point numbers that hold every exponent: what does not fit cells.
 //!
-//! Only the digits from the lowest to the highest that have been touched are stored. Adding leaves carries
-//! where they fall; they are settled when they are read, and long before a digit could overflow.
+//! There are no words before the first number needs some; then all outputs have them, zeroed, so that those
+//! that are never touched take no memory where the system gives it out page by page.
 
-use crate::kernel::exact::{BYTES, Canonical, ORIGIN};
+use crate::kernel::exact::{Canonical, ORIGIN};
 
-const DIGIT_BITS: u32 = 32;
-const DIGIT_MASK: i64 = 0xFFFF_FFFF;
-/// Digits that numbers within reach take, and two for carries.
-const DIGITS: usize = BYTES / 4 + 2;
-/// Additions after which carries are settled: each adds less than 2^32 to a digit.
-const ADDITIONS: u32 = 1 << 28;
+/// Which bits of numbers can be set: `words` words from word `first` above `ORIGIN` on.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernel) struct Reach {
+    first: usize,
+    words: usize,
+}
 
-/// The exact sum of everything added so far.
-#[derive(Clone, Debug, Default)]
+impl Reach {
+    /// Sums of 2^64 doubles: from 2^-1088 to 2^1088.
+    pub(in crate::kernel) const SUMS: Reach = Reach { first: 17, words: 34 };
+    /// Sums of the squares of 2^64 doubles: from 2^-2176 to 2^2112.
+    pub(in crate::kernel) const SQUARES: Reach = Reach { first: 0, words: 67 };
+
+    /// Bytes of an output: one word is for the sign and for carries.
+    pub(super) const fn bytes(self) -> u64 {
+        (size_of::<u64>() * self.stored()) as u64
+    }
+
+    const fn stored(self) -> usize {
+        self.words + 1
+    }
+
+    /// Whether a number lies within.
+    pub(in crate::kernel) fn holds(self, number: &Canonical) -> bool {
+        let bytes = 8 * self.first..=8 * (self.first + self.words);
+        let place = usize::from(number.place);
+        number.bytes.is_empty() || bytes.contains(&place) && bytes.contains(&(place + number.bytes.len()))
+    }
+}
+
+/// A number for each output.
+#[derive(Clone, Debug)]
 pub(super) struct Limbs {
-    /// The place of `digits[0]`.
-    base: usize,
-    digits: Vec<i64>,
-    /// Additions since carries were last settled.
-    additions: u32,
+    reach: Reach,
+    outputs: usize,
+    /// Two's complement, the least word first; of no output or of all.
+    words: Vec<u64>,
 }
 
 impl Limbs {
-    /// Bytes that all digits take.
-    pub(super) const MOST_BYTES: u64 = (size_of::<Limbs>() + DIGITS * size_of::<i64>()) as u64;
-
-    /// Whether nothing has been added.
-    pub(super) fn is_empty(&self) -> bool {
-        self.digits.is_empty()
+    pub(super) fn new(reach: Reach, outputs: usize) -> Limbs {
+        Limbs { reach, outputs, words: Vec::new() }
     }
 
-    /// Adds `mantissa * 2^exponent`, negated if `negative`; `exponent` must not be below `ORIGIN`.
-    pub(super) fn add(&mut self, negative: bool, mantissa: u64, exponent: i32) {
+    /// Adds `mantissa * 2^exponent`, negated if `negative`; the bits that are set must be within reach.
+    pub(super) fn add(&mut self, output: usize, negative: bool, mantissa: u64, exponent: i32) {
         if mantissa == 0 {
             return;
         }
-        let position = (exponent - ORIGIN) as u32;
-        let place = (position / DIGIT_BITS) as usize;
-        let wide = u128::from(mantissa) << (position % DIGIT_BITS);
-        let sign = -i64::from(negative);
-        let digits = self.digits_at(place);
-        for (index, digit) in digits.iter_mut().enumerate() {
-            let part = (wide >> (DIGIT_BITS * index as u32)) as i64 & DIGIT_MASK;
-            *digit += (part ^ sign) - sign;
+        let zeros = mantissa.trailing_zeros();
+        let origin = ORIGIN + 64 * self.reach.first as i32;
+        let position = (exponent + zeros.cast_signed() - origin) as usize;
+        let wide = u128::from(mantissa >> zeros) << (position % 64);
+        let mut carry = false;
+        for (index, word) in self.all(output)[position / 64..].iter_mut().enumerate() {
+            let part = match index {
+                0 => wide as u64,
+                1 => (wide >> 64) as u64,
+                _ if carry => 0,
+                _ => break,
+            };
+            let operation = if negative { u64::borrowing_sub } else { u64::carrying_add };
+            (*word, carry) = operation(*word, part, carry);
         }
     }
 
-    /// Room for one addition to the three digits from `place` on.
-    fn digits_at(&mut self, place: usize) -> &mut [i64; 3] {
-        if self.additions >= ADDITIONS {
-            self.settle();
-        }
-        self.additions += 1;
-        if place < self.base || place + 3 > self.base + self.digits.len() {
-            self.cover(place, place + 3);
-        }
-        let start = place - self.base;
-        self.digits[start..].first_chunk_mut().expect("the digits have just been covered")
-    }
-
-    /// Stores digits `first..end` too. Takes the memory for all that may come at once: who spills once, spills
-    /// again.
-    #[cold]
-    fn cover(&mut self, first: usize, end: usize) {
-        if self.digits.is_empty() {
-            self.base = first;
-            self.digits.reserve_exact(DIGITS);
-        }
-        if first < self.base {
-            self.digits.splice(0..0, std::iter::repeat_n(0, self.base - first));
-            self.base = first;
-        }
-        let length = self.digits.len().max(end - self.base);
-        self.digits.resize(length, 0);
-    }
-
-    /// Adds what another has gathered.
-    pub(super) fn merge(&mut self, other: &Limbs) {
-        if other.digits.is_empty() {
-            return;
-        }
-        let mut other = other.clone();
-        other.settle();
-        self.settle();
-        self.cover(other.base, other.base + other.digits.len());
-        let start = other.base - self.base;
-        for (digit, more) in self.digits[start..].iter_mut().zip(&other.digits) {
-            *digit += more;
+    /// Adds a number of others of the same reach. It takes 2^63 of the greatest to wrap around.
+    pub(super) fn merge(&mut self, output: usize, other: &Limbs, of: usize) {
+        if !other.is_zero(of) {
+            let mut carry = false;
+            for (word, more) in self.all(output).iter_mut().zip(other.of(of)) {
+                (*word, carry) = word.carrying_add(*more, carry);
+            }
         }
     }
 
-    /// Moves carries up, so that all digits but the last are in 0..2^32, and the last, within 2^32 of zero,
-    /// has the sign.
-    fn settle(&mut self) {
-        let Some((last, below)) = self.digits.split_last_mut() else { return };
-        let mut carry = 0;
-        for digit in below {
-            let sum = *digit + carry;
-            *digit = sum & DIGIT_MASK;
-            carry = sum >> DIGIT_BITS;
-        }
-        *last += carry;
-        let carry = *last >> DIGIT_BITS;
-        if carry != 0 && carry != -1 {
-            *last &= DIGIT_MASK;
-            self.digits.push(carry);
-        }
-        self.additions = 2;
+    pub(super) fn is_zero(&self, output: usize) -> bool {
+        self.of(output).iter().all(|word| *word == 0)
     }
 
     /// The one form that equal numbers share.
-    pub(super) fn canonical(&self) -> Canonical {
-        let mut settled = self.clone();
-        settled.settle();
-        let negative = settled.digits.last().is_some_and(|digit| *digit < 0);
-        if negative {
-            settled.digits.iter_mut().for_each(|digit| *digit = -*digit);
-            settled.settle();
+    pub(super) fn canonical(&self, output: usize) -> Canonical {
+        let negative = self.of(output).last().is_some_and(|word| word.cast_signed() < 0);
+        let mut carry = negative;
+        let magnitude = self.of(output).iter().flat_map(|word| {
+            let sum;
+            (sum, carry) = if negative { (!word).overflowing_add(carry.into()) } else { (*word, false) };
+            sum.to_le_bytes()
+        });
+        Canonical::trimmed(negative, 8 * self.reach.first, &magnitude.collect::<Vec<u8>>())
+    }
+
+    /// The words of an output, or none.
+    fn of(&self, output: usize) -> &[u64] {
+        let stored = self.reach.stored();
+        self.words.get(output * stored..(output + 1) * stored).unwrap_or(&[])
+    }
+
+    fn all(&mut self, output: usize) -> &mut [u64] {
+        let stored = self.reach.stored();
+        if self.words.is_empty() {
+            self.words = vec![0; self.outputs * stored];
         }
-        let bytes: Vec<u8> = settled.digits.iter().flat_map(|digit| (*digit as u32).to_le_bytes()).collect();
-        Canonical::trimmed(negative, 4 * settled.base, &bytes)
+        &mut self.words[output * stored..][..stored]
     }
 }
 
@@ -128,31 +116,52 @@ impl Limbs {
 mod tests {
     use super::*;
 
-    #[test]
-    fn merging_negative_numbers_again_and_again_stores_few_digits() {
-        let mut one = Limbs::default();
-        one.add(true, 0x0019_9999_9999_999a, -56);
-        let mut sum = Limbs::default();
-        for _ in 0..1000 {
-            sum.merge(&one);
-        }
-        assert!(sum.digits.len() <= 5, "{} digits", sum.digits.len());
-        let mut expected = Limbs::default();
-        (0..1000).for_each(|_| expected.add(true, 0x0019_9999_9999_999a, -56));
-        assert_eq!(sum.canonical(), expected.canonical());
+    /// The sum of `count` times `mantissa * 2^exponent`.
+    fn sum(count: usize, negative: bool, mantissa: u64, exponent: i32) -> Limbs {
+        let mut limbs = Limbs::new(Reach::SUMS, 1);
+        (0..count).for_each(|_| limbs.add(0, negative, mantissa, exponent));
+        limbs
     }
 
     #[test]
-    fn numbers_of_all_exponents_stay_within_the_memory_of_the_first() {
+    fn carries_and_borrows_run_through_all_words() {
+        let mut limbs = sum(1, false, 1, 1023);
+        limbs.add(0, true, 1, -1074);
+        let ones = limbs.canonical(0);
+        assert_eq!((ones.negative, ones.exponent(), ones.magnitude().0.bits()), (false, -1080, 1023 + 1080));
+        limbs.add(0, true, 1, 1023);
+        let least = limbs.canonical(0);
+        assert_eq!((least.negative, least.bytes), (true, vec![1 << 6]));
+        limbs.add(0, false, 1, -1074);
+        assert!(limbs.is_zero(0));
+        assert_eq!(limbs.canonical(0), Canonical::default());
+    }
+
+    #[test]
+    fn merging_is_adding() {
         for negative in [false, true] {
-            let mut limbs = Limbs::default();
-            limbs.add(negative, 1, 0);
-            for exponent in ORIGIN..=2 * 971 + 64 {
-                limbs.add(negative, u64::MAX, exponent);
+            let one = sum(1, negative, 0x0019_9999_9999_999a, -1074);
+            let mut merged = Limbs::new(Reach::SUMS, 1);
+            (0..1000).for_each(|_| merged.merge(0, &one, 0));
+            assert_eq!(merged.canonical(0), sum(1000, negative, 0x0019_9999_9999_999a, -1074).canonical(0));
+        }
+    }
+
+    #[test]
+    fn the_greatest_numbers_within_reach_can_be_added_again_and_again() {
+        for (reach, top) in [(Reach::SUMS, 1024), (Reach::SQUARES, 2048)] {
+            for negative in [false, true] {
+                let mut limbs = Limbs::new(reach, 2);
+                for exponent in ORIGIN + 64 * reach.first as i32..=top {
+                    limbs.add(1, negative, u64::MAX, exponent);
+                }
+                let greatest = limbs.clone();
+                (0..100).for_each(|_| limbs.merge(1, &greatest, 1));
+                let number = limbs.canonical(1);
+                assert_eq!(number.negative, negative);
+                assert!(number.exponent() + number.magnitude().0.bits() as i32 > top + 64 + 6);
+                assert!(limbs.is_zero(0));
             }
-            let other = limbs.clone();
-            (0..100).for_each(|_| limbs.merge(&other));
-            assert!(limbs.digits.capacity() <= DIGITS, "{} digits", limbs.digits.capacity());
         }
     }
 }

@@ -5,8 +5,8 @@
 use num_bigint::{BigInt, BigUint, Sign};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::exact::Canonical;
 use crate::kernel::exact::special::Special;
+use crate::kernel::exact::{Number, short};
 
 /// What a result is rounded to, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Precision {
 const KEPT_BITS: i64 = 64;
 
 /// `numerator / denominator * 2^exponent`, rounded. The denominator must not be zero.
-pub(in crate::kernel) fn quotient(
+pub(super) fn quotient(
     numerator: &BigUint,
     denominator: &BigUint,
     exponent: i64,
@@ -53,12 +53,7 @@ pub(in crate::kernel) fn quotient(
 }
 
 /// The square root of `numerator / denominator * 2^exponent`, rounded. The denominator must not be zero.
-pub(in crate::kernel) fn root_of_quotient(
-    numerator: &BigUint,
-    denominator: &BigUint,
-    exponent: i64,
-    precision: Precision,
-) -> f64 {
+fn root_of_quotient(numerator: &BigUint, denominator: &BigUint, exponent: i64, precision: Precision) -> f64 {
     let shift = 2 * KEPT_BITS + denominator.bits() as i64 - numerator.bits() as i64;
     let shift = shift + (exponent - shift).rem_euclid(2);
     let (numerator, denominator) = shifted(numerator, denominator, shift);
@@ -68,59 +63,21 @@ pub(in crate::kernel) fn root_of_quotient(
 }
 
 /// A sum divided by `divisor`, which must not be zero, or what values that are not finite make of it.
-pub(in crate::kernel) fn divided(
-    special: Special,
-    sum: &Canonical,
-    divisor: u64,
-    precision: Precision,
-) -> f64 {
-    special.value().unwrap_or_else(|| {
-        let value = small_quotient(&sum.bytes, divisor, i64::from(sum.exponent()), precision);
-        let value = value.unwrap_or_else(|| {
+pub(in crate::kernel) fn divided(special: Special, sum: &Number, divisor: u64, precision: Precision) -> f64 {
+    special.value().unwrap_or_else(|| match sum {
+        Number::Short(sum) => sum.divided(divisor, precision),
+        Number::Long(sum) => {
             let (magnitude, exponent) = sum.magnitude();
-            quotient(&magnitude, &BigUint::from(divisor), exponent, precision)
-        });
-        if sum.negative { -value } else { value }
+            let value = quotient(&magnitude, &BigUint::from(divisor), exponent, precision);
+            if sum.negative { -value } else { value }
+        }
     })
 }
 
-/// Words of a magnitude that `small_quotient` takes, and words of the quotient's fraction.
-const SMALL: usize = 4;
-const FRACTION: usize = 2;
-
-/// As `quotient`, of a magnitude of at most 256 bits, least byte first: what sums of ordinary data are, and
-/// there may be millions of them.
-fn small_quotient(magnitude: &[u8], divisor: u64, exponent: i64, precision: Precision) -> Option<f64> {
-    if magnitude.len() > 8 * SMALL {
-        return None;
-    }
-    let mut words = [0_u64; SMALL + FRACTION];
-    for (word, bytes) in words[FRACTION..].iter_mut().zip(magnitude.chunks(8)) {
-        let mut whole = [0; 8];
-        whole[..bytes.len()].copy_from_slice(bytes);
-        *word = u64::from_le_bytes(whole);
-    }
-    let mut rest = 0;
-    if divisor > 1 {
-        for word in words.iter_mut().rev() {
-            let dividend = u128::from(rest) << 64 | u128::from(*word);
-            *word = (dividend / u128::from(divisor)) as u64;
-            rest = (dividend % u128::from(divisor)) as u64;
-        }
-    }
-    let Some(top) = words.iter().rposition(|word| *word != 0) else { return Some(0.0) };
-    // The upper 64 bits, and whether there is anything below them.
-    let (zeros, next) = (words[top].leading_zeros(), if top > 0 { words[top - 1] } else { 0 });
-    let upper = (u128::from(words[top]) << 64 | u128::from(next)) << zeros;
-    let inexact =
-        rest != 0 || upper as u64 != 0 || words[..top.saturating_sub(1)].iter().any(|word| *word != 0);
-    let exponent = exponent + 64 * (top as i64 - FRACTION as i64) - i64::from(zeros);
-    Some(nearest_of_word((upper >> 64) as u64, inexact, exponent, precision))
-}
-
-/// As `nearest`, of a mantissa of exactly 64 bits.
-fn nearest_of_word(mantissa: u64, inexact: bool, exponent: i64, precision: Precision) -> f64 {
-    let last = (exponent + 64 - precision.bits()).max(precision.exponents().0);
+/// As `nearest`, of a mantissa of more than 54 bits.
+pub(super) fn nearest_of_word(mantissa: u64, inexact: bool, exponent: i64, precision: Precision) -> f64 {
+    let bits = 64 - i64::from(mantissa.leading_zeros());
+    let last = (exponent + bits - precision.bits()).max(precision.exponents().0);
     let drop = last - exponent;
     if drop > 64 {
         return 0.0;
@@ -131,24 +88,41 @@ fn nearest_of_word(mantissa: u64, inexact: bool, exponent: i64, precision: Preci
     assemble(kept as u64 + u64::from(up), last, precision)
 }
 
-/// A magnitude and the exponent of its least bit.
-pub(in crate::kernel) type Magnitude = (BigUint, i64);
-
 /// What is made of a variance: itself or its root, rounded.
-pub(in crate::kernel) type Finish = fn(&BigUint, &BigUint, i64, Precision) -> f64;
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernel) enum Spread {
+    Variance,
+    StandardDeviation,
+}
 
 /// The variance (n Q - S^2) / (n (n - ddof)) of n = `count` values with sum S and sum of squares Q. NaN unless
 /// `count` exceeds `ddof`.
 pub(in crate::kernel) fn spread(
-    (sum, sum_exponent): Magnitude,
-    (squares, exponent): Magnitude,
+    sum: &Number,
+    squares: &Number,
     (count, ddof): (u64, u64),
     precision: Precision,
-    finish: Finish,
+    spread: Spread,
 ) -> f64 {
     if count <= ddof {
         return f64::NAN;
     }
+    if let (Number::Short(sum), Number::Short(squares)) = (sum, squares)
+        && let Some(value) = short::spread(sum, squares, (count, ddof), precision, spread)
+    {
+        return value;
+    }
+    long_spread(sum.magnitude(), squares.magnitude(), (count, ddof), precision, spread)
+}
+
+/// As `spread`, of magnitudes of any size and the exponents of their least bits.
+pub(super) fn long_spread(
+    (sum, sum_exponent): (BigUint, i64),
+    (squares, exponent): (BigUint, i64),
+    (count, ddof): (u64, u64),
+    precision: Precision,
+    spread: Spread,
+) -> f64 {
     let (left, right) = (squares * count, &sum * &sum);
     let (left_exponent, right_exponent) = (exponent, 2 * sum_exponent);
     let exponent = left_exponent.min(right_exponent);
@@ -159,7 +133,11 @@ pub(in crate::kernel) fn spread(
     if sign == Sign::Minus {
         return f64::NAN;
     }
-    finish(&numerator, &(BigUint::from(count) * (count - ddof)), exponent, precision)
+    let denominator = BigUint::from(count) * (count - ddof);
+    match spread {
+        Spread::Variance => quotient(&numerator, &denominator, exponent, precision),
+        Spread::StandardDeviation => root_of_quotient(&numerator, &denominator, exponent, precision),
+    }
 }
 
 /// The same ratio times 2^shift.
@@ -227,26 +205,7 @@ fn low_word(value: &BigUint) -> u64 {
 mod tests {
     use super::*;
 
-    use proptest::prelude::*;
-
     use crate::kernel::exact::rounding::Precision::{Double, Single};
-
-    proptest! {
-        #[test]
-        fn small_quotients_are_those_of_large_numbers(
-            bytes in prop::collection::vec(any::<u8>(), 0..=32),
-            sparse: bool,
-            divisor in prop_oneof![1_u64..4, 1..=u64::MAX],
-            exponent in -1300_i64..900,
-        ) {
-            let bytes: Vec<u8> = bytes.iter().map(|&byte| if sparse { byte & byte >> 4 & 0x81 } else { byte }).collect();
-            for precision in [Single, Double] {
-                let large = quotient(&BigUint::from_bytes_le(&bytes), &big(divisor), exponent, precision);
-                let small = small_quotient(&bytes, divisor, exponent, precision);
-                prop_assert_eq!(small.map(f64::to_bits), Some(large.to_bits()));
-            }
-        }
-    }
 
     fn big(value: u64) -> BigUint {
         BigUint::from(value)
