@@ -289,7 +289,7 @@ fn statistics_of_two_arrays_and_of_stacks_equal_numpy() {
         sources: &[
             ("a", "random.normal(3, 1, size=400)"),
             ("b", "random.random(400)"),
-            ("m", "random.normal(0, 1, size=(400, 300), chunks=(150, 100))"),
+            ("m", "random.normal(0, 1, size=(160, 130), chunks=(60, 50))"),
             ("p", "random.random((50, 2))"),
         ],
         files: &[],
