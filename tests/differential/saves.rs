@@ -70,3 +70,20 @@ fn each_page_of_a_saved_array_is_written_by_one_task() {
     assert_pages_have_one_writer(&[x], "x > 0");
     assert_pages_have_one_writer(&[("v", "random.random(3_000_001) + 1")], "v * v");
 }
+
+#[test]
+fn each_page_of_a_saved_transpose_is_written_by_one_task() {
+    let x = ("x", "random.random((1237, 2001)) + 1");
+    assert_pages_have_one_writer(&[x], "x.T");
+    assert_pages_have_one_writer(&[x], "(x.T * 2)[:, ::-1]");
+    assert_pages_have_one_writer(&[("c", "random.random((101, 103, 307)) + 1")], "c.transpose(2, 0, 1)");
+}
+
+#[test]
+fn each_page_of_saved_pieces_is_written_by_one_task() {
+    let lines = [("x", "random.random((1237, 1001)) + 1"), ("y", "random.random((1001, 1001)) + 1")];
+    assert_pages_have_one_writer(&lines, "concatenate([x, y])");
+    assert_pages_have_one_writer(&lines, "concatenate([x[:1001], y], axis=1)");
+    assert_pages_have_one_writer(&lines, "stack([x[:1001], y], axis=1)");
+    assert_pages_have_one_writer(&lines, "concatenate([x.T, y], axis=1)");
+}
