@@ -112,9 +112,15 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Something to compute with; rather one that is new.
+    /// Something to compute with; rather one that is new, or put together of several.
     fn term(&mut self) -> Term {
-        let exact: Vec<Term> = self.terms.iter().filter(|term| !term.rough).cloned().collect();
+        let mut exact: Vec<Term> = self.terms.iter().filter(|term| !term.rough).cloned().collect();
+        let joined = |text: &str| text.starts_with("concatenate(") || text.starts_with("stack(");
+        let is_joined =
+            |term: &Term| self.lines.iter().any(|(name, text)| *name == term.name && joined(text));
+        if exact.iter().any(is_joined) && self.dice.once_in(4) {
+            exact.retain(is_joined);
+        }
         if exact.is_empty() {
             return Term { name: "ones((3, 4))".into(), shape: vec![3, 4], dtype: DType::F64, rough: false };
         }

@@ -16,12 +16,11 @@ const CASES: u64 = 250;
 const SHOWN: usize = 12;
 
 /// What squall refuses although NumPy does it, as patterns of the reason and of the line; `docs/arrays.md` says each.
-const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 3] = [
     (r"dot of arrays of shapes \(.*\) and \(.*\)", r"^dot\("),
     (r"axis (0|-1) is out of bounds for array of dimension 0", r"^cumprod\(|\.cumsum\(|^diff\(\w+, 0, "),
     // Such a line may come from the ones that it names.
     (r"reshaping to \(.*\) would move elements", ""),
-    (r"rows of an array that is concatenated of \d+ pieces", ""),
 ];
 /// At most one line in so many is refused for such a reason.
 const SHARE: usize = 50;
