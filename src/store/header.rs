@@ -190,7 +190,8 @@ impl<'a> Parser<'a> {
     fn descr(&mut self) -> Result<Format, Problem> {
         let rest = self.rest();
         if rest.starts_with(['[', '(']) {
-            return Err(Problem::new(format!("its elements are structured: {}", excerpt(rest)))
+            let end = rest.find([']', ')']).map_or(rest.len(), |end| end + 1);
+            return Err(Problem::new(format!("its elements are structured: {}", excerpt(&rest[..end])))
                 .hint("save each field by itself: `np.save(..., x[\"field\"])`"));
         }
         format(self.string()?)

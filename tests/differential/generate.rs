@@ -93,6 +93,10 @@ impl<'a> Generator<'a> {
     /// Makes a line and asks squall about it.
     pub(crate) fn step(&mut self) {
         let (text, rough) = self.line();
+        self.add(text, rough);
+    }
+
+    fn add(&mut self, text: String, rough: bool) {
         let name = format!("v{}", self.made);
         self.made += 1;
         self.enter(name, text, rough);
@@ -366,6 +370,7 @@ impl<'a> Generator<'a> {
         }
     }
 
+    /// Often of two arrays at once, of which one may be a part of the other.
     fn reduction(&mut self) -> String {
         let term = self.term();
         let methods = ["sum", "mean", "var", "std", "min", "max", "prod", "argmin", "argmax", "any", "all"];
@@ -384,11 +389,19 @@ impl<'a> Generator<'a> {
             arguments.push(format!("dtype='{}'", self.dice.pick(&["f4", "f8", "i8"])));
         }
         arguments.retain(|argument| !argument.is_empty());
-        if method {
-            return format!("{}.{name}({})", term.name, arguments.join(", "));
+        let of = |term: &Term| {
+            if method {
+                return format!("{}.{name}({})", term.name, arguments.join(", "));
+            }
+            let words: Vec<&str> =
+                std::iter::once(&term.name).chain(&arguments).map(String::as_str).collect();
+            format!("{name}({})", words.join(", "))
+        };
+        let (text, also) = (of(&term), self.dice.once_in(2).then(|| self.term()).map(|other| of(&other)));
+        if let Some(also) = also {
+            self.add(also, false);
         }
-        arguments.insert(0, term.name);
-        format!("{name}({})", arguments.join(", "))
+        text
     }
 
     fn quantile(&mut self, term: &Term) -> String {

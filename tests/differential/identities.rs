@@ -163,3 +163,33 @@ fn millions_of_rows_put_together_are_those_of_the_parts() {
         assert_eq!(values[0], values[1], "{left} and {right}");
     }
 }
+
+#[test]
+fn results_are_the_same_whatever_else_is_computed_and_in_which_order() {
+    let (engine, mut dice) = (Engine::new(), Dice::new(rand::random()));
+    let arrays = [
+        ("x", "random.normal(0, 1, size=(300, 4))"),
+        ("y", "random.random((200, 4))"),
+        ("both", "concatenate([x, y])"),
+        ("twice", "stack([x, x[::-1]])"),
+    ];
+    let texts: Vec<String> = ["sum", "mean", "std", "max", "argmax", "prod", "any", "ptp"]
+        .iter()
+        .flat_map(|function| {
+            ["x", "y", "both", "twice", "x[:200]"]
+                .map(|array| [format!("{function}({array})"), format!("{function}({array}, axis=0)")])
+        })
+        .flatten()
+        .collect();
+    let alone: Vec<Value> =
+        texts.iter().map(|text| computed(&engine, &lines(&arrays, &[text]), &mut dice).remove(0)).collect();
+    for _ in 0..4 {
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        dice.shuffle(&mut order);
+        let shuffled: Vec<&str> = order.iter().map(|&number| texts[number].as_str()).collect();
+        let together = computed(&engine, &lines(&arrays, &shuffled), &mut dice);
+        for (value, &number) in together.iter().zip(&order) {
+            assert_eq!(value, &alone[number], "{}", texts[number]);
+        }
+    }
+}
