@@ -190,8 +190,8 @@ impl<'a> Parser<'a> {
     fn descr(&mut self) -> Result<Format, Problem> {
         let rest = self.rest();
         if rest.starts_with(['[', '(']) {
-            let end = rest.find([']', ')']).map_or(rest.len(), |end| end + 1);
-            return Err(Problem::new(format!("its elements are structured: {}", excerpt(&rest[..end])))
+            let descr = rest.split(", 'fortran_order'").next().unwrap_or(rest);
+            return Err(Problem::new(format!("its elements are structured: {}", excerpt(descr)))
                 .hint("save each field by itself: `np.save(..., x[\"field\"])`"));
         }
         format(self.string()?)

@@ -91,9 +91,9 @@ fn dtypes_without_numbers_are_refused_with_what_to_do() {
     insta::assert_snapshot!(refused(&texts.each_ref().map(String::as_str)), @r#"
     it holds pickled objects, which squall never loads: dtype `|O`
       save floats: `np.save(..., x.astype("float64"))`
-    its elements are structured: `[('a', '<f8'), ('b', '<i4')], 'fortran_order': False, 'shape...`
+    its elements are structured: `[('a', '<f8'), ('b', '<i4')]`
       save each field by itself: `np.save(..., x["field"])`
-    its elements are structured: `('<f8', (3,)), 'fortran_order': False, 'shape': (3,), }`
+    its elements are structured: `('<f8', (3,))`
       save each field by itself: `np.save(..., x["field"])`
     its elements are complex: dtype `<c16`
       save two arrays: `np.save(..., x.real)` and `np.save(..., x.imag)`
