@@ -73,6 +73,7 @@ fn print_table() {
         if offset == distribution {
             print_columns_on(&data);
             print_short_rows_on(&data);
+            print_many_outputs_on(&data);
         }
     }
 }
@@ -163,6 +164,31 @@ fn print_short_rows_on(data: &[f64]) {
         let mut products = Products::new(1);
         (0..COUNT / data.len()).for_each(|_| products.add_run(isa, 0, black_box(data)));
         black_box(products);
+    });
+}
+
+/// What becomes of `COUNT` short rows, 1024 of them side by side; here a number is an output.
+fn print_many_outputs_on(data: &[f64]) {
+    let filled = |isa, number: usize| {
+        let mut moments = Moments::new(BLOCK);
+        let rows = &black_box(data)[number % 8 * 3 * BLOCK..][..3 * BLOCK];
+        moments.add_rows(isa, 0, BLOCK, rows);
+        moments
+    };
+    print_row("moments of 3, by output", |isa| {
+        (0..COUNT / BLOCK).for_each(|number| drop(black_box(filled(isa, number))));
+    });
+    print_row("finished variance of 3", |isa| {
+        let moments = filled(isa, 0);
+        for output in 0..COUNT {
+            black_box(moments.variance(output % BLOCK, 3, 0, Precision::Double));
+        }
+    });
+    print_row("finished deviation of 3", |isa| {
+        let moments = filled(isa, 0);
+        for output in 0..COUNT {
+            black_box(moments.standard_deviation(output % BLOCK, 3, 0, Precision::Double));
+        }
     });
 }
 

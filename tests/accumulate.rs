@@ -1,8 +1,10 @@
-//! Accumulators but for sums of doubles: rows, runs and merged parts are the same, and what arrives is what
-//! was sent.
+//! Accumulators: rows, runs and merged parts are the same, what arrives is what was sent, and no data take more
+//! memory than is said.
 //!
 //! Their values are held against a reference by `tests/numbers.rs`; sums of doubles are in `tests/exact.rs`.
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::fmt::Debug;
 
 use proptest::prelude::*;
@@ -16,11 +18,49 @@ use squall::kernel::accumulate::*;
 const LIMIT: u64 = 1 << 20;
 const ROWS: usize = 40;
 
+/// The system's allocator, which counts what each thread holds.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    static HELD: Cell<i64> = const { Cell::new(0) };
+    static MOST: Cell<i64> = const { Cell::new(0) };
+}
+
+#[expect(unsafe_code, reason = "an allocator cannot be written without")]
+// SAFETY: all is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.get() + layout.size() as i64;
+        HELD.set(held);
+        MOST.set(MOST.get().max(held));
+        // SAFETY: as of the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size() as i64);
+        // SAFETY: as of the caller.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// The most bytes that are held on the way, of what is allocated there.
+fn most_bytes<T>(work: impl FnOnce() -> T) -> u64 {
+    let before = HELD.get();
+    MOST.set(before);
+    let _made = work();
+    (MOST.get() - before).cast_unsigned()
+}
+
 /// An accumulator under test.
 trait Accumulator: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
     type Value: Copy;
     fn make(outputs: usize) -> Self;
     fn outputs(&self) -> usize;
+    fn bytes(outputs: u64) -> (u64, u64);
     fn run(&mut self, isa: Isa, output: usize, values: &[Self::Value], first: i64, step: i64);
     fn rows(&mut self, isa: Isa, first: usize, width: usize, values: &[Self::Value], place: i64);
     fn join(&mut self, other: &Self) -> bool;
@@ -36,6 +76,9 @@ macro_rules! accumulator {
             }
             fn outputs(&self) -> usize {
                 self.outputs()
+            }
+            fn bytes(outputs: u64) -> (u64, u64) {
+                $type::bytes(outputs)
             }
             fn run(&mut self, isa: Isa, output: usize, values: &[$value], _: i64, _: i64) {
                 self.add_run(isa, output, values);
@@ -53,6 +96,8 @@ macro_rules! accumulator {
     };
 }
 
+accumulator!(Sums, f64, |it: &Sums, i| it.sum(i, Double).to_bits());
+accumulator!(Moments, f64, |it: &Moments, i| it.variance(i, 7, 1, Double).to_bits());
 accumulator!(IntegerSums, i64, |it: &IntegerSums, i| (it.sum(i), it.mean(i, 7)));
 accumulator!(IntegerProducts, i64, |it: &IntegerProducts, i| it.product(i));
 accumulator!(IntegerMoments, i64, |it: &IntegerMoments, i| {
@@ -72,6 +117,9 @@ macro_rules! places {
             }
             fn outputs(&self) -> usize {
                 self.outputs()
+            }
+            fn bytes(outputs: u64) -> (u64, u64) {
+                $type::bytes(outputs)
             }
             fn run(&mut self, isa: Isa, output: usize, values: &[$value], first: i64, step: i64) {
                 let places: Vec<i64> = (0..values.len() as i64).map(|number| first + number * step).collect();
@@ -155,6 +203,30 @@ fn check_changed<A: Accumulator>(
     Ok(())
 }
 
+/// Whether an accumulator of some outputs never takes more bytes than it says, while rows, runs and another one
+/// of its kind are added.
+fn check_bytes<A: Accumulator>(values: &[A::Value], outputs: usize) -> Result<(), TestCaseError> {
+    let mut other = A::make(outputs);
+    (0..outputs).for_each(|output| other.run(Isa::detect(), output, values, 0, 1));
+    let rows: Vec<A::Value> = values.iter().flat_map(|value| vec![*value; outputs]).collect();
+    for (in_rows, in_runs, merged) in [(true, false, false), (false, true, false), (true, true, true)] {
+        let taken = most_bytes(|| {
+            let mut filled = A::make(outputs);
+            for (number, row) in rows.chunks(outputs).enumerate().filter(|_| in_rows) {
+                filled.rows(Isa::detect(), 0, outputs, row, number as i64);
+            }
+            for output in (0..outputs).filter(|_| in_runs) {
+                filled.run(Isa::detect(), output, values, 0, 1);
+            }
+            prop_assert!(!merged || filled.join(&other));
+            Ok(filled)
+        });
+        let (_, bound) = A::bytes(outputs as u64);
+        prop_assert!(taken <= bound, "{taken} bytes for {outputs} outputs, not {bound}");
+    }
+    Ok(())
+}
+
 fn doubles() -> impl Strategy<Value = Vec<f64>> {
     let any_bits = any::<u64>().prop_map(f64::from_bits);
     let few = (-3..3i32).prop_map(f64::from);
@@ -167,6 +239,22 @@ fn doubles() -> impl Strategy<Value = Vec<f64>> {
     ];
     let plain = prop_oneof![-2.0..-0.5, 0.5..2.0];
     prop_oneof![prop::collection::vec(double, 0..40 * ROWS), prop::collection::vec(plain, 0..40 * ROWS)]
+}
+
+/// Doubles that leave no exponent out.
+fn extremes() -> impl Strategy<Value = Vec<f64>> {
+    let size = prop_oneof![
+        Just(1e308),
+        Just(1e-308),
+        Just(5e-324),
+        Just(f64::MAX),
+        Just(1.0),
+        any::<u64>().prop_map(f64::from_bits),
+    ];
+    prop::collection::vec(
+        (any::<bool>(), size).prop_map(|(negative, size)| if negative { -size } else { size }),
+        0..60,
+    )
 }
 
 fn integers() -> impl Strategy<Value = Vec<i64>> {
@@ -192,6 +280,27 @@ proptest! {
         check::<IntegerExtrema>(&values, width, true)?;
         check::<IntegerArgExtrema>(&values, width, true)?;
         check::<Counts>(&values, width, true)?;
+    }
+
+    #[test]
+    fn no_data_take_more_memory_than_is_said(
+        extremes in extremes(),
+        ordinary in prop::collection::vec(-2.0..2.0, 0..60),
+        integers in integers(),
+        outputs in prop_oneof![1..3_usize, 15..18_usize, 250..600_usize],
+    ) {
+        for doubles in [&extremes, &ordinary] {
+            check_bytes::<Sums>(doubles, outputs)?;
+            check_bytes::<Moments>(doubles, outputs)?;
+            check_bytes::<Products>(doubles, outputs)?;
+            check_bytes::<Extrema>(doubles, outputs)?;
+        }
+        let integers = &integers[..integers.len().min(60)];
+        check_bytes::<IntegerSums>(integers, outputs)?;
+        check_bytes::<IntegerMoments>(integers, outputs)?;
+        check_bytes::<IntegerProducts>(integers, outputs)?;
+        check_bytes::<IntegerExtrema>(integers, outputs)?;
+        check_bytes::<Counts>(integers, outputs)?;
     }
 
     #[test]

@@ -20,7 +20,9 @@ fn every_file_of_numpy_is_read() {
     run(&python, "make", directory.path());
     let cases = fs::read(directory.path().join("cases.json")).expect("NumPy's cases");
     let cases: Vec<Value> = serde_json::from_slice(&cases).expect("a list");
-    assert_eq!(cases.len(), 12 * 2 * 13 * 2 * 3);
+    // NumPy's long doubles are those of the CPU.
+    let dtypes = 12 + usize::from(cfg!(target_arch = "x86_64"));
+    assert_eq!(cases.len(), dtypes * 2 * 13 * 2 * 3);
     for case in &cases {
         let name = case["name"].as_str().expect("a name");
         let path = directory.path().join(format!("{name}.npy"));

@@ -4,7 +4,7 @@
 //! operation have one dtype, and one shape unless they are numbers; axes exist; sizes fit. Evaluation is
 //! `plan`'s and `execute`'s.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,7 @@ struct Node {
     dtype: DType,
     chunks: Vec<AxisChunks>,
     depth: u32,
+    place: OnceLock<String>,
 }
 
 /// What a node of an [`Expr`] does.
@@ -257,7 +258,7 @@ pub enum Bins {
 impl Expr {
     /// A node without operands, which `make` has checked.
     pub(super) fn source(operation: Operation, shape: Shape, dtype: DType, chunks: Vec<AxisChunks>) -> Self {
-        Expr(Arc::new(Node { operation, shape, dtype, chunks, depth: 0 }))
+        Expr(Arc::new(Node { operation, shape, dtype, chunks, depth: 0, place: OnceLock::new() }))
     }
 
     /// A node upon its operands, which `make` has checked; refuses too many one upon another.
@@ -274,7 +275,7 @@ impl Expr {
             ))
             .hint("save an array from the middle of it, and load it"));
         }
-        Ok(Expr(Arc::new(Node { operation, shape, dtype, chunks, depth })))
+        Ok(Expr(Arc::new(Node { operation, shape, dtype, chunks, depth, place: OnceLock::new() })))
     }
 
     /// What the node does.
@@ -300,6 +301,16 @@ impl Expr {
     /// How many nodes lie one upon another.
     pub fn depth(&self) -> u32 {
         self.0.depth
+    }
+
+    /// Where it is written, with a caret under it, if it comes from a text.
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.get().map(String::as_str)
+    }
+
+    /// Remembers where it is written, unless it is written elsewhere already.
+    pub(super) fn place_at(&self, place: impl FnOnce() -> String) {
+        self.0.place.get_or_init(place);
     }
 
     /// Whether its value is a single number.

@@ -55,7 +55,8 @@ pub enum Kind {
     Signed,
     /// An unsigned integer; 64-bit ones beyond the signed range are refused when they are met.
     Unsigned,
-    /// An IEEE float of half, single or double precision.
+    /// An IEEE float of half, single or double precision; of 12 or 16 bytes, x86's extended precision and bytes
+    /// that mean nothing. Other CPUs' long doubles are refused where an element shows that it is one.
     Float,
 }
 
@@ -67,12 +68,13 @@ impl Stored {
 }
 
 impl Format {
-    /// The dtype in which elements are computed with: half precision becomes single, every integer 64 bits.
+    /// The dtype in which elements are computed with: half precision becomes single, extended precision
+    /// double, every integer 64 bits.
     pub fn dtype(self) -> DType {
         match (self.kind, self.itemsize) {
             (Kind::Bool, _) => DType::Bool,
             (Kind::Signed | Kind::Unsigned, _) => DType::I64,
-            (Kind::Float, 8) => DType::F64,
+            (Kind::Float, 8 | 12 | 16) => DType::F64,
             (Kind::Float, _) => DType::F32,
         }
     }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub(super) struct GraphArguments {
     #[command(flatten)]
     settings: SettingsFlags,
-    /// The file to draw to: .svg, .dot, .txt or .png; the terminal otherwise
+    /// The file to draw to: .svg, .dot, .txt or .png, replaced if it is there; the terminal otherwise
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

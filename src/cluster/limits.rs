@@ -1,6 +1,6 @@
 //! What workers and the driver are allowed, and the refusal of a plan that needs more, before anything starts.
 
-use crate::cluster::available;
+use crate::cluster::{available, control_group};
 use crate::driver::Bounds;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
@@ -114,14 +114,23 @@ impl Limits {
 }
 
 impl Allowed {
-    /// What this process may use: by its Slurm job, or else what the machine has to spare.
+    /// What this process may use: by its Slurm job; elsewhere by its control group and what the machine has to spare.
     fn here() -> Option<Allowed> {
-        let job = Allocation::from_environment().and_then(|allocation| allocation.memory);
-        let job = job.map(|memory| Allowed { memory, by: "that of the Slurm job it runs in" });
-        job.or_else(|| {
+        let job = Allocation::from_environment().filter(|allocation| allocation.on_node);
+        let by_job = |memory| Allowed { memory, by: "that of the Slurm job it runs in" };
+        let told = job.as_ref().and_then(|allocation| allocation.memory).map(by_job);
+        let confined = control_group::memory().map(|memory| match job {
+            Some(_) => by_job(memory),
+            None => Allowed { memory, by: "that of the control group it runs in" },
+        });
+        // Slurm has set a job's memory apart, whatever is free at the moment.
+        let spare = || {
             let text = std::fs::read_to_string("/proc/meminfo").ok()?;
             Some(Allowed { memory: spare(&text)?, by: "what this machine has to spare (MemAvailable)" })
-        })
+        };
+        let limited = job.is_some() && (told.is_some() || confined.is_some());
+        let spare = if limited { None } else { spare() };
+        [told, confined, spare].into_iter().flatten().min_by_key(|allowed| allowed.memory.bytes())
     }
 }
 

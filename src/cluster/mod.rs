@@ -5,6 +5,7 @@
 
 mod builder;
 mod computation;
+mod control_group;
 mod limits;
 mod open;
 mod request;

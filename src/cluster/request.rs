@@ -105,7 +105,7 @@ fn measured(executor: &Executor, plan: &Plan, stage: usize, budget: Duration) ->
         let range = done..tasks.min(done + next.min(most));
         done = range.end;
         executor.run(Arc::clone(&stage), range, Arc::new(AtomicBool::new(false))).ok()?;
-        next *= 2;
+        next = next.saturating_mul(2);
     }
     Some(started.elapsed().as_secs_f64() * tasks as f64 / done.max(1) as f64)
 }

@@ -7,7 +7,8 @@ use crate::draw::{Drawing, draw};
 use crate::error::{Error, Result};
 
 impl Drawing {
-    /// Writes the drawing to a file that ends in `.svg`, `.dot`, `.txt` or, with the feature `png`, `.png`.
+    /// Writes the drawing to a file that ends in `.svg`, `.dot`, `.txt` or, with the feature `png`, `.png`. A file
+    /// that is there is replaced.
     ///
     /// # Errors
     /// For any other ending, and where the file cannot be written.
@@ -32,6 +33,13 @@ impl Drawing {
                 .hint("a drawing ends in .svg, .dot, .txt or .png"));
             }
         };
+        if let Ok(found) = std::fs::metadata(path)
+            && !found.is_file()
+        {
+            let what = if found.is_dir() { "a directory" } else { "no regular file" };
+            return Err(Error::refused(format!("cannot draw to `{}`: it is {what}", path.display()))
+                .hint("name a file that is new, or one that may be replaced"));
+        }
         std::fs::write(path, bytes)
             .map_err(|error| Error::system(format!("cannot write `{}`", path.display()), &error))
     }
@@ -39,7 +47,7 @@ impl Drawing {
 
 impl Array {
     /// Draws the task graph of the array to a file that ends in `.svg`, `.dot`, `.txt` or, with the feature
-    /// `png`, `.png`. Nothing is computed, and graphviz is not needed.
+    /// `png`, `.png`; one that is there is replaced. Nothing is computed, and graphviz is not needed.
     ///
     /// # Errors
     /// A mistake made on the way to the array, another ending, and a file that cannot be written.

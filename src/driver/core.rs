@@ -219,7 +219,7 @@ impl Core {
             FromWorker::Failed { cause, defect } => {
                 let kind = if defect { ErrorKind::Internal } else { ErrorKind::System };
                 let failure = Error::new(kind, format!("worker {} failed", worker.0));
-                self.fail(failure.cause(cause));
+                self.fail(failure.cause(cause.trim_start_matches("error: ")));
             }
             FromWorker::Leave => self.roster.leaves(worker),
         }

@@ -1,8 +1,9 @@
 //! The machinery of exact sums: numbers that no order, split or instruction set can change, rounded once.
 //!
 //! [`cells`] keeps one exact number for each output, in a fixed window of bits (`cell`) and, where exponents
-//! force it, in as many digits as it takes (`limbs`). Values get there by blocks (`window`, one output) or by
-//! rows (`columns`, one output for each element), with the loops in `kernels`. `rounding` finishes.
+//! force it, in words for all of them (`limbs`). Values get there by blocks (`window`, one output) or by rows
+//! (`columns`, one output for each element), with the loops in `kernels`. `rounding` finishes, in fixed words
+//! where they suffice (`short`).
 //! What is gathered with it is in `accumulate`; its tests are in `tests/exact.rs`.
 
 mod canonical;

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 /// How often the live line is drawn anew.
 const LIVE_INTERVAL: Duration = Duration::from_millis(200);
-/// Parts of a stage after which a line is due.
+/// Parts of a stage after which a line is due, ..
 const PARTS: u64 = 4;
+/// .. and the time after which one is due in any case.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// How to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,8 @@ struct Stage {
     began: Option<Timestamp>,
     /// How many parts of it have been told.
     parts: u64,
+    /// When something of it was told.
+    told: Option<Timestamp>,
 }
 
 impl<W: Write> Terminal<W> {
@@ -148,8 +152,9 @@ impl<W: Write> Terminal<W> {
         let text =
             format!("{:3.0} % done, {} numbers a second, {} left", share * 100.0, count(rate), seconds(left));
         let parts = done * PARTS / tasks.max(1);
-        if parts > self.stage.parts && parts < PARTS {
-            self.stage.parts = parts;
+        let silent = at - self.stage.told.or(self.stage.began).unwrap_or(at) >= SILENCE;
+        if (parts > self.stage.parts || silent) && parts < PARTS {
+            (self.stage.parts, self.stage.told) = (parts, Some(at));
             self.line(&text);
         } else {
             self.live(at, &text);

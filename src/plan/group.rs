@@ -11,14 +11,14 @@ use crate::plan::inner::Inners;
 use crate::plan::intask::Inner;
 use crate::plan::known::Known;
 use crate::plan::lower::{Element, ElementId};
-use crate::plan::memory::{Footprint, lease_tasks};
+use crate::plan::memory::{ANSWER, Footprint, lease_tasks};
 use crate::plan::needs::wire_bytes;
 use crate::plan::partial::GatherKind;
 use crate::plan::pass::{Pass, Sinks};
 use crate::plan::product::Layout;
 use crate::plan::quantile::SAMPLES;
 use crate::plan::space::{Map, Space, hull};
-use crate::plan::stage::{Group, Program, Sink, Stage};
+use crate::plan::stage::{Group, Leaf, Program, Sink, Stage};
 use crate::plan::strided::Strided;
 
 /// Elements of a task at most.
@@ -32,6 +32,10 @@ const CROSSED: u64 = 1 << 18;
 /// Elements along an axis that is crossed by a source. No power of two: lines at such distances would share few
 /// places in a cache.
 const TILE: u64 = 500;
+/// Elements of a task whose lines are made longer until they are whole pages, at most.
+const WIDENED: u64 = 1 << 22;
+/// Elements of all arrays that a task sends to the driver.
+const SENT: u64 = ANSWER / 16;
 /// Bytes on the wire of the accumulators of a panel.
 const PANEL_BYTES: u64 = 1 << 20;
 
@@ -97,11 +101,10 @@ fn group(
         program_leaves.push(inners.leaf(&mut sinks.lowering, origin, map, &space.extents)?);
     }
     let widths = widths(sinks, wanted, &space, first);
-    let (mut tile, widths) = tile(&space, &program_leaves, inners, wanted, widths)?;
+    let (mut tile, widths) = tile(&space, &program_leaves, inners, wanted, widths, stage);
     let mut range = None;
     if *ordered {
-        let crossed = program_leaves.iter().any(|leaf| leaf.gathered);
-        range = pages(stage, wanted, &space.extents, crossed, &mut tile);
+        range = pages(stage, wanted, &space.extents, &program_leaves, inners, &mut tile);
     }
     let mut group_sinks = Vec::with_capacity(wanted.items.len());
     let mut gives = Vec::with_capacity(wanted.items.len());
@@ -166,30 +169,32 @@ fn widths(sinks: &Sinks<'_>, wanted: &Wanted, space: &Space, first: usize) -> Ve
 /// The places of a task along each axis, and panels that consist of whole tasks.
 fn tile(
     space: &Space,
-    leaves: &[crate::plan::stage::Leaf],
+    leaves: &[Leaf],
     inners: &Inners<'_>,
     wanted: &Wanted,
     mut widths: Vec<u64>,
-) -> Result<(Vec<u64>, Vec<u64>)> {
+    stage: &Stage,
+) -> (Vec<u64>, Vec<u64>) {
     let last = space.extents.len() - 1;
     let limit = |axis: usize| if widths[axis] > 0 { widths[axis] } else { space.extents[axis] };
     let mut tile = vec![0; space.extents.len()];
-    let holds = leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).is_some());
     let block = BLOCK as u64;
-    let crosses =
-        leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).and_then(Inner::scanned).is_some());
-    let most = if leaves.iter().any(|leaf| inners.crosses(leaf)) {
-        TASK
-    } else if crosses {
-        CROSSED
-    } else if holds {
-        HELD
+    let (most, least) = if leaves.iter().any(|leaf| inners.crosses(leaf)) {
+        (TASK, CROSSED)
+    } else if leaves.iter().any(|leaf| leaf.gathered || inners.of(leaf).and_then(Inner::scanned).is_some()) {
+        (CROSSED, CROSSED)
+    } else if leaves.iter().any(|leaf| inners.of(leaf).is_some()) {
+        (HELD, block)
     } else {
-        TASK
+        (TASK, block)
     };
     let weight = inners.weight(leaves);
-    let mut room = if wanted.sampled { block / weight } else { (most / weight).min(wanted.chunk.max(block)) };
-    room = room.max(1);
+    let mut room =
+        if wanted.sampled { block / weight } else { (most / weight).min(wanted.chunk.max(least / weight)) };
+    let collects = |item: &&Item| matches!(stage.gathers[item.gather].kind, GatherKind::Collect { .. });
+    let sent = SENT / wanted.items.iter().filter(collects).count().max(1) as u64;
+    let sent = if wanted.items.iter().any(|item| collects(&item)) { sent.max(1) } else { u64::MAX };
+    room = room.min(sent).max(1);
     if last == 0 && room > block {
         room = room / block * block;
     }
@@ -204,7 +209,7 @@ fn tile(
         }
     }
     for (axis, row) in inners.rows(leaves, &space.extents) {
-        let whole = (room / row).max(1).saturating_mul(row).min(space.extents[axis]);
+        let whole = (room / row).max(1).saturating_mul(row).min(space.extents[axis]).min(sent);
         if tile[axis] < whole {
             tile[axis] = whole;
             room = (room / whole).max(1);
@@ -221,25 +226,43 @@ fn tile(
         *tile = width.div_ceil(tiles);
         *width = *tile * tiles;
     }
-    Ok((tile, widths))
+    (tile, widths)
 }
 
 /// Sees to it that no page of a file is written by two tasks: they are boxes whose lines are whole pages, or else
-/// ranges of places, of which this returns the length.
-fn pages(stage: &Stage, wanted: &Wanted, extents: &[u64], crossed: bool, tile: &mut Vec<u64>) -> Option<u64> {
+/// ranges of places, of which this returns the length. Running sums down the lines would be computed anew for each
+/// range: theirs are boxes in any case.
+fn pages(
+    stage: &Stage,
+    wanted: &Wanted,
+    extents: &[u64],
+    leaves: &[Leaf],
+    inners: &Inners<'_>,
+    tile: &mut Vec<u64>,
+) -> Option<u64> {
     let size = |item: &Item| match stage.gathers[item.gather].kind {
         GatherKind::Save { target, .. } => Some(stage.targets[target as usize].dtype.itemsize()),
         _ => None,
     };
     let page = PAGE / wanted.items.iter().filter_map(size).min().unwrap_or(1);
     let last = extents.len() - 1;
-    if crossed && extents[last].is_multiple_of(page) {
-        tile[last] = tile[last].next_multiple_of(page).min(extents[last]);
+    let crossed = leaves.iter().any(|leaf| leaf.gathered);
+    let rows = inners.rows(leaves, extents);
+    let down = rows.iter().any(|(axis, _)| *axis != last);
+    if (crossed || down) && extents[last].is_multiple_of(page) {
+        let width = tile[last].next_multiple_of(page);
+        if width / tile[last] * tile.iter().product::<u64>() <= WIDENED {
+            tile[last] = width;
+            return None;
+        }
+    }
+    if down {
         return None;
     }
-    // Every line of a source across begins anew in each range: long ranges have fewer of them.
-    let most = tile.iter().product::<u64>();
-    let most = if crossed { TASK.min(wanted.chunk).max(most) } else { most };
+    // Every line of a source across begins anew in each range, and so does a running sum.
+    let longest = rows.iter().map(|(_, row)| 2 * row).max().unwrap_or(0);
+    let most = tile.iter().product::<u64>().max(longest);
+    let most = if crossed { TASK.min(wanted.chunk).max(CROSSED).max(most) } else { most };
     let range = (most / page).max(1) * page;
     *tile = hull(extents, range);
     Some(range)

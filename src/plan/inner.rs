@@ -294,10 +294,13 @@ impl<'a> Inners<'a> {
         rows
     }
 
-    /// Elements of random arrays and files that a group reads.
+    /// Elements of random arrays and files that a group reads; its places where it reads none.
     pub(super) fn elements(&self, group: &Group) -> u128 {
         let places: u128 = group.extents.iter().map(|&extent| u128::from(extent)).product();
-        self.read(&group.program.leaves, &group.extents, places)
+        match self.read(&group.program.leaves, &group.extents, places) {
+            0 => places,
+            read => read,
+        }
     }
 
     fn read(&self, leaves: &[Leaf], extents: &[u64], places: u128) -> u128 {

@@ -71,20 +71,44 @@ pub(crate) struct Ends {
     targets: Vec<Target>,
 }
 
+/// Parts of an expression that are looked at for the place of an error: one in another, and side by side.
+const DEPTH: usize = 50;
+const WIDTH: usize = 50;
+
 /// Plans the computation of all results together, and the files that arrays are saved to.
 pub fn plan(results: &[(String, Expr)], saves: &[(Target, Expr)], seed: u128) -> Result<Plan> {
     together(results, saves, seed).map_err(|error| {
         // Whose fault it is shows when each is planned by itself.
         let alone = |(name, expr): &(String, Expr)| {
-            let results = [(name.clone(), expr.clone())];
-            together(&results, &[], seed).err().map(|error| error.cause(format!("in `{name}`")))
+            let error = by_itself(expr, seed).err()?;
+            let place = place(expr, &error, seed).unwrap_or_else(|| format!("in `{name}`"));
+            Some(error.cause(place))
         };
         let saved = |(target, expr): &(Target, Expr)| {
             let saves = [(target.clone(), expr.clone())];
-            together(&[], &saves, seed).err().map(|error| error.cause(format!("in {}", target.path)))
+            let error = together(&[], &saves, seed).err()?;
+            let place = place(expr, &error, seed);
+            let error = place.into_iter().fold(error, |error, place| error.cause(place));
+            Some(error.cause(format!("in {}", target.path)))
         };
         results.iter().find_map(alone).or_else(|| saves.iter().find_map(saved)).unwrap_or(error)
     })
+}
+
+fn by_itself(expr: &Expr, seed: u128) -> Result<Plan> {
+    together(&[(String::new(), expr.clone())], &[], seed)
+}
+
+/// Where the innermost part of an expression is written that has this error by itself.
+fn place(expr: &Expr, error: &Error, seed: u128) -> Option<String> {
+    let (mut part, mut place) = (expr, expr.place());
+    // Each part is planned, so that no more than a few are looked at.
+    for _ in 0..DEPTH {
+        let at_fault = |operand: &&Expr| by_itself(operand, seed).is_err_and(|other| other == *error);
+        let Some(inner) = part.operands().into_iter().take(WIDTH).find(at_fault) else { break };
+        (part, place) = (inner, inner.place().or(place));
+    }
+    place.map(str::to_owned)
 }
 
 fn together(results: &[(String, Expr)], saves: &[(Target, Expr)], seed: u128) -> Result<Plan> {

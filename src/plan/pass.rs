@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::array::{Data, Reduction, ReductionKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::accumulate::even_edges;
 use crate::plan::cluster::{Item, WHOLE, Wanted};
 use crate::plan::finish::Cell;
 use crate::plan::graph::{Edges, Entry, Id, Made, Node};
@@ -163,7 +164,10 @@ impl Sinks<'_> {
                     if known.is_some() {
                         continue;
                     }
-                    self.shared.insert(shared_key(&need, &outputs, &need.kind), gather);
+                    // What several pieces give to is nobody else's.
+                    if single {
+                        self.shared.insert(shared_key(&need, &outputs, &need.kind), gather);
+                    }
                 }
                 gives.push((gathers[number], need.from, need.places, outputs.clone()));
             }
@@ -179,6 +183,8 @@ impl Sinks<'_> {
         let kind = match edges {
             Edges::Given(edges) => GatherKind::Edges(edges.clone()),
             Edges::Even { count, low, high } => {
+                let constant = |id: Id| matches!(self.graph[id].node, Node::Scalar(_));
+                let certain = known.is_complete() || (constant(*low) && constant(*high));
                 let real = |id: Id| match known.number(id) {
                     Cell::Real(value) => value,
                     Cell::Integer(value) => value as f64,
@@ -187,6 +193,11 @@ impl Sinks<'_> {
                 if known.is_complete() && !(low.is_finite() && high.is_finite()) {
                     return Err(Error::refused(format!("a histogram from {low} to {high}"))
                         .hint("give a finite range=(low, high): the data hold infinities or NaN"));
+                }
+                if certain && !even_edges(*count as usize, low, high).is_sorted_by(|a, b| a < b) {
+                    return Err(Error::refused("too many bins for the range of the data")
+                        .cause(format!("{count} bins from {low} to {high} would have ends that coincide"))
+                        .hint("give fewer bins, or a wider range=(low, high)"));
                 }
                 let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
                 GatherKind::EvenBins { count: *count, low, high }

@@ -134,11 +134,20 @@ fn saving(arrays: &[(&str, &str)], saved: &str, texts: &[&str]) -> Plan {
 }
 
 #[test]
+fn pieces_share_no_accumulator_with_their_parts() {
+    let arrays =
+        [("a", "random.random(size=10)"), ("b", "random.random(size=10)"), ("c", "concatenate([a, b])")];
+    for texts in [["c.mean()", "a.mean()", "b.mean()"], ["a.mean()", "c.mean()", "b.mean()"]] {
+        assert_eq!(of(&arrays, &texts).trial(0).gathers().len(), 3, "{texts:?}");
+    }
+}
+
+#[test]
 fn no_page_of_a_file_is_written_by_two_tasks() {
     let arrays = [
-        ("x", "random.random((300, 500), chunks=(70, -1))"),
-        ("i", "arange(70 * 1024, chunks=7000).reshape(70, 1024)"),
-        ("b", "random.random((3, 5, 7001), chunks=(1, 2, -1)) > 0.5"),
+        ("x", "random.random((700, 500), chunks=(70, -1))"),
+        ("i", "arange(700 * 1024, chunks=7000).reshape(700, 1024)"),
+        ("b", "random.random((3, 5, 70001), chunks=(1, 2, -1)) > 0.5"),
     ];
     let texts = [
         "x",
@@ -147,6 +156,8 @@ fn no_page_of_a_file_is_written_by_two_tasks() {
         "concatenate([x, x[:7]])",
         "concatenate([x.T, x.T], axis=1)",
         "i.T",
+        "i.cumsum(axis=0)",
+        "x.cumsum(axis=1)",
         "i",
         "b",
         "b.T",

@@ -190,7 +190,8 @@ impl<'a> Parser<'a> {
     fn descr(&mut self) -> Result<Format, Problem> {
         let rest = self.rest();
         if rest.starts_with(['[', '(']) {
-            return Err(Problem::new(format!("its elements are structured: {}", excerpt(rest)))
+            let descr = rest.split(", 'fortran_order'").next().unwrap_or(rest);
+            return Err(Problem::new(format!("its elements are structured: {}", excerpt(descr)))
                 .hint("save each field by itself: `np.save(..., x[\"field\"])`"));
         }
         format(self.string()?)
@@ -270,6 +271,8 @@ fn format(descr: &str) -> Result<Format, Problem> {
         "f2" => (Kind::Float, 2),
         "f4" => (Kind::Float, 4),
         "f8" => (Kind::Float, 8),
+        "f12" => (Kind::Float, 12),
+        "f16" => (Kind::Float, 16),
         other => return Err(unknown(descr, other)),
     };
     Ok(Format { kind, itemsize, big_endian: itemsize > 1 && !little })
@@ -285,9 +288,6 @@ fn unknown(descr: &str, code: &str) -> Problem {
         }
         Some('c') => Problem::new(format!("its elements are complex: dtype {shown}"))
             .hint("save two arrays: `np.save(..., x.real)` and `np.save(..., x.imag)`"),
-        Some('f') if ["f10", "f12", "f16"].contains(&code) => {
-            Problem::new(format!("its elements are long doubles: dtype {shown}")).hint(float)
-        }
         Some('S' | 'U' | 'a') => Problem::new(format!("its elements are strings: dtype {shown}")).hint(float),
         Some('M' | 'm') => Problem::new(format!("its elements are dates or durations: dtype {shown}"))
             .hint("save whole numbers: `np.save(..., x.astype(\"int64\"))`"),

@@ -68,7 +68,15 @@ impl Reader {
         if self.stored.format.kind != Kind::Float {
             return Err(self.misused("floats are asked for"));
         }
-        self.read(first, step, out, decode::reals)
+        self.read(first, step, out, decode::reals)?;
+        let invalid = |value: &f64| value.to_bits() == decode::NOT_EXTENDED;
+        match self.stored.format.itemsize {
+            12 | 16 => out
+                .iter()
+                .position(invalid)
+                .map_or(Ok(()), |index| Err(self.not_extended(place(first, step, index)))),
+            _ => Ok(()),
+        }
     }
 
     /// As [`read_real_strided`](Self::read_real_strided), of integers or truth values.
@@ -146,6 +154,13 @@ impl Reader {
     fn all(&self, part: usize) -> Range<u64> {
         let Part { offset, elements, .. } = self.stored.parts[part];
         offset..offset + elements * u64::from(self.stored.format.itemsize)
+    }
+
+    fn not_extended(&self, element: i128) -> Error {
+        let name = &self.stored.name;
+        Error::refused(format!("element {element} of `{name}` is no long double as x86 writes them"))
+            .cause("other CPUs write long doubles of the same dtype otherwise")
+            .hint("save it as doubles: `np.save(..., x.astype(\"float64\"))`")
     }
 
     fn beyond_signed(&self, element: i128, value: u64) -> Error {

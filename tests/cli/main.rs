@@ -14,3 +14,4 @@ mod messages;
 mod processes;
 mod settings;
 mod strangers;
+mod submit;

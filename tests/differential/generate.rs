@@ -93,6 +93,10 @@ impl<'a> Generator<'a> {
     /// Makes a line and asks squall about it.
     pub(crate) fn step(&mut self) {
         let (text, rough) = self.line();
+        self.add(text, rough);
+    }
+
+    fn add(&mut self, text: String, rough: bool) {
         let name = format!("v{}", self.made);
         self.made += 1;
         self.enter(name, text, rough);
@@ -112,9 +116,15 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Something to compute with; rather one that is new.
+    /// Something to compute with; rather one that is new, or put together of several.
     fn term(&mut self) -> Term {
-        let exact: Vec<Term> = self.terms.iter().filter(|term| !term.rough).cloned().collect();
+        let mut exact: Vec<Term> = self.terms.iter().filter(|term| !term.rough).cloned().collect();
+        let joined = |text: &str| text.starts_with("concatenate(") || text.starts_with("stack(");
+        let is_joined =
+            |term: &Term| self.lines.iter().any(|(name, text)| *name == term.name && joined(text));
+        if exact.iter().any(is_joined) && self.dice.once_in(4) {
+            exact.retain(is_joined);
+        }
         if exact.is_empty() {
             return Term { name: "ones((3, 4))".into(), shape: vec![3, 4], dtype: DType::F64, rough: false };
         }
@@ -335,10 +345,11 @@ impl<'a> Generator<'a> {
         let term = self.term();
         let ndim = term.shape.len() as i64;
         let axis = self.dice.between(-ndim, (ndim - 1).max(0));
-        match self.dice.below(4) {
+        match self.dice.below(5) {
             0 => format!("cumprod({}, axis={axis})", term.name),
             1 => format!("diff({}, axis={axis})", term.name),
-            2 if ndim < 2 => format!("{}.cumsum()", term.name),
+            2 => format!("diff({}, {}, axis={axis})", term.name, self.dice.below(4)),
+            3 if ndim < 2 => format!("{}.cumsum()", term.name),
             _ => format!("{}.cumsum({axis})", term.name),
         }
     }
@@ -359,23 +370,14 @@ impl<'a> Generator<'a> {
         }
     }
 
+    /// Often of two arrays at once, of which one may be a part of the other.
     fn reduction(&mut self) -> String {
         let term = self.term();
         let methods = ["sum", "mean", "var", "std", "min", "max", "prod", "argmin", "argmax", "any", "all"];
-        let functions = [
-            "nansum",
-            "nanmean",
-            "nanvar",
-            "nanstd",
-            "nanmin",
-            "nanmax",
-            "ptp",
-            "count_nonzero",
-            "sem",
-            "nanprod",
-        ];
+        let functions =
+            ["nansum", "nanmean", "nanvar", "nanstd", "nanmin", "nanmax", "ptp", "count_nonzero", "sem"];
         let method = self.dice.below(3) > 0;
-        let name = *self.dice.pick(if method { &methods[..] } else { &functions[..9] });
+        let name = *self.dice.pick(if method { &methods[..] } else { &functions });
         let mut arguments = vec![self.axis(term.shape.len())];
         if self.dice.once_in(4) {
             arguments.push("keepdims=True".into());
@@ -387,11 +389,19 @@ impl<'a> Generator<'a> {
             arguments.push(format!("dtype='{}'", self.dice.pick(&["f4", "f8", "i8"])));
         }
         arguments.retain(|argument| !argument.is_empty());
-        if method {
-            return format!("{}.{name}({})", term.name, arguments.join(", "));
+        let of = |term: &Term| {
+            if method {
+                return format!("{}.{name}({})", term.name, arguments.join(", "));
+            }
+            let words: Vec<&str> =
+                std::iter::once(&term.name).chain(&arguments).map(String::as_str).collect();
+            format!("{name}({})", words.join(", "))
+        };
+        let (text, also) = (of(&term), self.dice.once_in(2).then(|| self.term()).map(|other| of(&other)));
+        if let Some(also) = also {
+            self.add(also, false);
         }
-        arguments.insert(0, term.name);
-        format!("{name}({})", arguments.join(", "))
+        text
     }
 
     fn quantile(&mut self, term: &Term) -> String {
@@ -410,16 +420,78 @@ impl<'a> Generator<'a> {
 
     fn statistic(&mut self) -> (String, bool) {
         let term = self.term();
-        let name = &term.name;
-        match self.dice.below(6) {
+        match self.dice.below(10) {
             0..3 => (self.quantile(&term), true),
-            3 => (format!("histogram({name}, bins={}, range=(-5, 7))[0]", 1 + self.dice.below(12)), false),
-            4 => (format!("histogram({name}, bins=[-3, -1, 0.5, 4])[0]"), false),
+            3..5 => (self.histogram(&term), false),
+            5..7 => (self.average(&term), false),
+            7..9 => (self.covariance(), false),
             _ => {
                 let (left, right) = self.pair();
                 (format!("dot({}, {right})", left.name), false)
             }
         }
+    }
+
+    fn histogram(&mut self, term: &Term) -> String {
+        let count = 1 + self.dice.below(12);
+        let bins = match self.dice.below(6) {
+            0 => format!("{count}"),
+            1 => format!("bins={count}, range=(-5, 7)"),
+            2 => format!("bins={count}, range=(3, 3)"),
+            3 => "bins=[-3, -1, 0.5, 0.5, 4]".into(),
+            4 => format!("linspace(-4, 4, {})", 1 + count),
+            _ => "arange(-5, 6, 1)".into(),
+        };
+        let density = if self.dice.once_in(3) { ", density=True" } else { "" };
+        format!("histogram({}, {bins}{density})[{}]", term.name, u64::from(self.dice.once_in(4)))
+    }
+
+    fn average(&mut self, term: &Term) -> String {
+        let alike = |other: &&Term| !other.rough && other.shape == term.shape;
+        let alike: Vec<String> = self.terms.iter().filter(alike).map(|other| other.name.clone()).collect();
+        let axis = match self.dice.below(4) {
+            0 => String::new(),
+            _ => self.axis(term.shape.len()),
+        };
+        let weights = match (self.dice.below(3), term.shape.is_empty()) {
+            (0, _) if !alike.is_empty() => self.dice.pick(&alike).clone(),
+            (1, false) => {
+                let at = self.dice.below(term.shape.len() as u64) as usize;
+                return format!(
+                    "average({}, axis={at}, weights=arange({}) + 0.5)",
+                    term.name, term.shape[at]
+                );
+            }
+            _ => format!("{} > 0", term.name),
+        };
+        let arguments = [term.name.clone(), axis, format!("weights={weights}")];
+        let arguments: Vec<String> = arguments.into_iter().filter(|argument| !argument.is_empty()).collect();
+        format!("average({})", arguments.join(", "))
+    }
+
+    /// Of arrays that are small enough for exact sums of all products in the reference.
+    fn covariance(&mut self) -> String {
+        let small = |term: &&Term| {
+            let long = term.shape.iter().all(|&extent| extent <= 41) && term.shape.len() == 2;
+            !term.rough && (term.shape.len() == 1 || long)
+        };
+        let small: Vec<Term> = self.terms.iter().filter(small).cloned().collect();
+        if small.is_empty() {
+            return "cov(linspace(0, 1, 7))".into();
+        }
+        let term = self.dice.pick(&small).clone();
+        let alike: Vec<Term> = small.iter().filter(|other| other.shape == term.shape).cloned().collect();
+        let function = *self.dice.pick(&["cov", "cov", "corrcoef"]);
+        let mut arguments = vec![term.name.clone()];
+        if self.dice.once_in(3) {
+            arguments.push(self.dice.pick(&alike).name.clone());
+        } else if self.dice.once_in(3) {
+            arguments.push("rowvar=False".into());
+        }
+        if function == "cov" && self.dice.once_in(3) {
+            arguments.push((*self.dice.pick(&["ddof=0", "ddof=2", "bias=True"])).into());
+        }
+        format!("{function}({})", arguments.join(", "))
     }
 }
 

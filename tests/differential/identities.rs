@@ -145,3 +145,51 @@ fn stack_of_files_is_their_concatenation() {
     let from_files = computed(&engine, &lines(&[("x", &stack)], &texts), &mut dice);
     assert_eq!(from_files, computed(&engine, &lines(&[x], &texts), &mut dice));
 }
+
+#[test]
+fn millions_of_rows_put_together_are_those_of_the_parts() {
+    let (engine, mut dice) = (Engine::new(), Dice::new(rand::random()));
+    let arrays = [("p", "random.random((2_000_003, 3))"), ("q", "random.normal(0, 1, size=(2_000_003, 3))")];
+    let equal = [
+        ("concatenate([p, q]).sum(axis=1).max()", "maximum(p.sum(axis=1).max(), q.sum(axis=1).max())"),
+        ("concatenate([p, q]).std(axis=1).sum()", "concatenate([p.std(axis=1), q.std(axis=1)]).sum()"),
+        ("stack([p, q]).sum(axis=0).max()", "(p + q).max()"),
+        ("stack([p, q], axis=2).cumsum(axis=2)[:, :, 1].std()", "(p + q).std()"),
+        ("concatenate([p, q], axis=1).cumsum(axis=1)[:, 2].sum()", "p.cumsum(axis=1)[:, 2].sum()"),
+        ("median(concatenate([p, q[:, :0]], axis=1), axis=1).max()", "median(p, axis=1).max()"),
+    ];
+    for (left, right) in equal {
+        let values = computed(&engine, &lines(&arrays, &[left, right]), &mut dice);
+        assert_eq!(values[0], values[1], "{left} and {right}");
+    }
+}
+
+#[test]
+fn results_are_the_same_whatever_else_is_computed_and_in_which_order() {
+    let (engine, mut dice) = (Engine::new(), Dice::new(rand::random()));
+    let arrays = [
+        ("x", "random.normal(0, 1, size=(300, 4))"),
+        ("y", "random.random((200, 4))"),
+        ("both", "concatenate([x, y])"),
+        ("twice", "stack([x, x[::-1]])"),
+    ];
+    let texts: Vec<String> = ["sum", "mean", "std", "max", "argmax", "prod", "any", "ptp"]
+        .iter()
+        .flat_map(|function| {
+            ["x", "y", "both", "twice", "x[:200]"]
+                .map(|array| [format!("{function}({array})"), format!("{function}({array}, axis=0)")])
+        })
+        .flatten()
+        .collect();
+    let alone: Vec<Value> =
+        texts.iter().map(|text| computed(&engine, &lines(&arrays, &[text]), &mut dice).remove(0)).collect();
+    for _ in 0..4 {
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        dice.shuffle(&mut order);
+        let shuffled: Vec<&str> = order.iter().map(|&number| texts[number].as_str()).collect();
+        let together = computed(&engine, &lines(&arrays, &shuffled), &mut dice);
+        for (value, &number) in together.iter().zip(&order) {
+            assert_eq!(value, &alone[number], "{}", texts[number]);
+        }
+    }
+}

@@ -289,7 +289,7 @@ fn statistics_of_two_arrays_and_of_stacks_equal_numpy() {
         sources: &[
             ("a", "random.normal(3, 1, size=400)"),
             ("b", "random.random(400)"),
-            ("m", "random.normal(0, 1, size=(400, 300), chunks=(150, 100))"),
+            ("m", "random.normal(0, 1, size=(160, 130), chunks=(60, 50))"),
             ("p", "random.random((50, 2))"),
         ],
         files: &[],
@@ -308,4 +308,34 @@ fn statistics_of_two_arrays_and_of_stacks_equal_numpy() {
             ("(m @ m.T).max(axis=0)", 1e-9),
         ],
     });
+}
+
+#[test]
+fn pieces_put_together_equal_numpy() {
+    equal(
+        &[
+            ("x", "random.normal(0, 1, size=(301, 4003), chunks=(50, 500))"),
+            ("y", "random.random((301, 3001))"),
+            ("p", "random.random((40001, 3))"),
+            ("q", "random.normal(0, 1, size=(33000, 3))"),
+        ],
+        &[
+            "concatenate([x, y], axis=1).cumsum(axis=1)[:, ::100]",
+            "concatenate([x, y], axis=1).cumsum(axis=0).max(axis=1)",
+            "concatenate([x, x[::-1]]).cumsum(axis=0)[-1, ::50]",
+            "stack([x, -x]).cumsum(axis=0)[1].max()",
+            "cumprod(stack([y, y + 1], axis=1), axis=1).max()",
+            "diff(concatenate([x, y], axis=1), 2, axis=1).max(axis=0)",
+            "quantile(concatenate([x, y], axis=1), 0.3, axis=1)",
+            "median(concatenate([x, x * 2]), axis=0)",
+            "median(stack([x, x * 2], axis=2), axis=2)[::50, ::70]",
+            "(concatenate([p, q])**2).sum(axis=1).max()",
+            "concatenate([p, q]).sum(axis=1)[::70]",
+            "(stack([p, p[::-1]], axis=1).max(axis=2) > 0.9).sum()",
+            "stack([y, y + 1]).mean(axis=0).max()",
+            "(concatenate([p, q]) - concatenate([p, q]).mean(axis=1, keepdims=True)).std()",
+            "concatenate([x, y], axis=1).std(axis=0)[::40]",
+            "concatenate([x, y], axis=1).T.argmax(axis=1)[::40]",
+        ],
+    );
 }

@@ -13,3 +13,4 @@ mod identities;
 mod larger;
 mod python;
 mod random;
+mod saves;

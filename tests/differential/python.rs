@@ -12,6 +12,8 @@ pub(crate) struct Python {
     child: Child,
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
+    /// What squall refused, was allowed to, and NumPy did not, so far: the reasons.
+    pub(crate) excused: Vec<String>,
 }
 
 impl Python {
@@ -34,7 +36,7 @@ impl Python {
             .expect("the reference starts");
         let requests = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("it was asked for"));
-        Some(Python { child, requests, answers })
+        Some(Python { child, requests, answers, excused: Vec::new() })
     }
 
     /// The complaints about what was asked.
@@ -44,8 +46,12 @@ impl Python {
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("the reference answers");
         let answer: Value = serde_json::from_str(&answer).expect("an answer is JSON");
-        let complaints = answer["complaints"].as_array().cloned().unwrap_or_default();
-        complaints.iter().filter_map(|complaint| complaint.as_str().map(str::to_owned)).collect()
+        let strings = |field: &str| {
+            let list = answer[field].as_array().cloned().unwrap_or_default();
+            list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        self.excused.extend(strings("excused"));
+        strings("complaints")
     }
 }
 

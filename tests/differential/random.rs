@@ -15,15 +15,15 @@ const CASES: u64 = 250;
 /// Complaints that are shown.
 const SHOWN: usize = 12;
 
-/// What squall refuses although NumPy does it; `docs/arrays.md` says each.
-const REFUSED: [&str; 6] = [
-    "it takes numbers, and arrays of one or two axes",
-    "would move elements",
-    "that is concatenated of",
-    "does not fit 64 bits",
-    "is beyond int64",
-    "a number has no axis",
+/// What squall refuses although NumPy does it, as patterns of the reason and of the line; `docs/arrays.md` says each.
+const REFUSED: [(&str, &str); 3] = [
+    (r"dot of arrays of shapes \(.*\) and \(.*\)", r"^dot\("),
+    (r"axis (0|-1) is out of bounds for array of dimension 0", r"^cumprod\(|\.cumsum\(|^diff\(\w+, 0, "),
+    // Such a line may come from the ones that it names.
+    (r"reshaping to \(.*\) would move elements", ""),
 ];
+/// At most one line in so many is refused for such a reason.
+const SHARE: usize = 50;
 
 #[test]
 fn random_expressions_equal_numpy() {
@@ -37,36 +37,44 @@ fn random_expressions_equal_numpy() {
             (0..number("SQUALL_TEST_CASES").unwrap_or(CASES)).map(|_| dice.below(1 << 40)).collect()
         }
     };
-    let mut complaints = Vec::new();
-    for seed in seeds {
+    let (mut complaints, mut lines) = (Vec::new(), 0);
+    for &seed in &seeds {
         let tried = catch_unwind(AssertUnwindSafe(|| case(seed, &engine, &mut python)));
-        let lines = tried.unwrap_or_else(|_| vec!["it panicked".into()]);
-        if !lines.is_empty() {
-            complaints.push(format!("SQUALL_TEST_SEED={seed}\n{}", lines.join("\n")));
+        let (told, tried) = tried.unwrap_or_else(|_| (vec!["it panicked".into()], 0));
+        lines += tried;
+        if !told.is_empty() {
+            complaints.push(format!("SQUALL_TEST_SEED={seed}\n{}", told.join("\n")));
         }
     }
     let shown = complaints.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n\n");
     assert!(complaints.is_empty(), "{} cases differ\n\n{shown}", complaints.len());
+    let excused = &python.excused;
+    let few = seeds.len() < CASES as usize || excused.len() * SHARE <= lines;
+    assert!(
+        few,
+        "{} of {lines} lines are refused, as they may be, but that is too many: {excused:#?}",
+        excused.len()
+    );
 }
 
-/// The complaints about one case.
-fn case(seed: u64, engine: &Engine, python: &mut Python) -> Vec<String> {
+/// The complaints about one case, and its number of lines.
+fn case(seed: u64, engine: &Engine, python: &mut Python) -> (Vec<String>, usize) {
     let directory = tempfile::tempdir().expect("a directory");
     let mut dice = Dice::new(seed);
     let inputs = inputs(&mut dice, directory.path().to_str().expect("UTF-8"));
     let asked = python.ask(&json!({ "do": "make", "files": files(&inputs, seed) }));
     if !asked.is_empty() {
-        return asked;
+        return (asked, 0);
     }
     let mut generator = Generator::new(&mut dice, &inputs);
     (0..9).for_each(|_| generator.step());
     let (lines, refused, terms) = (generator.lines, generator.refused, generator.terms);
+    let tried = lines.len() + refused.len() - inputs.len();
     let wanted: Vec<&Term> =
         terms.iter().rev().filter(|term| term.rough || dice.below(3) > 0).take(6).collect();
     let mut all: Vec<Value> =
         computed(&lines, &wanted, &format!("{}", directory.path().display()), engine, &mut dice);
-    let tried = refused.iter().map(|(name, _, reason)| json!({ "name": name, "refused": reason }));
-    all.extend(tried);
+    all.extend(refused.iter().map(|(name, _, reason)| json!({ "name": name, "refused": reason })));
     let mut texts: Vec<(String, String)> =
         lines.iter().filter(|line| !line.1.starts_with("load(")).cloned().collect();
     texts.extend(refused.iter().map(|(name, text, _)| (name.clone(), text.clone())));
@@ -75,14 +83,14 @@ fn case(seed: u64, engine: &Engine, python: &mut Python) -> Vec<String> {
     let request = json!({ "do": "check", "files": paths, "lines": texts, "found": all, "allowed": REFUSED });
     let complaints = python.ask(&request);
     if complaints.is_empty() {
-        return complaints;
+        return (complaints, tried);
     }
     let files = inputs
         .iter()
         .map(|input| format!("  {} = {} {:?} {}", input.name, input.dtype, input.shape, input.kind));
     let lines = lines.iter().map(|(name, text)| format!("  {name} = {text}"));
     let refused = refused.iter().map(|(name, text, reason)| format!("  {name} = {text} # {reason}"));
-    files.chain(lines).chain(refused).chain(complaints).collect()
+    (files.chain(lines).chain(refused).chain(complaints).collect(), tried)
 }
 
 fn files(inputs: &[Input], seed: u64) -> Vec<Value> {

@@ -9,6 +9,7 @@ exact and rounded once, the order of zeros, dtypes of bool), the definition is i
 
 import json
 import math
+import re
 import sys
 import traceback
 import warnings
@@ -229,10 +230,63 @@ def standard_error(x, axis=None, ddof=1, keepdims=False):
 
 
 def average(x, axis=None, weights=None, keepdims=False):
+    x = np.asarray(x).view(Array)
     if weights is None:
         return moments("mean", x, axis, None, keepdims)
-    total = moments("sum", np.broadcast_to(weights, x.shape), axis, None, keepdims)
+    weights = np.asarray(weights)
+    try:
+        np.average(x.view(np.ndarray), axis, np.ones(weights.shape))  # Where this raises, so do we.
+    except ZeroDivisionError:
+        pass
+    real = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    weights = weights.astype(np.result_type(real, weights.dtype))
+    if weights.shape != x.shape:
+        given = axis if isinstance(axis, tuple) else (axis,)
+        axes = [np.lib.array_utils.normalize_axis_index(int(one), x.ndim) for one in given]
+        extents = tuple(extent if one in axes else 1 for one, extent in enumerate(x.shape))
+        weights = weights.transpose(np.argsort(axes)).reshape(extents)
+    weights = weights.view(Array)
+    total = moments("sum", weights, axis, None, keepdims)
     return moments("sum", x * weights, axis, None, keepdims) / total
+
+
+def centred(m, y, rowvar):
+    """Variables less their means as rows, and the means."""
+    parts = [np.asarray(one, np.float64) for one in ([m] if y is None else [m, y])]
+    if any(one.ndim > 2 for one in parts):
+        raise ValueError("more than two axes")
+    lines = np.concatenate([one if one.ndim == 2 and rowvar else np.atleast_2d(one.T) for one in parts])
+    means = np.asarray(moments("mean", lines, 1, keepdims=True))
+    return lines - means, means
+
+
+def cov(m, y=None, rowvar=True, bias=False, ddof=None):
+    """As NumPy's, but with exact sums."""
+    values, means = centred(m, y, rowvar)
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    products = np.asarray(moments("sum", values[:, None] * values[None], 2))
+    own = products / np.float64(max(values.shape[1] - ddof, 0))
+    theirs = np.atleast_2d(np.cov(np.asarray(m, np.float64), None if y is None else np.asarray(y, np.float64),
+                                  rowvar, bias, ddof))
+    deviations = np.sqrt(np.diagonal(own))
+    room = 1e-9 * np.outer(deviations, deviations) + 1e-25 * np.outer(means, means)
+    judged = np.isfinite(theirs) & (room > 1e-250)
+    assert (np.abs(own - theirs) <= room)[judged].all(), "far from NumPy's covariance"
+    return result(np.asarray(own if own.size != 1 else own.ravel()[0]))
+
+
+def corrcoef(x, y=None, rowvar=True):
+    matrix = cov(x, y, rowvar)
+    if matrix.ndim == 0:
+        return matrix / matrix
+    values, means = centred(x, y, rowvar)
+    deviations = np.sqrt(np.asarray(moments("sum", values * values, 1)) / np.float64(max(values.shape[1] - 1, 0)))
+    own = clip(np.asarray(matrix) / deviations[:, None] / deviations[None], -1.0, 1.0)
+    theirs = np.corrcoef(np.asarray(x, np.float64), None if y is None else np.asarray(y, np.float64), rowvar)
+    sure = (deviations > 1e-6 * np.abs(means[:, 0])) & (deviations > 1e-100)
+    judged = np.isfinite(theirs) & sure[:, None] & sure[None]
+    assert (np.abs(own - theirs) <= 1e-7)[judged].all(), "far from NumPy's coefficients"
+    return result(own)
 
 
 def dot(left, right):
@@ -405,11 +459,12 @@ def namespace():
         isinf""".split():
         names[name] = elementwise(getattr(np, name))
     for name in """zeros ones full arange linspace transpose reshape ravel squeeze expand_dims broadcast_to concatenate
-        stack where cov corrcoef zeros_like ones_like full_like""".split():
+        stack where zeros_like ones_like full_like""".split():
         names[name] = plain(getattr(np, name))
     for kind in ("sum", "mean", "var", "std"):
         names[kind], names["nan" + kind] = named(moments, kind), named(moments, kind, skip=True)
-    names |= {"prod": product, "nanprod": named(product, skip=True), "ptp": spread, "average": average, "dot": dot}
+    names |= {"prod": product, "nanprod": named(product, skip=True), "ptp": spread, "average": average, "dot": dot,
+        "cov": cov, "corrcoef": corrcoef}
     names |= {"min": named(extremum, True), "max": named(extremum, False)}
     names |= {"nanmin": named(extremum, True, skip=True), "nanmax": named(extremum, False, skip=True)}
     names |= {"argmin": named(place, np.argmin), "argmax": named(place, np.argmax)}
@@ -544,14 +599,20 @@ def check(request, names):
     """Compares the results of squall, name by name, with the values of the lines; returns complaints."""
     files = {name: load(path) for name, path in request["files"].items()}
     values = evaluated(request["lines"], names | files)
-    complaints = []
+    complaints, excused, texts = [], [], dict(request["lines"])
     for found in request["found"]:
         name = found["name"]
         value = files[name] if name in files else values[name]
         failed = isinstance(value, Exception)
         refused = found.get("refused")
         if refused is not None:
-            if not failed and not any(allowed in refused for allowed in request["allowed"]):
+            reason, text = refused.splitlines()[0].removeprefix("error: "), texts.get(name, "")
+            fits = (re.fullmatch(a, reason) and re.search(b, text) for a, b in request["allowed"])
+            if failed:
+                pass
+            elif any(fits):
+                excused.append(reason)
+            else:
                 complaints.append(f"{name}: refused: {refused!r}; expected {repr(value)[:90]}")
         elif failed:
             trace = "".join(traceback.format_exception(value)[-3:])
@@ -564,7 +625,7 @@ def check(request, names):
         else:
             complaint = differs(tidy(value), found, found["tolerance"])
             complaints += [f"{name}: {complaint}"] if complaint else []
-    return {"complaints": complaints, "raised": sum(isinstance(value, Exception) for value in values.values())}
+    return {"complaints": complaints, "excused": excused}
 
 
 def main():

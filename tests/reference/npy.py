@@ -14,6 +14,27 @@ import numpy as np
 
 SHAPES = [(), (0,), (1,), (7,), (3000,), (0, 5), (5, 0), (1, 6), (6, 1), (3, 4), (123, 77), (2, 3, 4), (2, 1, 3, 1, 2)]
 DTYPES = ["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
+# NumPy's long doubles are those of the CPU; squall reads x86's.
+DTYPES += ["f16"] if np.finfo(np.longdouble).nmant == 63 else []
+
+
+def extended(rng, size):
+    """Long doubles of x86: all exponents, those where doubles begin and end, and significands that are near ties."""
+    exponents = np.array([rng.integers(0, 32768, size), rng.integers(16383 - 1080, 16383 - 1015, size),
+                          rng.integers(16383 - 1030, 16383 + 1030, size), rng.integers(16383 + 1020, 16383 + 1026, size),
+                          rng.choice([0, 1, 16383, 32767], size)])
+    exponents = exponents[rng.integers(0, len(exponents), size), np.arange(size)]
+    significands = rng.integers(0, 2**63, size, dtype=np.uint64)
+    kept = rng.integers(1, 65, size, dtype=np.uint64)
+    cut = np.where(rng.integers(0, 2, size), significands, significands >> (64 - kept) << (64 - kept))
+    cut += rng.integers(-1, 2, size).astype(np.uint64) * (rng.integers(0, 4, size) == 0).astype(np.uint64)
+    # Without the leading bit there are only zero and what is subnormal.
+    leading = np.where(exponents == 0, rng.integers(0, 2, size), 1).astype(np.uint64) << np.uint64(63)
+    fields = np.dtype([("significand", "<u8"), ("top", "<u2"), ("padding", "V6")])
+    elements = np.frombuffer(rng.bytes(size * 16), fields).copy()
+    elements["significand"] = (cut & np.uint64(2**63 - 1)) | leading
+    elements["top"] = exponents + 32768 * rng.integers(0, 2, size)
+    return elements.view("<f16")
 
 
 def values(rng, dtype, shape):
@@ -21,6 +42,8 @@ def values(rng, dtype, shape):
     if dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     size = int(np.prod(shape))
+    if dtype.itemsize == 16:
+        return extended(rng, size).reshape(shape).astype(dtype)
     words = np.frombuffer(rng.bytes(size * dtype.itemsize), dtype.newbyteorder("<")).reshape(shape)
     if dtype.kind == "u" and dtype.itemsize == 8:
         words = words >> np.uint64(1)
@@ -47,7 +70,7 @@ def make(directory):
                         (directory / f"{name}.raw").write_bytes(raw.tobytes())
                         both = array.flags.c_contiguous and array.flags.f_contiguous
                         kind = {"b": "bool", "i": "int64", "u": "int64"}.get(dtype.kind)
-                        kind = kind or ("float64" if dtype.itemsize == 8 else "float32")
+                        kind = kind or ("float64" if dtype.itemsize >= 8 else "float32")
                         cases.append({"name": name, "descr": dtype.str, "dtype": kind, "shape": shape,
                                       "fortran": fortran and not both})
     (directory / "cases.json").write_text(json.dumps(cases))

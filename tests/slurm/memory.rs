@@ -14,6 +14,7 @@ cases![
     collected_array_runs_within_its_bound,
     median_runs_within_its_bound,
     worker_that_cannot_fit_is_refused_before_any_job,
+    driver_in_a_job_is_bound_by_the_memory_of_the_job,
 ];
 
 const LIMIT: Duration = Duration::from_secs(180);
@@ -78,4 +79,32 @@ fn worker_that_cannot_fit_is_refused_before_any_job(testbed: &Testbed) {
     assert!(stderr.starts_with("error: a worker of 2 threads needs "), "{stderr}");
     assert!(stderr.contains("most of it for `value`: mean("), "{stderr}");
     assert!(driver.worker_jobs().is_empty());
+}
+
+/// `srun` gives the driver 256M. What it cannot hold is refused; saved, the same array is computed beside it.
+fn driver_in_a_job_is_bound_by_the_memory_of_the_job(testbed: &Testbed) {
+    let text = |wanted: &str| {
+        format!(
+            "arrays.x = 'random.random(30_000_000)'\n{wanted}\n[random]\nseed = 7\n\
+             [cluster]\nkind = 'slurm'\nworkers = 2\nmemory = 'auto'\nwalltime = 'auto'\n"
+        )
+    };
+    let mut driver = Driver::start(testbed, Starter::Srun, &text("results.all = 'x * 2'"));
+    assert_eq!(driver.wait(Duration::from_secs(60)).code(), Some(2), "{}", driver.stderr());
+    let stderr = driver.stderr();
+    for said in [
+        "error: the driver with 1 compute thread needs ",
+        ", and it has 256M",
+        "that of the Slurm job it runs in",
+        "`all` gathers 30000000 elements",
+    ] {
+        assert!(stderr.contains(said), "{said:?} is not in\n{stderr}");
+    }
+    assert_eq!(driver.stdout(), "");
+    assert!(driver.events().is_empty() && driver.worker_jobs().is_empty());
+    let mut driver = Driver::start(testbed, Starter::Srun, &text("save.x = 'x.npy'"));
+    assert!(driver.wait(LIMIT).success(), "{}", driver.stderr());
+    let saved = std::fs::metadata(driver.directory.join("x.npy")).expect("it is saved").len();
+    assert!((240_000_000..240_010_000).contains(&saved), "{saved}");
+    testbed.wait_until("no job is left", Duration::from_secs(10), || testbed.no_job_left());
 }

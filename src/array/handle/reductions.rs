@@ -103,8 +103,9 @@ both! {
     std() |axes| axes.std_ddof(0);
     /// The standard deviation, divided by the number of elements less `ddof`.
     std_ddof(ddof: u64) |axes| axes.reduce(ReductionKind::Std { ddof }, false);
-    /// The standard error of the mean: the standard deviation over the root of the number of elements.
-    sem() |axes| axes.sem_ddof(0);
+    /// The standard error of the mean: the standard deviation, divided by the number of elements less 1, over the root
+    /// of their number.
+    sem() |axes| axes.sem_ddof(1);
     /// The standard error of the mean from a standard deviation with `ddof`.
     sem_ddof(ddof: u64) |axes| axes.map(|expr, over| Expr::sem(expr, over, ddof, axes.keepdims));
     /// The smallest element; NaN if there is one.
@@ -139,9 +140,9 @@ both! {
     average(weights: &Array) |axes| axes.map(|expr, over| {
         Expr::average(expr, Some(&weights.expr()?), over, axes.keepdims)
     });
-    /// NumPy's linear quantile, exact; over all axes as yet.
+    /// NumPy's linear quantile, exact.
     quantile(q: f64) |axes| axes.map(|expr, over| Expr::quantile(expr, q, over, axes.keepdims));
-    /// The quantile of one half; over all axes as yet.
+    /// The quantile of one half.
     median() |axes| axes.map(|expr, over| Expr::median(expr, over, axes.keepdims));
     /// Running sums along one axis, or over all elements in C order; `keepdims` changes nothing.
     cumsum() |axes| axes.scan(Scan::Sum);

@@ -40,7 +40,16 @@ impl<'a> Evaluation<'a> {
         self.files.open(path)
     }
 
+    /// What a piece of the text stands for. What is computed remembers the place.
     pub(super) fn item(&mut self, syntax: &Syntax) -> Result<Item> {
+        let item = self.meaning(syntax)?;
+        if let Item::Lazy(expr) = &item {
+            expr.place_at(|| self.source.caret(syntax.span));
+        }
+        Ok(item)
+    }
+
+    fn meaning(&mut self, syntax: &Syntax) -> Result<Item> {
         match &syntax.kind {
             Kind::Integer(value) => Ok(i128::try_from(*value).map_or(Item::Seed(*value), Item::Integer)),
             Kind::Float(value) => Ok(Item::Float(*value)),

@@ -73,21 +73,28 @@ fn integers(text: &str, before: Option<&Token>) -> Option<(Token, usize)> {
         [b'[', ..] => b']',
         _ => return None,
     };
-    if !matches!(before, None | Some(Token::Sign(_))) || ends_operand(before) {
-        return None;
+    match before {
+        None => {}
+        Some(Token::Sign(sign)) if ![")", "]", "}", "...", "."].contains(sign) => {}
+        Some(_) => return None,
     }
     let (bytes, mut at, mut values) = (text.as_bytes(), 1, Vec::new());
     loop {
         at += blank(&text[at..]);
-        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let leading_zero = digits > 1 && bytes[at] == b'0';
-        if digits > DIGITS || leading_zero {
+        let (start, mut value) = (at, 0);
+        while let Some(digit @ b'0'..=b'9') = bytes.get(at) {
+            if at - start == DIGITS {
+                return None;
+            }
+            value = 10 * value + i64::from(digit - b'0');
+            at += 1;
+        }
+        let digits = at - start;
+        if digits > 1 && bytes[start] == b'0' {
             return None;
         }
         if digits > 0 {
-            let value = |value: i64, digit: &u8| 10 * value + i64::from(digit - b'0');
-            values.push(bytes[at..at + digits].iter().fold(0, value));
-            at += digits;
+            values.push(value);
             at += blank(&text[at..]);
         }
         match *bytes.get(at)? {
@@ -100,13 +107,11 @@ fn integers(text: &str, before: Option<&Token>) -> Option<(Token, usize)> {
     }
 }
 
-/// Whether brackets after this sign belong to what stands before it.
-fn ends_operand(token: Option<&Token>) -> bool {
-    matches!(token, Some(Token::Sign(")" | "]" | "}" | "..." | ".")))
-}
-
 /// The length of leading white space and comments.
 fn blank(text: &str) -> usize {
+    if text.starts_with(|c: char| c.is_ascii_digit() || c == ',') {
+        return 0;
+    }
     let mut rest = text.trim_start();
     while rest.starts_with('#') {
         rest = rest.find('\n').map_or("", |newline| rest[newline..].trim_start());

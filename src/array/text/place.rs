@@ -43,20 +43,22 @@ impl Source {
     }
 
     /// `name = text` with carets below the place; of a text of several lines, the one it begins in.
-    fn caret(&self, span: Span) -> String {
+    pub(super) fn caret(&self, span: Span) -> String {
         let line_start = self.text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[span.start..].find('\n').map_or(self.text.len(), |end| span.start + end);
-        let before: Vec<char> = self.text[line_start..span.start].chars().map(plain).collect();
-        let place_end = span.end.clamp(span.start, line_end);
-        let place = self.text[span.start..place_end].trim_end();
-        let after: Vec<char> = self.text[span.start..line_end].trim_end().chars().map(plain).collect();
+        // Lines may be megabytes long: no more of them is looked at than shown.
+        let (before, after) = (&self.text[line_start..span.start], &self.text[span.start..line_end]);
+        let place = self.text[span.start..span.end.clamp(span.start, line_end)].trim_end();
 
-        let hidden = before.len().saturating_sub(SHOWN);
-        let width = place.chars().count().clamp(1, SHOWN);
-        let lead = if hidden > 0 { "..." } else { "" };
-        let tail = if after.len() > SHOWN { "..." } else { "" };
-        let shown_before: String = before[hidden..].iter().collect();
-        let shown_after: String = after[..after.len().min(SHOWN)].iter().collect();
+        let width = place.chars().take(SHOWN).count().max(1);
+        let (near, far) = before.char_indices().rev().nth(SHOWN - 1).map_or((before, ""), |(at, _)| {
+            let (far, near) = before.split_at(at);
+            (near, far)
+        });
+        let lead = if far.is_empty() { "" } else { "..." };
+        let tail = if after.trim_end().chars().nth(SHOWN).is_some() { "..." } else { "" };
+        let shown_before: String = near.chars().map(plain).collect();
+        let shown_after: String = after.trim_end().chars().take(SHOWN).map(plain).collect();
         let left = format!("{} = {lead}{shown_before}", self.name);
         format!(
             "{left}{shown_after}{tail}\n{:indent$}{}",

@@ -253,8 +253,13 @@ fn lists_of_whole_numbers_mean_the_same_however_they_are_written() {
         let text = format!("random.random(size=12, chunks={same})");
         assert_eq!(chunks(&text), chunks(plain), "{text}");
     }
-    let numbers =
-        [("(3, 4, 5)[1]", 4), ("[3, 4, 5][-1]", 5), ("(3, 4, 5,)[::-1][0]", 5), ("[3, # of\n 4][1]", 4)];
+    let numbers = [
+        ("(3, 4, 5)[1]", 4),
+        ("(1, 9223372036854775806)[1]", i64::MAX - 1),
+        ("[3, 4, 5][-1]", 5),
+        ("(3, 4, 5,)[::-1][0]", 5),
+        ("[3, # of\n 4][1]", 4),
+    ];
     for (text, value) in numbers {
         assert!(
             matches!(parsed(&[], text).unwrap().operation(), Operation::Scalar(Scalar::Int(found)) if *found == value)

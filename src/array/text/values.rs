@@ -169,6 +169,9 @@ impl Arguments<'_> {
         match item {
             Item::None => Ok(AxisChunk::WHOLE),
             Item::Text(text) => Ok(AxisChunk::Text(text.clone())),
+            Item::Tuple(Items::Whole(values)) | Item::List(Items::Whole(values)) => {
+                Ok(AxisChunk::List(values.iter().copied().map(i128::from).collect()))
+            }
             Item::Tuple(items) | Item::List(items) => {
                 items.iter().map(whole).collect::<Result<_>>().map(AxisChunk::List)
             }

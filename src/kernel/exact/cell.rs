@@ -46,16 +46,14 @@ impl Cell {
         let wide = u128::from(mantissa) << (offset % 64);
         let (wide, sign) = if negative { (wide.wrapping_neg(), u64::MAX) } else { (wide, 0) };
         let mut carry = false;
-        for (index, word) in self.words[offset as usize / 64..].iter_mut().enumerate() {
-            let part = match index {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let part = match index.wrapping_sub(offset as usize / 64) {
                 0 => wide as u64,
                 1 => (wide >> 64) as u64,
-                _ => sign,
+                above if above < WORDS => sign,
+                _ => 0,
             };
-            let (sum, first) = word.overflowing_add(part);
-            let (sum, second) = sum.overflowing_add(u64::from(carry));
-            *word = sum;
-            carry = first | second;
+            (*word, carry) = word.carrying_add(part, carry);
         }
         true
     }
@@ -82,13 +80,14 @@ impl Cell {
         let reach = |(word, at): (u64, i32)| {
             (at + word.trailing_zeros().cast_signed(), at + 64 - word.leading_zeros().cast_signed())
         };
-        let reaches = self.placed(words).chain(addition).map(reach);
-        let union = |(low, high): (i32, i32), (lower, higher)| (low.min(lower), high.max(higher));
-        let Some((low, high)) = reaches.reduce(union) else { return true };
         if words == [0; WORDS] {
+            let Some((low, high)) = addition.map(reach) else { return true };
             self.base = based(low - BELOW);
             return high - i32::from(self.base) <= ROOM;
         }
+        let reaches = self.placed(words).chain(addition).map(reach);
+        let (low, high) = reaches
+            .fold((i32::MAX, i32::MIN), |(low, high), (lower, higher)| (low.min(lower), high.max(higher)));
         let slack = ROOM - (high - low);
         if slack < 16 {
             return false;

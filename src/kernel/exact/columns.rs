@@ -11,6 +11,8 @@ use crate::kernel::{BLOCK, Isa};
 pub(super) const STRIP: usize = 16;
 /// Strips whose additions are counted together.
 const GROUP: usize = 16;
+/// Values of a row whose windows are moved before they are added.
+const PIECE: usize = 8 * STRIP;
 
 /// Where parts end up, and the loop that makes them.
 pub(in crate::kernel) trait Target<const N: usize> {
@@ -80,25 +82,33 @@ impl<const N: usize> Columns<N> {
             self.additions[group] += 1;
         }
         if T::add_row(isa, row, first % STRIP, &mut self.strips[strips]) {
-            self.add_outside(first, row, target);
+            self.add_outside(isa, first, row, target);
         }
     }
 
-    /// Adds the values of a row that lie outside their windows, and moves windows up to greater values.
+    /// Adds the values of a row that lie outside their windows: greater ones after moving windows up to them,
+    /// all together, and what no window holds one by one.
     #[cold]
     #[inline(never)]
-    fn add_outside<T: Target<N>>(&mut self, first: usize, row: &[f64], target: &mut T) {
-        for (output, &value) in (first..).zip(row) {
-            let size = value.abs();
-            let strip = &mut self.strips[output / STRIP];
-            let limit = strip.limits[output % STRIP];
-            if size < limit && size >= limit * power_of_two(-T::WIDTH) || size == 0.0 {
-                continue;
+    fn add_outside<T: Target<N>>(&mut self, isa: Isa, first: usize, row: &[f64], target: &mut T) {
+        for (first, row) in (first..).step_by(PIECE).zip(row.chunks(PIECE)) {
+            let mut again = [0.0; PIECE];
+            for ((output, &value), again) in (first..).zip(row).zip(&mut again) {
+                let (size, lane) = (value.abs(), output % STRIP);
+                let strip = &mut self.strips[output / STRIP];
+                let holds = |limit: f64| size < limit && size >= limit * power_of_two(-T::WIDTH);
+                if size == 0.0 || holds(strip.limits[lane]) {
+                    continue;
+                }
+                if size >= strip.limits[lane] && size.is_finite() {
+                    target.add_parts(output, strip.take(lane));
+                    strip.limits[lane] = limit_above(size, T::WIDTH / 5);
+                }
+                if holds(strip.limits[lane]) { *again = value } else { target.add_one(output, value) }
             }
-            target.add_one(output, value);
-            if size >= limit && size.is_finite() {
-                target.add_parts(output, strip.take(output % STRIP));
-                strip.limits[output % STRIP] = limit_above(size, T::WIDTH / 5);
+            if again != [0.0; PIECE] {
+                let strips = first / STRIP..(first + row.len()).div_ceil(STRIP);
+                T::add_row(isa, &again[..row.len()], first % STRIP, &mut self.strips[strips]);
             }
         }
     }
@@ -123,7 +133,8 @@ impl<const N: usize> Columns<N> {
 
     /// The parts of an output, which the target has not yet taken over.
     pub(in crate::kernel) fn parts(&self, output: usize) -> [f64; N] {
-        self.strips.get(output / STRIP).copied().map_or([0.0; N], |mut strip| strip.take(output % STRIP))
+        let strip = self.strips.get(output / STRIP);
+        strip.map_or([0.0; N], |strip| strip.parts.each_ref().map(|part| part[output % STRIP]))
     }
 }
 

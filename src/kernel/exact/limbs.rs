@@ -51,10 +51,13 @@ impl Limbs {
 
     /// Adds `mantissa * 2^exponent`, negated if `negative`; the bits that are set must be within reach.
     pub(super) fn add(&mut self, output: usize, negative: bool, mantissa: u64, exponent: i32) {
+        if mantissa == 0 {
+            return;
+        }
         let zeros = mantissa.trailing_zeros();
         let origin = ORIGIN + 64 * self.reach.first as i32;
         let position = (exponent + zeros.cast_signed() - origin) as usize;
-        let wide = u128::from(mantissa.checked_shr(zeros).unwrap_or(0)) << (position % 64);
+        let wide = u128::from(mantissa >> zeros) << (position % 64);
         let mut carry = false;
         for (index, word) in self.all(output)[position / 64..].iter_mut().enumerate() {
             let part = match index {
@@ -68,7 +71,7 @@ impl Limbs {
         }
     }
 
-    /// Adds a number of others of the same reach. What it takes 2^63 of the greatest numbers for wraps.
+    /// Adds a number of others of the same reach. It takes 2^63 of the greatest to wrap around.
     pub(super) fn merge(&mut self, output: usize, other: &Limbs, of: usize) {
         if !other.is_zero(of) {
             let mut carry = false;

@@ -169,6 +169,27 @@ fn a_number_beyond_int64_is_named() {
 }
 
 #[test]
+fn bytes_that_are_no_long_double_of_x86_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.npy");
+    // 1 as x86 writes it, and 1/3 in quadruple precision.
+    let one = 0x3fff_8000_0000_0000_0000_u128;
+    let third = 0x3ffd_5555_5555_5555_5555_5555_5555_5555_u128;
+    let elements: Vec<u8> = [one, third].iter().flat_map(|value| value.to_le_bytes()).collect();
+    fs::write(&path, npy(&c_order("<f16", "(2,)"), &elements)).unwrap();
+    let (stored, _) = load(&path).unwrap();
+    let mut reader = Reader::open(&stored).unwrap();
+    let mut out = [0.0; 2];
+    reader.read_real(0, &mut out[..1]).unwrap();
+    assert_eq!(out[0], 1.0);
+    insta::assert_snapshot!(told(directory.path(), reader.read_real(0, &mut out)), @r#"
+    error: element 1 of `DIRECTORY/x.npy` is no long double as x86 writes them
+    cause: other CPUs write long doubles of the same dtype otherwise
+    hint: save it as doubles: `np.save(..., x.astype("float64"))`
+    "#);
+}
+
+#[test]
 fn a_file_that_has_changed_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.npy");

@@ -1,6 +1,7 @@
 //! Properties of arrays, and functions that move elements or axes.
 
 use crate::array::expr::Expr;
+use crate::array::make::Index;
 use crate::array::text::arguments::Arguments;
 use crate::array::text::evaluate::Evaluation;
 use crate::array::text::item::Item;
@@ -40,6 +41,58 @@ pub(crate) fn transpose(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Re
     let given = arguments.get("axes").map(|_| arguments.wholes("axes")).transpose()?;
     let array = arguments.array("a")?;
     arguments.located(Expr::transpose(&array, given.as_deref())).map(Item::from)
+}
+
+pub(crate) fn swapaxes(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
+    let array = arguments.array("a")?;
+    let (one, other) = (place(arguments, "axis1", &array)?, place(arguments, "axis2", &array)?);
+    let mut order: Vec<i128> = (0..array.shape().ndim() as i128).collect();
+    order.swap(one, other);
+    arguments.located(Expr::transpose(&array, Some(&order))).map(Item::from)
+}
+
+/// The axis of an argument that must be given.
+fn place(arguments: &Arguments<'_>, parameter: &'static str, array: &Expr) -> Result<usize> {
+    arguments.required(parameter)?;
+    let ndim = array.shape().ndim();
+    let axis = arguments.axis(parameter, ndim)?.unwrap_or(0);
+    Ok(counted(axis, ndim))
+}
+
+/// An axis that exists, counted from the first.
+fn counted(axis: i128, ndim: usize) -> usize {
+    (if axis < 0 { axis + ndim as i128 } else { axis }) as usize
+}
+
+pub(crate) fn moveaxis(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
+    let array = arguments.array("a")?;
+    let ndim = array.shape().ndim();
+    let axes = |parameter| -> Result<Vec<usize>> {
+        arguments.required(parameter)?;
+        let axes = arguments.axes(parameter, ndim)?.unwrap_or_default();
+        Ok(axes.into_iter().map(|axis| counted(axis, ndim)).collect())
+    };
+    let (from, to) = (axes("source")?, axes("destination")?);
+    if from.len() != to.len() {
+        return Err(arguments.error(format!("{} axes are moved to {} places", from.len(), to.len())));
+    }
+    let mut others = (0..ndim).filter(|axis| !from.contains(axis));
+    let axis = |place: usize| match to.iter().position(|&to| to == place) {
+        Some(moved) => from.get(moved).copied(),
+        None => others.next(),
+    };
+    let order: Vec<i128> = (0..ndim).filter_map(axis).map(|axis| axis as i128).collect();
+    arguments.located(Expr::transpose(&array, Some(&order))).map(Item::from)
+}
+
+pub(crate) fn flip(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
+    let array = arguments.array("m")?;
+    let ndim = array.shape().ndim();
+    let axes = arguments.axes("axis", ndim)?;
+    let turned = |axis| axes.as_ref().is_none_or(|axes| names(axes, axis, ndim));
+    let index = |axis| Index::Slice { start: None, stop: None, step: turned(axis).then_some(-1) };
+    let indices: Vec<Index> = (0..ndim).map(index).collect();
+    arguments.located(Expr::slice(&array, &indices)).map(Item::from)
 }
 
 pub(crate) fn reshape(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
@@ -117,6 +170,26 @@ pub(crate) fn stack(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result
     let ndim = arrays.first().map_or(0, |first| first.shape().ndim());
     let axis = arguments.axis("axis", ndim + 1)?.unwrap_or(0);
     arguments.located(Expr::stack(&arrays, axis)).map(Item::from)
+}
+
+/// Of arrays of one axis or none the elements are the rows.
+pub(crate) fn vstack(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
+    let mut arrays = arguments.arrays("tup")?;
+    for array in arrays.iter_mut().filter(|array| array.shape().ndim() < 2) {
+        let row = [1, array.shape().size().into()];
+        *array = arguments.located(Expr::reshape(array, &row))?;
+    }
+    arguments.located(Expr::concatenate(&arrays, 0)).map(Item::from)
+}
+
+/// Along the second axis, or the only one.
+pub(crate) fn hstack(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
+    let mut arrays = arguments.arrays("tup")?;
+    for array in arrays.iter_mut().filter(|array| array.is_number()) {
+        *array = arguments.located(raveled(array))?;
+    }
+    let axis = arrays.first().map_or(0, |first| i128::from(first.shape().ndim() > 1));
+    arguments.located(Expr::concatenate(&arrays, axis)).map(Item::from)
 }
 
 pub(crate) fn diff(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {

@@ -9,8 +9,8 @@ use crate::array::text::item::Item;
 use crate::array::text::place::Span;
 use crate::error::{Error, Result};
 
-/// Edges of a histogram are part of the plan.
-const EDGES: u64 = 1 << 20;
+/// Edges of a histogram and ranks of quantiles are part of the plan.
+const KNOWN: u64 = 1 << 20;
 
 pub(crate) fn average(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
     let array = arguments.array("a")?;
@@ -44,12 +44,18 @@ fn of_ranks(whole: f64, arguments: &Arguments<'_>) -> Result<Item> {
         let rank = item.float().ok_or_else(|| arguments.mismatch("q", "a plain number", &item, span))?;
         Ok(rank / whole)
     };
-    let ranks: Vec<f64> = match item.items() {
-        Some(items) => items.iter().map(one).collect::<Result<_>>()?,
+    let several = match item {
+        Item::Lazy(expr) if !expr.is_number() => {
+            known_range(expr).map(|ranks| ranks.into_iter().map(Item::Float).collect())
+        }
+        _ => item.items().cloned(),
+    };
+    let ranks: Vec<f64> = match &several {
+        Some(ranks) => ranks.iter().map(one).collect::<Result<_>>()?,
         None => vec![one(item.clone())?],
     };
     let mut quantiles = quantiles(&ranks, arguments)?;
-    match item.items() {
+    match several {
         Some(_) => arguments.located(Expr::stack(&quantiles, 0)).map(Item::from),
         None => Ok(Item::from(quantiles.remove(0))),
     }
@@ -95,7 +101,7 @@ fn bins(arguments: &Arguments<'_>) -> Result<HistogramBins> {
             items.iter().map(edge).collect::<Result<_>>().map(HistogramBins::Edges)
         }
         Item::Lazy(expr) => {
-            let edges = even_edges(expr).ok_or_else(|| {
+            let edges = known_range(expr).ok_or_else(|| {
                 arguments.mismatch("bins", wanted, item, span).hint(
                     "write the edges as a list, as linspace(low, high, num) or as arange(low, high, step)",
                 )
@@ -107,20 +113,20 @@ fn bins(arguments: &Arguments<'_>) -> Result<HistogramBins> {
 }
 
 /// The elements of a range, which are known without computing.
-fn even_edges(expr: &Expr) -> Option<Vec<f64>> {
+fn known_range(expr: &Expr) -> Option<Vec<f64>> {
     let Operation::Arange { start, step, last } = expr.operation() else { return None };
     let count = expr.shape().size();
-    if count > EDGES {
+    if count > KNOWN {
         return None;
     }
-    let edge = |index: u64| match (last, start, step) {
+    let element = |index: u64| match (last, start, step) {
         (Some(last), ..) if index + 1 == count => *last,
         (_, Scalar::Int(start), Scalar::Int(step)) => {
             start.wrapping_add((index as i64).wrapping_mul(*step)) as f64
         }
         _ => start.to_f64() + index as f64 * step.to_f64(),
     };
-    Some((0..count).map(edge).collect())
+    Some((0..count).map(element).collect())
 }
 
 fn range(arguments: &Arguments<'_>) -> Result<Option<(f64, f64)>> {
@@ -133,6 +139,11 @@ fn range(arguments: &Arguments<'_>) -> Result<Option<(f64, f64)>> {
 
 pub(crate) fn dot(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
     arguments.located(Expr::dot(&arguments.array("a")?, &arguments.array("b")?)).map(Item::from)
+}
+
+/// `matmul`, and `@`
+pub(crate) fn matmul(evaluation: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {
+    evaluation.product(arguments.required("x1")?, arguments.required("x2")?, arguments.call)
 }
 
 pub(crate) fn cov(_: &mut Evaluation<'_>, arguments: &Arguments<'_>) -> Result<Item> {

@@ -69,6 +69,7 @@ const ARRAYS: [(&str, &str); 2] = [("x", "load('f8.npy')"), ("i", "load('i8.npy'
 fn sample(entry: &Entry, parameter: &str) -> &'static str {
     let integers = entry.name.starts_with("bitwise") || entry.name == "invert";
     match parameter {
+        "x2" if entry.name == "matmul" => "x.T",
         "a" | "x" | "x1" | "x2" | "y" | "m" | "array" => {
             if integers {
                 "i"
@@ -77,8 +78,10 @@ fn sample(entry: &Entry, parameter: &str) -> &'static str {
             }
         }
         "b" => "x.T",
+        "axis1" | "source" => "0",
+        "axis2" | "destination" => "1",
         "condition" => "x > 0",
-        "arrays" => "[x, x]",
+        "arrays" | "tup" => "[x, x]",
         "shape" => "(4, 5)",
         "file" => "'f8.npy'",
         "dtype" => "'f4'",

@@ -157,6 +157,19 @@ fn shapes_change_as_in_numpy() {
         ("x.shape[0] + x.shape[-1] + x.ndim + x.size + x.nbytes + x.itemsize", "199"),
         ("zeros(x.shape[::-1])", "full((5, 4), 0.0, float64)"),
         ("ones(x.shape[1:], int)", "full((5,), 1, int64)"),
+        ("np.flip(x)", "f8[4 from 3 by -1, 5 from 4 by -1]"),
+        ("np.flip(x, -1)", &shown("x[:, ::-1]")),
+        ("np.swapaxes(x, 0, -1)", &shown("x.T")),
+        ("x[None].swapaxes(0, 2)", &shown("x[None].transpose(2, 1, 0)")),
+        ("np.moveaxis(x[None], 0, -1)", &shown("x[None].transpose(1, 2, 0)")),
+        ("np.moveaxis(x[None], (0, 1), (2, 0))", &shown("x[None].transpose(1, 2, 0)")),
+        ("np.permute_dims(x, (1, 0))", &shown("x.T")),
+        ("np.vstack([x, x])", &shown("np.concatenate([x, x])")),
+        ("np.vstack((i, i))", &shown("np.concatenate([i.reshape(1, 6), i.reshape(1, 6)])")),
+        ("np.hstack([x, x])", &shown("np.concatenate([x, x], axis=1)")),
+        ("np.hstack([i, 1])", &shown("np.concatenate([i, np.reshape(1, (1,))])")),
+        ("np.matmul(x, x.T)", &shown("x @ x.T")),
+        ("np.nanprod(x)", "nanprod(f8, [0, 1])"),
     ]);
 }
 
@@ -215,6 +228,8 @@ fn statistics_are_made_of_what_there_is() {
             "np.quantile(x, [0.25, 0.75])",
             "concatenate([reshape(quantile(f8, 0.25), (1,)), reshape(quantile(f8, 0.75), (1,))], 0)",
         ),
+        ("np.quantile(x, np.linspace(0, 1, 3))", &shown("np.quantile(x, [0, 0.5, 1])")),
+        ("np.percentile(x, np.arange(25, 100, 50))", &shown("np.quantile(x, [0.25, 0.75])")),
         ("np.histogram(x, bins=[0, 1, 2.5])[0]", "histogram(f8, [0.0, 1.0, 2.5])"),
         ("np.histogram(x, np.linspace(0, 1, 3))[0]", "histogram(f8, [0.0, 0.5, 1.0])"),
         ("np.histogram(i, np.arange(0, 3))[0]", "histogram(float64(i8), [0.0, 1.0, 2.0])"),

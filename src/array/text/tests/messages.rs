@@ -1,6 +1,11 @@
 //! What is said about names, arguments, sizes, operands and results, with the caret under the place.
 
+use crate::array::text::hints::ELSEWHERE;
+use crate::array::text::table;
+use crate::array::text::tests::files::Fake;
+use crate::array::text::tests::lines;
 use crate::array::text::tests::{X, refused};
+use crate::array::text::{Definitions, parse};
 
 #[test]
 fn mistyped_names_are_answered_with_the_nearest() {
@@ -338,4 +343,22 @@ fn results_that_are_no_numbers_are_refused() {
     cause: result = da.mean(x)(1)
                     ^^^^^^^^^^
     ");
+}
+
+#[test]
+fn names_of_numpy_that_are_not_here_are_answered_with_what_takes_their_place() {
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, hint) in ELSEWHERE.iter().flat_map(|(names, hint)| names.iter().map(move |name| (*name, hint)))
+    {
+        assert!(seen.insert(name), "`{name}` is there twice");
+        let here = table::functions().chain(table::methods()).any(|known| known == name);
+        assert!(!here, "`{name}` is here, and not elsewhere");
+        for text in [format!("{name}(x)"), format!("np.{name}(x)"), format!("x.{name}()")] {
+            let results = lines(&[("r", &text)]);
+            let definitions = Definitions { arrays: lines(&[X]), results, saves: Vec::new() };
+            let error = parse(&definitions, &Fake).unwrap_err().to_string();
+            let hint = format!("\nhint: {}", hint.replace("{}", name));
+            assert!(error.ends_with(&hint), "{text}\n{error}");
+        }
+    }
 }

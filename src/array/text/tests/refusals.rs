@@ -314,7 +314,7 @@ fn names_that_are_nowhere_are_answered_with_what_to_write() {
     error: an array has no `rechunk`
     cause: result = x.rechunk(5)
                       ^^^^^^^
-    hint: leave out .rechunk(): no result depends on chunks
+    hint: leave out .rechunk(): no result depends on chunks, and a source takes chunks=...
     ");
     insta::assert_snapshot!(refused(&[], "np.array([1, 2])"), @r#"
     error: `da` has no `array`
