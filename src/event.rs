@@ -99,6 +99,9 @@ pub enum RunEvent {
         chunks: u64,
         /// Its array elements.
         elements: u64,
+        /// Elements that an earlier driver of the run has done.
+        #[serde(default)]
+        done: u64,
     },
     /// A range of tasks was given to a worker.
     Leased {

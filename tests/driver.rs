@@ -1,6 +1,9 @@
 //! The driver's decisions, told as values: no runtime, no clock, no workers.
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use squall::array::{Definitions, parse};
+use squall::driver::checkpoint::Checkpoint;
 use squall::driver::core::{Core, Input, Output, Stop};
 use squall::error::{Error, ErrorKind};
 use squall::event::{RunEvent, Timestamp};
@@ -25,7 +28,7 @@ struct World {
 impl World {
     fn new(workers: u32, minimum: u32) -> World {
         let executor = Executor::detect(1).expect("a thread");
-        World { core: Core::new(workers, minimum), now: Timestamp::default(), executor, stage: None }
+        World { core: Core::new(workers, minimum, None), now: Timestamp::default(), executor, stage: None }
     }
 
     fn tell(&mut self, input: Input) -> Vec<Output> {
@@ -109,7 +112,7 @@ fn two_computations_follow_each_other_on_the_same_workers() {
     world.register(0, 12);
     for size in [5_000_000, 3_000_000] {
         let plan = mean(size);
-        let outputs = world.tell(Input::Compute(plan.clone()));
+        let outputs = world.tell(Input::Compute(plan.clone(), None));
         let finished = world.compute(outputs).expect("computed");
         let results = plan.finish(&finished).expect("all stages are finished");
         assert!(results[0].1.number().expect("a mean").abs() < 0.01, "{results:?}");
@@ -119,7 +122,7 @@ fn two_computations_follow_each_other_on_the_same_workers() {
 #[test]
 fn work_begins_when_enough_workers_are_there() {
     let mut world = World::new(2, 2);
-    world.tell(Input::Compute(mean(5_000_000)));
+    world.tell(Input::Compute(mean(5_000_000), None));
     let leases = |outputs: &[Output]| {
         outputs.iter().filter(|output| matches!(output, Output::Send(_, ToWorker::Lease { .. }))).count()
     };
@@ -132,7 +135,7 @@ fn worker_that_registers_before_sbatch_has_answered_is_one_worker() {
     let mut world = World::new(1, 1);
     world.register(0, 12);
     world.tell(Input::Started("job 12".to_owned(), vec![Key("12".to_owned())]));
-    world.tell(Input::Compute(mean(5_000_000)));
+    world.tell(Input::Compute(mean(5_000_000), None));
     world.tell(Input::Disconnected(WorkerId(0), "broken".to_owned()));
     let error = world.tell(ended(12, "NODE_FAIL"));
     let error = computed(&error).expect("nothing can be computed any more").as_ref().expect_err("no worker");
@@ -143,7 +146,7 @@ fn worker_that_registers_before_sbatch_has_answered_is_one_worker() {
 #[test]
 fn answer_that_comes_after_its_worker_was_lost_does_not_count() {
     let mut world = World::new(2, 1);
-    world.tell(Input::Compute(mean(50_000_000)));
+    world.tell(Input::Compute(mean(50_000_000), None));
     let outputs = world.register(0, 12);
     let late = world.answers(&outputs);
     world.tell(Input::Disconnected(WorkerId(0), "broken".to_owned()));
@@ -163,7 +166,7 @@ fn jobs_that_end_before_enough_workers_came_end_the_wait() {
     let mut world = World::new(2, 2);
     let keys = ["12_0", "12_1"].map(|key| Key(key.to_owned()));
     world.tell(Input::Started("job 12".to_owned(), keys.to_vec()));
-    world.tell(Input::Compute(mean(5_000_000)));
+    world.tell(Input::Compute(mean(5_000_000), None));
     let state = State {
         key: keys[1].clone(),
         phase: Phase::Ended,
@@ -207,8 +210,110 @@ fn end_comes_at_once_where_every_worker_has_left() {
 fn nothing_is_computed_after_the_end_has_begun() {
     let mut world = World::new(1, 1);
     world.tell(Input::Stop(Stop::Close));
-    let outputs = world.tell(Input::Compute(mean(1000)));
+    let outputs = world.tell(Input::Compute(mean(1000), None));
     assert!(computed(&outputs).expect("answered").is_err());
     let dismissed = world.register(0, 12);
     assert!(dismissed.iter().any(|output| matches!(output, Output::Send(_, ToWorker::Dismiss))));
+}
+
+/// A computation of several stages: an array, a number, panels, and elements that are collected.
+fn stages() -> Arc<Plan> {
+    let arrays = vec![
+        ("x".to_owned(), "random.normal(size=(3000, 1000), chunks=100_000)".to_owned()),
+        ("z".to_owned(), "(x - x.mean(axis=0)) / x.std()".to_owned()),
+    ];
+    let texts = ["z.max()", "median(z)", "x.reshape(100, 30000).mean(axis=0)", "z[::500, 0]"];
+    let results = texts.iter().enumerate().map(|(number, text)| (format!("r{number}"), (*text).to_owned()));
+    let definitions = Definitions { arrays, results: results.collect(), ..Definitions::default() };
+    Arc::new(plan(&parse(&definitions, &LocalFiles).expect("it parses").results, &[], 7).expect("planned"))
+}
+
+fn words(plan: &Plan, finished: &Finished) -> String {
+    format!("{:?}", plan.finish(finished).expect("all stages are finished"))
+}
+
+#[test]
+fn drivers_that_die_at_any_moment_come_to_the_same_bits_together() {
+    let plan = stages();
+    let mut world = World::new(1, 1);
+    world.register(0, 1);
+    let outputs = world.tell(Input::Compute(plan.clone(), None));
+    let undisturbed = words(&plan, &world.compute(outputs).expect("computed"));
+    let seed: u64 =
+        std::env::var("SQUALL_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().expect("a number"));
+    println!("SQUALL_SEED={seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut kept: Option<Vec<u8>> = None;
+    let (mut drivers, mut lost) = (0, 0);
+    loop {
+        drivers += 1;
+        // Every driver is another one: nothing but the bytes goes from one to the next.
+        let mut world = World::new(1, 1);
+        world.core = Core::new(1, 1, Some(Timestamp::default()));
+        world.register(0, drivers);
+        let from = kept.as_deref().map(|bytes| Box::new(Checkpoint::decode(bytes).expect("whole")));
+        let mut waiting = world.tell(Input::Compute(plan.clone(), from));
+        let dies_after = rng.random_range(1..12);
+        let mut unkept = 0;
+        for _ in 0..dies_after {
+            if let Some(result) = computed(&waiting) {
+                assert_eq!(words(&plan, result.as_ref().expect("computed")), undisturbed);
+                assert!(drivers > 3 && lost > 0, "{drivers} drivers, {lost} answers lost: nothing was tried");
+                return;
+            }
+            let mut next = Vec::new();
+            for answer in world.answers(&waiting) {
+                next.extend(world.tell(answer));
+                unkept += 1;
+            }
+            let position = next.iter().position(|output| matches!(output, Output::Checkpoint(_)));
+            if let Some(position) = position {
+                let Output::Checkpoint(checkpoint) = next.swap_remove(position) else { unreachable!() };
+                kept = Some(checkpoint.encode().expect("encoded"));
+                unkept = 0;
+                world.now = world.now + Duration::from_secs(2);
+                next.extend(world.tell(Input::Checkpointed(Ok(()))));
+            }
+            waiting = next;
+        }
+        lost += unkept;
+    }
+}
+
+#[test]
+fn checkpoint_of_another_plan_is_refused() {
+    let mut world = World::new(1, 1);
+    world.core = Core::new(1, 1, Some(Timestamp::default()));
+    world.register(0, 1);
+    let outputs = world.tell(Input::Compute(mean(50_000_000), None));
+    let answers = world.answers(&outputs);
+    let outputs: Vec<Output> = answers.into_iter().flat_map(|answer| world.tell(answer)).collect();
+    let checkpoint = outputs.into_iter().find_map(|output| match output {
+        Output::Checkpoint(checkpoint) => Some(checkpoint),
+        _ => None,
+    });
+    let mut other = World::new(1, 1);
+    let outputs = other.tell(Input::Compute(mean(50_000_001), checkpoint));
+    let error = computed(&outputs).expect("it ends").as_ref().expect_err("another plan");
+    insta::assert_snapshot!(error, @r"
+    error: the plan has changed
+    cause: this program cuts other tasks, or computes something else, than the one that began
+    hint: begin anew with `squall run`
+    ");
+}
+
+#[test]
+fn disk_that_is_full_is_told_of_and_another_driver_ends_this_one() {
+    let mut world = World::new(1, 1);
+    world.core = Core::new(1, 1, Some(Timestamp::default()));
+    world.register(0, 1);
+    world.tell(Input::Compute(mean(50_000_000), None));
+    let full = Error::new(ErrorKind::System, "cannot write the checkpoint").cause("No space left on device");
+    let outputs = world.tell(Input::Checkpointed(Err(full)));
+    let told = outputs.iter().any(|output| {
+        matches!(output, Output::Tell(RunEvent::Notice { text }) if text.contains("No space left on device"))
+    });
+    assert!(told && computed(&outputs).is_none(), "{outputs:?}");
+    let outputs = world.tell(Input::Checkpointed(Err(Error::refused("another driver has taken over"))));
+    assert!(computed(&outputs).expect("it ends").is_err());
 }

@@ -42,7 +42,10 @@ pub(super) fn resume(arguments: &ResumeArguments, started: Instant) -> Result<()
     take_over(&run, &owner, arguments.force)?;
     // Relative paths of the run begin where it was begun.
     std::env::set_current_dir(&owner.directory).map_err(|error| {
-        Error::system(format!("cannot go to `{}`, where the run was begun", owner.directory.display()), &error)
+        Error::system(
+            format!("cannot go to `{}`, where the run was begun", owner.directory.display()),
+            &error,
+        )
     })?;
     run.mark_begun()?;
     let settings = arguments.overrides.resolve(Sources::from_process(Some(&run.settings_file())))?;
@@ -69,7 +72,7 @@ fn take_over(run: &RunDirectory, owner: &Owner, force: bool) -> Result<()> {
     runtime.block_on(async {
         let commands = Commands::new();
         let on_slurm = owner.job.is_some() || !run.submissions().is_empty();
-        let records = if on_slurm { commands.jobs().await.map_err(Error::from) } else { Ok(Vec::new()) };
+        let records = if on_slurm { commands.jobs().await } else { Ok(Vec::new()) };
         // Without Slurm nothing of it can be seen, or cancelled.
         let records = match records {
             Err(_) if force => return Ok(()),
@@ -80,9 +83,12 @@ fn take_over(run: &RunDirectory, owner: &Owner, force: bool) -> Result<()> {
             Some(true) => return Err(alive(run, owner)),
             None if force => {}
             None => {
-                return Err(Error::refused(format!("it cannot be seen from here whether run {} has ended", run.id()))
-                    .cause(format!("its driver was {}", words(owner)))
-                    .hint("go on from that host, or with --force if you know that it has ended"));
+                return Err(Error::refused(format!(
+                    "it cannot be seen from here whether run {} has ended",
+                    run.id()
+                ))
+                .cause(format!("its driver was {}", words(owner)))
+                .hint("go on from that host, or with --force if you know that it has ended"));
             }
         }
         let left = cancel_left(run, &commands, &records).await?;

@@ -44,14 +44,16 @@ pub struct Counted {
 impl Checkpoint {
     /// As bytes.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        codec::encode(self, LIMIT)
-            .map_err(|error| Error::new(ErrorKind::Internal, "cannot encode the checkpoint").cause(error.to_string()))
+        codec::encode(self, LIMIT).map_err(|error| {
+            Error::new(ErrorKind::Internal, "cannot encode the checkpoint").cause(error.to_string())
+        })
     }
 
     /// From bytes. Whether it belongs to a plan is seen when that is computed.
     pub fn decode(bytes: &[u8]) -> Result<Checkpoint> {
-        codec::decode(bytes, LIMIT)
-            .map_err(|error| Error::refused("the checkpoint is of another version of squall").cause(error.to_string()))
+        codec::decode(bytes, LIMIT).map_err(|error| {
+            Error::refused("the checkpoint is of another version of squall").cause(error.to_string())
+        })
     }
 }
 

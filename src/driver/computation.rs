@@ -56,7 +56,10 @@ impl Computation {
         };
         let running = self.plan.resume(&self.finished, gathered)?;
         if !ascend(&tasks, running.stage().tasks()) {
-            return Err(Error::new(ErrorKind::Internal, "the checkpoint has tasks that the stage does not have"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "the checkpoint has tasks that the stage does not have",
+            ));
         }
         self.running = Some(running);
         self.done = tasks.iter().map(|range| range.end - range.start).sum();
@@ -105,6 +108,7 @@ impl Computation {
             tasks: self.tasks(),
             chunks: self.plan.chunks(self.number),
             elements: self.elements(),
+            done: self.elements_of(self.done),
         }
     }
 

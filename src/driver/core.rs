@@ -353,7 +353,8 @@ impl Core {
             self.outputs.push(Output::Checkpoint(Box::new(checkpoint)));
         }
         if schedule.is_slow(now) {
-            let text = "the checkpoint takes long to be written: the run directory's file system is slow or hangs";
+            let text =
+                "the checkpoint takes long to be written: the run directory's file system is slow or hangs";
             self.tell(RunEvent::Notice { text: text.to_owned() });
         }
     }
@@ -367,7 +368,9 @@ impl Core {
             Err(error) if error.kind() == ErrorKind::Refused => self.fail(error),
             Err(error) => {
                 schedule.changed();
-                self.tell(RunEvent::Notice { text: format!("{}: {}", error.what(), error.causes().join(", ")) });
+                self.tell(RunEvent::Notice {
+                    text: format!("{}: {}", error.what(), error.causes().join(", ")),
+                });
             }
         }
     }

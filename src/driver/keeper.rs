@@ -79,11 +79,7 @@ impl Keeper {
 /// How long to wait for what is under way in the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-fn keep(
-    checkpoints: Checkpoints,
-    received: &Receiver<Request>,
-    inputs: &tokio::sync::mpsc::Sender<Input>,
-) {
+fn keep(checkpoints: Checkpoints, received: &Receiver<Request>, inputs: &tokio::sync::mpsc::Sender<Input>) {
     let Checkpoints { open, kept, .. } = checkpoints;
     let mut open = Some(open);
     let mut owned: Option<Owned> = None;
@@ -100,7 +96,8 @@ fn keep(
                     }
                 }
                 let Some((directory, nonce)) = &owned else { return };
-                let written = checkpoint.encode().and_then(|content| directory.write_checkpoint(*nonce, &content));
+                let written =
+                    checkpoint.encode().and_then(|content| directory.write_checkpoint(*nonce, &content));
                 if written.is_ok() {
                     let _ = kept.set(directory.clone());
                 }

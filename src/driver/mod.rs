@@ -218,7 +218,8 @@ impl Shell {
         tokio::spawn(configuration.launcher.run(ordered, report));
         let inputs = mpsc::channel(INPUTS);
         let from = configuration.checkpoints.as_ref().map(|checkpoints| Timestamp(checkpoints.from));
-        let keeper = configuration.checkpoints.map(|checkpoints| Keeper::start(checkpoints, inputs.0.clone()));
+        let keeper =
+            configuration.checkpoints.map(|checkpoints| Keeper::start(checkpoints, inputs.0.clone()));
         Ok(Shell {
             core: Core::new(configuration.workers, configuration.minimum_workers, from),
             started: configuration.started,

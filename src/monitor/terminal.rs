@@ -47,6 +47,8 @@ pub struct Terminal<W> {
 #[derive(Default)]
 struct Stage {
     began: Option<Timestamp>,
+    /// Elements that were done before.
+    before: u64,
     /// How many parts of it have been told.
     parts: u64,
     /// When something of it was told.
@@ -147,8 +149,9 @@ impl<W: Write> Terminal<W> {
     fn progress(&mut self, at: Timestamp, done: u64, tasks: u64, elements: u64) {
         let elapsed = (at - self.stage.began.unwrap_or(at)).as_secs_f64();
         let share = done as f64 / tasks.max(1) as f64;
-        let rate = if elapsed > 0.0 { elements as f64 / elapsed } else { 0.0 };
-        let left = if share > 0.0 { elapsed * (1.0 - share) / share } else { 0.0 };
+        let own = elements.saturating_sub(self.stage.before) as f64;
+        let rate = if elapsed > 0.0 { own / elapsed } else { 0.0 };
+        let left = if own > 0.0 { elapsed * (1.0 - share) * elements as f64 / share / own } else { 0.0 };
         let text =
             format!("{:3.0} % done, {} numbers a second, {} left", share * 100.0, count(rate), seconds(left));
         let parts = done * PARTS / tasks.max(1);
@@ -215,7 +218,7 @@ impl<W: Write + Send> Monitor for Terminal<W> {
                 let again = if *leases > 0 { ", and what it held waits again" } else { "" };
                 self.line(&format!("worker {worker} is lost: {cause}{again}"));
             }
-            RunEvent::Stage { .. } => self.stage = Stage::default(),
+            RunEvent::Stage { done, .. } => self.stage = Stage { before: *done, ..Stage::default() },
             // The clock of a stage starts with its first lease, not while workers are awaited.
             RunEvent::Leased { .. } => drop(self.stage.began.get_or_insert(at)),
             RunEvent::Progress { done, tasks, elements, .. } => self.progress(at, *done, *tasks, *elements),
@@ -288,7 +291,7 @@ mod tests {
             (2000, RunEvent::Jobs { jobs: waits.clone() }),
             (7000, RunEvent::Jobs { jobs: waits }),
             (70_000, registered),
-            (70_000, RunEvent::Stage { stage: 0, tasks: 800, chunks: 16, elements: 800_000_000 }),
+            (70_000, RunEvent::Stage { stage: 0, tasks: 800, chunks: 16, elements: 800_000_000, done: 0 }),
             (70_500, leased),
             (70_600, progress(40)),
             (71_000, progress(200)),

@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::array::{Data, Stored};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Plan;
 use crate::plan::graph::{Entry, Id, Node};
 use crate::plan::known::Finished;
 use crate::plan::partial::Partial;
 use crate::plan::product::Running;
-use crate::plan::Plan;
 
 /// The version of the definitions of numbers: of random arrays, of exact sums, of elementwise operations.
 const NUMBERS: u32 = 1;
@@ -46,8 +46,9 @@ impl Identity {
                 .cause(format!("version {} then, {} in this program", self.numbers, now.numbers)));
         }
         if self.plan != now.plan {
-            return Err(changed("the plan has changed".into())
-                .cause("this program cuts other tasks, or computes something else, than the one that began"));
+            return Err(changed("the plan has changed".into()).cause(
+                "this program cuts other tasks, or computes something else, than the one that began",
+            ));
         }
         let differs = self.files.iter().zip(&now.files).find(|(then, now)| then != now);
         match differs {
@@ -67,7 +68,9 @@ impl Plan {
             let Entry { node, shape, dtype, made, .. } = entry;
             let _ = match node {
                 Node::Stored(stored) => {
-                    files.extend(stored.parts.iter().map(|part| (part.path.clone(), part.length, part.modified)));
+                    files.extend(
+                        stored.parts.iter().map(|part| (part.path.clone(), part.length, part.modified)),
+                    );
                     write!(text, "{:?}", timeless(stored))
                 }
                 node => write!(text, "{node:?}"),

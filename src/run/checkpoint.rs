@@ -28,10 +28,12 @@ impl RunDirectory {
     pub fn write_checkpoint(&self, nonce: u64, content: &[u8]) -> Result<()> {
         let owner = self.owner()?;
         if owner.nonce != nonce {
-            return Err(Error::refused(format!("another driver has taken over run {}", self.id()))
-                .cause(owner.process.map_or_else(|| "it is a job".into(), |process| {
-                    format!("process {} on {}", process.id, process.host)
-                })));
+            return Err(Error::refused(format!("another driver has taken over run {}", self.id())).cause(
+                owner.process.map_or_else(
+                    || "it is a job".into(),
+                    |process| format!("process {} on {}", process.id, process.host),
+                ),
+            ));
         }
         let newest = self.numbers().into_iter().flatten().max().unwrap_or(0);
         let number = newest.saturating_add(1);

@@ -1,0 +1,146 @@
+//! Runs whose driver ended before they did, gone on with: the same bits, nothing computed twice that was kept, and a
+//! true word where that cannot be.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use crate::processes::{assert_no_process_of, assert_none_within};
+use crate::support::Place;
+use crate::support::events::Events;
+use crate::support::running::Running;
+
+/// So much that a driver ends in its middle on any machine.
+const EXPRESSION: &str = "random.normal(0, 0.1, size=4e9).std()";
+const PROCESSES: [&str; 3] = ["--cluster=processes", "--workers=2", "--set=cluster.minimum_workers=2"];
+
+/// Starts a run, and waits until a checkpoint of it is kept.
+fn kept(place: &Place, arguments: &[&str]) -> Running {
+    let mut running = place.start(arguments.iter().copied().chain(["--seed=1"]));
+    running.until("a checkpoint is kept", |running| {
+        let run = running.run_directory()?;
+        (run.join("checkpoint-0").exists() && run.join("checkpoint-1").exists()).then_some(())
+    });
+    running
+}
+
+fn id(run: &Path) -> String {
+    run.file_name().expect("a run has a name").to_string_lossy().into_owned()
+}
+
+/// Tasks that were leased, and those that the stage has.
+fn leased(events: &Events) -> (u64, u64) {
+    let leased =
+        events.all("leased").map(|event| event["end"].as_u64().unwrap() - event["first"].as_u64().unwrap());
+    let tasks = events.all("stage").last().expect("a stage began")["tasks"].as_u64().unwrap();
+    (leased.sum(), tasks)
+}
+
+#[test]
+fn run_of_a_killed_driver_is_gone_on_with_by_other_workers_to_the_same_bits() {
+    let place = Place::new();
+    let undisturbed = place.run(["run", "-e", EXPRESSION, "--seed=1", "--cores=2"]).ok().bits();
+    let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
+    let run = running.run_directory().expect("it runs");
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.wait().code(), -9);
+    let before = Events::of(&run).expect("they stay");
+    assert!(before.all("stage_done").next().is_none(), "it was done before it was killed");
+    std::fs::remove_file(run.join("events.jsonl")).expect("only those of the second driver are of interest");
+
+    let outcome = place.run(["resume", &id(&run), "--workers=1", "--set=cluster.minimum_workers=1"]).ok();
+    assert_eq!(outcome.bits(), undisturbed);
+    let (again, tasks) = leased(&Events::of(&run).expect("the second driver has told"));
+    assert!(again < tasks, "all {tasks} tasks were leased again");
+    assert_none_within(&place, std::time::Duration::from_secs(20));
+    let refused = place.run(["resume", &id(&run)]);
+    assert_eq!(refused.code(), 2);
+    assert!(refused.stderr.contains("has no checkpoint to go on from"), "{}", refused.stderr);
+}
+
+#[test]
+fn arrays_that_were_being_saved_are_finished_by_a_driver_on_threads() {
+    let place = Place::new();
+    let file = |name: &str| {
+        format!(
+            "[arrays]\nx = 'random.normal(size=(150_000, 2000))'\n\
+             [results]\nm = '((x - x.mean(axis=0)) / 2).max()'\n[save]\nx = '{name}'\n"
+        )
+    };
+    place.write("disturbed.toml", &file("disturbed.npy"));
+    place.write("quiet.toml", &file("quiet.npy"));
+    let undisturbed = place.run(["run", "quiet.toml", "--seed=1", "--cores=2"]).ok();
+    let running = kept(&place, &[&["run", "disturbed.toml"], &PROCESSES[..]].concat());
+    let run = running.run_directory().expect("it runs");
+    running.signal(Signal::SIGTERM);
+    let outcome = running.wait();
+    assert_eq!(outcome.code(), 143, "{}", outcome.stderr);
+    let hint = format!("squall resume {}", id(&run));
+    assert!(outcome.stderr.contains(&hint), "{}", outcome.stderr);
+    assert!(!place.directory().join("disturbed.npy").exists());
+
+    let outcome = place.run(["resume", &id(&run), "--cluster=threads", "--cores=2"]).ok();
+    assert_eq!(outcome.stdout, undisturbed.stdout);
+    let [one, other] = ["quiet.npy", "disturbed.npy"].map(|name| place.directory().join(name));
+    let equal = std::process::Command::new("cmp").args([&one, &other]).status().expect("cmp runs");
+    assert!(equal.success(), "the files differ");
+    let left = std::fs::read_dir(place.directory()).expect("listed");
+    let names: Vec<String> =
+        left.map(|entry| entry.expect("listed").file_name().to_string_lossy().into_owned()).collect();
+    assert!(!names.iter().any(|name| name.ends_with(".partial")), "{names:?}");
+    assert_no_process_of(&place);
+}
+
+#[test]
+fn run_that_still_goes_on_is_left_alone() {
+    let place = Place::new();
+    let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
+    let run = running.run_directory().expect("it runs");
+    let refused = place.run(["resume", &id(&run)]);
+    assert_eq!(refused.code(), 2);
+    assert!(refused.stderr.contains("goes on already"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("process {} on ", running.pid())), "{}", refused.stderr);
+    running.wait().ok();
+}
+
+#[test]
+fn run_whose_file_has_changed_is_refused_before_anything_starts() {
+    let place = Place::new();
+    place.write(
+        "make.toml",
+        "[arrays]\nx = 'random.random(size=20_000_000)'\n[results]\nm='x.mean()'\n[save]\nx = 'x.npy'\n",
+    );
+    place.run(["run", "make.toml", "--seed=1"]).ok();
+    let reads = "(load('x.npy').reshape(20_000_000, 1) + random.random(size=(1, 400))).std()";
+    let running = kept(&place, &[&["run", "-e", reads], &PROCESSES[..]].concat());
+    let run = running.run_directory().expect("it runs");
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let path = place.directory().join("x.npy");
+    let bytes = std::fs::read(&path).expect("it is there");
+    std::fs::write(&path, bytes).expect("written again");
+    let refused = place.run(["resume", &id(&run)]);
+    assert_eq!(refused.code(), 2);
+    assert!(refused.stderr.contains("x.npy` has changed"), "{}", refused.stderr);
+    assert_none_within(&place, std::time::Duration::from_secs(20));
+}
+
+#[test]
+fn long_run_on_threads_is_kept_from_its_tenth_second_on() {
+    let place = Place::new();
+    let running = kept(&place, &["run", "-e", "random.normal(size=1e13).mean()", "--cores=1"]);
+    let run = running.run_directory().expect("it has one by now");
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let content = |name: &str| std::fs::read(run.join(name)).expect("it is there");
+    let before = ["checkpoint-0", "checkpoint-1"].map(content);
+    let mut running = place.start(["resume", &id(&run), "--cores=1"]);
+    running.until("both are written anew", |_| {
+        let now = ["checkpoint-0", "checkpoint-1"].map(content);
+        (now[0] != before[0] && now[1] != before[1]).then_some(())
+    });
+    running.signal(Signal::SIGTERM);
+    let outcome = running.wait();
+    assert_eq!(outcome.code(), 143, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(&format!("squall resume {}", id(&run))), "{}", outcome.stderr);
+}
