@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
     let plan = Arc::new(plan_of(&settings, seed)?);
     if settings.cluster.kind == ClusterKind::Slurm {
-        settings = fitted(&settings, &plan)?;
+        settings = fitted(&settings, &[&plan])?;
     }
     Limits::of(&settings).fit(&plan)?;
     let program = program(&settings)?;
