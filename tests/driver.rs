@@ -253,12 +253,12 @@ fn drivers_that_die_at_any_moment_come_to_the_same_bits_together() {
         world.register(0, drivers);
         let from = kept.as_deref().map(|bytes| Box::new(Checkpoint::decode(bytes).expect("whole")));
         let mut waiting = world.tell(Input::Compute(plan.clone(), from));
-        let dies_after = rng.random_range(1..12);
+        let dies_after = rng.random_range(1..5);
         let mut unkept = 0;
         for _ in 0..dies_after {
             if let Some(result) = computed(&waiting) {
                 assert_eq!(words(&plan, result.as_ref().expect("computed")), undisturbed);
-                assert!(drivers > 3 && lost > 0, "{drivers} drivers, {lost} answers lost: nothing was tried");
+                assert!(drivers > 1 && lost > 0, "{drivers} drivers, {lost} answers lost: nothing was tried");
                 return;
             }
             let mut next = Vec::new();

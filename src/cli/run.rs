@@ -97,7 +97,7 @@ impl Driving {
     ) -> Result<()> {
         let plan = Arc::new(plan);
         if settings.cluster.kind == ClusterKind::Slurm {
-            settings = fitted(&settings, &plan)?;
+            settings = fitted(&settings, &[&plan])?;
         }
         Limits::of(&settings).fit(&plan)?;
         let program = program(&settings)?;

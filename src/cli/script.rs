@@ -23,7 +23,7 @@ pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
     // A script can be shown of settings alone; what is to be computed has to be right.
     if auto || !(settings.results.is_empty() && settings.saves.is_empty()) {
         let plan = plan_of(&settings, settings.seed.unwrap_or(0))?;
-        settings = if auto { fitted(&settings, &plan)? } else { settings };
+        settings = if auto { fitted(&settings, &[&plan])? } else { settings };
     }
     // A run's id is drawn when it starts; the one here only shows where it will stand.
     let id = RunId::generate();

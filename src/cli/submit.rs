@@ -34,7 +34,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let settings = arguments.settings.resolve()?;
     // A mistake is told here, and not by a job that starts tomorrow.
     let plan = plan_of(&settings, settings.seed.unwrap_or(0))?;
-    let settings = fitted(&settings, &plan)?;
+    let settings = fitted(&settings, &[&plan])?;
     let limits = Limits::of(&settings);
     limits.fit_worker(&plan)?;
     let needed = limits.bounds(&plan).driver;

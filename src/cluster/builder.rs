@@ -43,12 +43,12 @@ impl SlurmCluster {
 pub struct Builder {
     /// Keys and values, as flags would set them.
     set: Vec<(&'static str, String)>,
-    fit: Option<Array>,
+    fit: Vec<Array>,
 }
 
 impl Builder {
     fn new(kind: &'static str) -> Builder {
-        Builder { set: vec![("cluster.kind", kind.to_owned())], fit: None }
+        Builder { set: vec![("cluster.kind", kind.to_owned())], fit: Vec::new() }
     }
 
     fn with(mut self, key: &'static str, value: impl ToString) -> Builder {
@@ -98,11 +98,11 @@ impl Builder {
         self.with(key, value)
     }
 
-    /// The array or number for which memory and walltime are made to fit where they are `auto`: the largest that
-    /// will be computed. What takes longer is ended by Slurm, and what needs more memory is refused.
+    /// An array or number for which memory and walltime are made to fit where they are `auto`, beside those named
+    /// before. What takes longer is ended by Slurm, and what needs more memory is refused.
     #[must_use]
     pub fn fit(mut self, array: &Array) -> Self {
-        self.fit = Some(array.clone());
+        self.fit.push(array.clone());
         self
     }
 
@@ -120,9 +120,11 @@ impl Builder {
         let started = Instant::now();
         let fit = self.fit.clone();
         let mut settings = self.settings()?;
-        if let Some(array) = fit {
-            let results = [("result".to_owned(), array.expr()?)];
-            settings = fitted(&settings, &plan(&results, &[], settings.seed.unwrap_or(0))?)?;
+        if !fit.is_empty() {
+            let seed = settings.seed.unwrap_or(0);
+            let one = |array: &Array| plan(&[("result".to_owned(), array.expr()?)], &[], seed);
+            let plans = fit.iter().map(one).collect::<Result<Vec<_>>>()?;
+            settings = fitted(&settings, &plans.iter().collect::<Vec<_>>())?;
         }
         let program = program(&settings)?;
         let monitors = std::cell::Cell::new(Some(monitors));

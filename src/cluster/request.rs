@@ -22,17 +22,19 @@ const FACTOR: f64 = 3.0;
 /// To start, to meet the driver, and to leave, in seconds.
 const APART: f64 = 60.0;
 
-/// The settings with figures where they ask for `auto`, and how these came about.
-pub fn fitted(settings: &Settings, plan: &Plan) -> Result<Settings> {
+/// The settings with figures where they ask for `auto`, and how these came about: for plans that are computed one
+/// after the other, of which there is at least one.
+pub fn fitted(settings: &Settings, plans: &[&Plan]) -> Result<Settings> {
     let mut settings = settings.clone();
     let cluster = &mut settings.cluster;
     let cores = cluster.cores.unwrap_or(1);
     if cluster.memory == Asked::Auto {
-        let (value, because) = memory(plan, cores);
+        let largest = plans.iter().max_by_key(|plan| plan.worker_memory(cores));
+        let (value, because) = memory(largest.expect("there is a plan"), cores);
         cluster.memory = Asked::Fitted { value, because };
     }
     if cluster.walltime == Asked::Auto {
-        let duration = Trial::of(plan, cluster.workers, cores)?;
+        let duration = Trial::of(plans, cluster.workers, cores)?;
         let (value, because) = duration.walltime();
         cluster.walltime = Asked::Fitted { value, because };
     }
@@ -60,13 +62,13 @@ struct Trial {
 
 impl Trial {
     /// Does a few tasks of each stage with one thread.
-    fn of(plan: &Plan, workers: u32, cores: u32) -> Result<Trial> {
+    fn of(plans: &[&Plan], workers: u32, cores: u32) -> Result<Trial> {
         let executor = Executor::detect(1)?;
-        let stages = plan.stages();
-        let each = (TRIAL / stages.max(1) as u32).max(STAGE_TRIAL);
+        let stages = || plans.iter().flat_map(|plan| (0..plan.stages()).map(move |stage| (plan, stage)));
+        let each = (TRIAL / stages().count().max(1) as u32).max(STAGE_TRIAL);
         let threads = u64::from(workers) * u64::from(cores);
         let mut trial = Trial { workers, cores, elements: 0, seconds: 0.0, assumed: false };
-        for stage in 0..stages {
+        for (plan, stage) in stages() {
             let measured = measured(&executor, plan, stage, each);
             let elements = plan.elements(stage);
             let seconds = measured.unwrap_or(elements as f64 / ASSUMED);
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn memory_is_the_bound_in_whole_mebibytes() {
         let plan = plan_of_mean();
-        let memory = fitted(&settings("auto", "5"), &plan).expect("fitted").cluster.memory;
+        let memory = fitted(&settings("auto", "5"), &[&plan]).expect("fitted").cluster.memory;
         let value = memory.value().expect("worked out").bytes();
         assert!(value >= plan.worker_memory(2) && value - plan.worker_memory(2) < 1 << 20);
         assert_eq!(value % (1 << 20), 0);
@@ -149,12 +151,12 @@ mod tests {
     #[test]
     fn figures_that_are_given_stay() {
         let given = settings("64M", "5");
-        assert_eq!(fitted(&given, &plan_of_mean()).expect("fitted"), given);
+        assert_eq!(fitted(&given, &[&plan_of_mean()]).expect("fitted"), given);
     }
 
     #[test]
     fn walltime_is_measured() {
-        let trial = Trial::of(&plan_of_mean(), 4, 1).expect("tried out");
+        let trial = Trial::of(&[&plan_of_mean()], 4, 1).expect("tried out");
         assert_eq!((trial.elements, trial.assumed), (100_000_000, false));
         assert!(trial.seconds > 0.0);
     }
@@ -176,7 +178,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("x.npy").display().to_string();
         let saves = crate::cluster::targets(&[(path, x)]).expect("it can be written");
-        let trial = Trial::of(&plan(&[], &saves, 1).expect("planned"), 1, 1).expect("assumed");
+        let trial = Trial::of(&[&plan(&[], &saves, 1).expect("planned")], 1, 1).expect("assumed");
         assert!(trial.assumed && trial.seconds == 3.0);
         assert!(trial.walltime().1.contains("at 1.0e7 a second (in part assumed) on 1 worker of 1 core"));
         assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 0);

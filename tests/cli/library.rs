@@ -72,10 +72,10 @@ fn printed(results: &[(String, squall::Value)]) -> String {
     format!("{{{}}}", all.join(","))
 }
 
-/// A cluster with as much memory as the standardised elements take, whose runs are in the place.
+/// A cluster with as much memory as the arrays take, whose runs are in the place.
 fn fitting(builder: Builder, place: &Place) -> Cluster {
-    let [.., (_, y)] = arrays();
-    started(builder.memory("auto").fit(&y.max()), place)
+    let builder = arrays().iter().fold(builder.memory("auto"), |builder, (_, array)| builder.fit(array));
+    started(builder, place)
 }
 
 fn started(builder: Builder, place: &Place) -> Cluster {

@@ -30,10 +30,9 @@ fn id(run: &Path) -> String {
 
 /// Tasks that were leased, and those that the stage has.
 fn leased(events: &Events) -> (u64, u64) {
-    let leased =
-        events.all("leased").map(|event| event["end"].as_u64().unwrap() - event["first"].as_u64().unwrap());
-    let tasks = events.all("stage").last().expect("a stage began")["tasks"].as_u64().unwrap();
-    (leased.sum(), tasks)
+    let number = |event: &serde_json::Value, field: &str| event[field].as_u64().expect("a number");
+    let leased = events.all("leased").map(|event| number(event, "end") - number(event, "first"));
+    (leased.sum(), number(events.all("stage").last().expect("a stage began"), "tasks"))
 }
 
 #[test]
