@@ -268,8 +268,8 @@ fn drivers_that_die_at_any_moment_come_to_the_same_bits_together() {
             }
             let position = next.iter().position(|output| matches!(output, Output::Checkpoint(_)));
             if let Some(position) = position {
-                let Output::Checkpoint(checkpoint) = next.swap_remove(position) else { unreachable!() };
-                kept = Some(checkpoint.encode().expect("encoded"));
+                let Output::Checkpoint(content) = next.swap_remove(position) else { unreachable!() };
+                kept = Some(content);
                 unkept = 0;
                 world.now = world.now + Duration::from_secs(2);
                 next.extend(world.tell(Input::Checkpointed(Ok(()))));
@@ -289,7 +289,7 @@ fn checkpoint_of_another_plan_is_refused() {
     let answers = world.answers(&outputs);
     let outputs: Vec<Output> = answers.into_iter().flat_map(|answer| world.tell(answer)).collect();
     let checkpoint = outputs.into_iter().find_map(|output| match output {
-        Output::Checkpoint(checkpoint) => Some(checkpoint),
+        Output::Checkpoint(content) => Some(Box::new(Checkpoint::decode(&content).expect("whole"))),
         _ => None,
     });
     let mut other = World::new(1, 1);

@@ -42,17 +42,28 @@ pub struct Counted {
 }
 
 impl Checkpoint {
-    /// As bytes.
-    pub fn encode(&self) -> Result<Vec<u8>> {
-        codec::encode(self, LIMIT).map_err(|error| {
-            Error::new(ErrorKind::Internal, "cannot encode the checkpoint").cause(error.to_string())
-        })
-    }
-
     /// From bytes. Whether it belongs to a plan is seen when that is computed.
     pub fn decode(bytes: &[u8]) -> Result<Checkpoint> {
         codec::decode(bytes, LIMIT).map_err(|error| {
             Error::refused("the checkpoint is of another version of squall").cause(error.to_string())
+        })
+    }
+}
+
+/// A checkpoint as it is written, of parts that stay where they are.
+#[derive(Serialize)]
+pub(super) struct Parts<'a, G: Serialize> {
+    pub(super) identity: &'a Identity,
+    pub(super) targets: &'a [Target],
+    pub(super) finished: &'a Finished,
+    pub(super) running: Option<(Vec<Range<u64>>, G)>,
+}
+
+impl<G: Serialize> Parts<'_, G> {
+    /// As the bytes of a [`Checkpoint`].
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        codec::encode(self, LIMIT).map_err(|error| {
+            Error::new(ErrorKind::Internal, "cannot encode the checkpoint").cause(error.to_string())
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One computation in progress: its stages, and the one that runs.
 
-use crate::driver::checkpoint::{Checkpoint, Counted};
+use crate::driver::checkpoint::{Checkpoint, Counted, Parts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::RunEvent;
 use crate::plan::{Finished, Identity, Partial, Plan, Running, Stage};
@@ -66,14 +66,11 @@ impl Computation {
         Ok(Some(tasks))
     }
 
-    /// All that another driver must know to go on from here, if `tasks` have been counted.
-    pub(super) fn checkpoint(&self, tasks: Vec<Range<u64>>) -> Checkpoint {
-        Checkpoint {
-            identity: self.identity.clone(),
-            targets: self.plan.targets().to_vec(),
-            finished: self.finished.clone(),
-            running: self.running.as_ref().map(|running| Counted { tasks, gathered: running.gathered() }),
-        }
+    /// All that another driver must know to go on from here, if `tasks` have been counted: a checkpoint's bytes.
+    pub(super) fn checkpoint(&self, tasks: Vec<Range<u64>>) -> Result<Vec<u8>> {
+        let running = self.running.as_ref().map(|running| (tasks, running.gathered()));
+        let (identity, finished) = (&self.identity, &self.finished);
+        Parts { identity, targets: self.plan.targets(), finished, running }.encode()
     }
 
     /// The running stage.

@@ -67,8 +67,8 @@ pub enum Output {
     Order(Order),
     /// Tell who listens.
     Tell(RunEvent),
-    /// Write this down.
-    Checkpoint(Box<Checkpoint>),
+    /// Write these bytes of a [`Checkpoint`] down.
+    Checkpoint(Vec<u8>),
     /// The computation is done: what its stages have made, or why not.
     Computed(Result<Finished>),
     /// Everything is over. A line is what the user must type to end what could not be ended.
@@ -349,8 +349,10 @@ impl Core {
     fn checkpoint(&mut self, now: Timestamp, at_once: bool) {
         let (Some(schedule), Some(computation)) = (&mut self.checkpoints, &self.computation) else { return };
         if schedule.begin(now, at_once) {
-            let checkpoint = computation.checkpoint(self.scheduler.done());
-            self.outputs.push(Output::Checkpoint(Box::new(checkpoint)));
+            match computation.checkpoint(self.scheduler.done()) {
+                Ok(content) => self.outputs.push(Output::Checkpoint(content)),
+                Err(error) => return self.fail(error),
+            }
         }
         if schedule.is_slow(now) {
             let text =

@@ -1,6 +1,5 @@
 //! Writes checkpoints down, on a thread of its own: a disk that is full, slow or gone holds up no heartbeat.
 
-use crate::driver::checkpoint::Checkpoint;
 use crate::driver::core::Input;
 use crate::error::{Error, Result};
 use crate::run::RunDirectory;
@@ -26,7 +25,7 @@ pub type Kept = Arc<OnceLock<RunDirectory>>;
 
 /// What the thread is asked for.
 enum Request {
-    Write(Box<Checkpoint>),
+    Write(Vec<u8>),
     /// The run needs none any more.
     Remove,
 }
@@ -58,9 +57,9 @@ impl Keeper {
     }
 
     /// Has it written. At most one is under way: the core waits for the answer.
-    pub(super) fn write(&self, checkpoint: Box<Checkpoint>) {
+    pub(super) fn write(&self, content: Vec<u8>) {
         // A thread that has ended has said why.
-        let _ = self.requests.send(Request::Write(checkpoint));
+        let _ = self.requests.send(Request::Write(content));
     }
 
     /// Waits for what is under way, but not for long: a write that hangs ends with the process. Returns the run
@@ -85,7 +84,7 @@ fn keep(checkpoints: Checkpoints, received: &Receiver<Request>, inputs: &tokio::
     let mut owned: Option<Owned> = None;
     for request in received {
         match request {
-            Request::Write(checkpoint) => {
+            Request::Write(content) => {
                 if let Some(open) = open.take() {
                     match open() {
                         Ok(directory) => owned = Some(directory),
@@ -96,8 +95,7 @@ fn keep(checkpoints: Checkpoints, received: &Receiver<Request>, inputs: &tokio::
                     }
                 }
                 let Some((directory, nonce)) = &owned else { return };
-                let written =
-                    checkpoint.encode().and_then(|content| directory.write_checkpoint(*nonce, &content));
+                let written = directory.write_checkpoint(*nonce, &content);
                 if written.is_ok() {
                     let _ = kept.set(directory.clone());
                 }

@@ -303,9 +303,9 @@ impl Shell {
                 let _ = self.orders.send(order);
             }
             Output::Tell(event) => self.monitor.receive(now, &self.with_memory(event)),
-            Output::Checkpoint(checkpoint) => {
+            Output::Checkpoint(content) => {
                 if let Some(keeper) = &self.keeper {
-                    keeper.write(checkpoint);
+                    keeper.write(content);
                 }
             }
             Output::Computed(result) => {

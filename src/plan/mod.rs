@@ -229,7 +229,10 @@ impl Plan {
             own.gathered.saturating_add(PARTIALS * own.partial + 2 * own.stage)
         };
         let stages = self.trials.iter().map(pass).max().unwrap_or(0);
-        PROCESS.saturating_add(finished).saturating_add(stages)
+        let gathered = self.trials.iter().map(|pass| pass.footprint.gathered).max().unwrap_or(0);
+        // A checkpoint is a copy of what is finished and gathered.
+        let checkpoint = finished.saturating_add(gathered);
+        PROCESS.saturating_add(finished).saturating_add(stages).saturating_add(checkpoint)
     }
 }
 

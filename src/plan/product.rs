@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use serde::Serialize;
+
 use crate::array::Data;
 use crate::error::Result;
 use crate::plan::finish::{Cell, Finish};
@@ -92,9 +94,9 @@ impl Running {
         Running { stage, products, layouts, partial, arrays: BTreeMap::new(), open: BTreeMap::new() }
     }
 
-    /// What has been gathered and finished so far.
-    pub fn gathered(&self) -> Gathered {
-        Gathered { partial: self.partial.clone(), arrays: self.arrays.clone(), open: self.open.clone() }
+    /// What has been gathered and finished so far, to be written as a [`Gathered`].
+    pub fn gathered(&self) -> impl Serialize {
+        (&self.partial, &self.arrays, &self.open)
     }
 
     pub(super) fn restore(&mut self, gathered: Gathered) {

@@ -223,9 +223,12 @@ impl RunDirectory {
         (0..).map_while(|number| self.parse(&format!("submission-{number}.json")).ok()).collect()
     }
 
-    /// Notes that the run is over and has left nothing behind.
+    /// Notes that the run is over and has left nothing behind: nobody needs the key any more.
     pub fn mark_ended(&self) -> Result<()> {
-        self.write(ENDED, b"")
+        match fs::remove_file(self.path.join(KEY)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(&self.path, &error)),
+            _ => self.write(ENDED, b""),
+        }
     }
 
     /// Takes a run up again that was over.
@@ -316,6 +319,16 @@ mod tests {
         assert_eq!(mode(run.path()), 0o700);
         assert_eq!(mode(&run.path().join("key.pem")), 0o600);
         assert_eq!(run.key().expect("read"), "secret");
+    }
+
+    #[test]
+    fn key_is_gone_when_the_run_has_ended() {
+        let (_base, run) = run();
+        run.write_key("secret").expect("written");
+        run.mark_ended().expect("marked");
+        assert!(run.is_ended() && run.key().is_err());
+        run.mark_begun().expect("marked");
+        assert!(!run.is_ended());
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn leased(events: &Events) -> (u64, u64) {
 #[test]
 fn run_of_a_killed_driver_is_gone_on_with_by_other_workers_to_the_same_bits() {
     let place = Place::new();
-    let undisturbed = place.run(["run", "-e", EXPRESSION, "--seed=1", "--cores=2"]).ok().bits();
+    let undisturbed = Place::new().run(["run", "-e", EXPRESSION, "--seed=1", "--cores=2"]).ok().bits();
     let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
     let run = running.run_directory().expect("it runs");
     running.signal(Signal::SIGKILL);
@@ -59,28 +59,25 @@ fn run_of_a_killed_driver_is_gone_on_with_by_other_workers_to_the_same_bits() {
 
 #[test]
 fn arrays_that_were_being_saved_are_finished_by_a_driver_on_threads() {
-    let place = Place::new();
-    let file = |name: &str| {
-        format!(
-            "[arrays]\nx = 'random.normal(size=(150_000, 2000))'\n\
-             [results]\nm = '((x - x.mean(axis=0)) / 2).max()'\n[save]\nx = '{name}'\n"
-        )
-    };
-    place.write("disturbed.toml", &file("disturbed.npy"));
-    place.write("quiet.toml", &file("quiet.npy"));
-    let undisturbed = place.run(["run", "quiet.toml", "--seed=1", "--cores=2"]).ok();
-    let running = kept(&place, &[&["run", "disturbed.toml"], &PROCESSES[..]].concat());
+    let (place, quiet) = (Place::new(), Place::new());
+    let file = "[arrays]\nx = 'random.normal(size=(150_000, 2000))'\n\
+                [results]\nm = '((x - x.mean(axis=0)) / 2).max()'\n[save]\nx = 'x.npy'\n";
+    for place in [&place, &quiet] {
+        place.write("run.toml", file);
+    }
+    let undisturbed = quiet.run(["run", "run.toml", "--seed=1", "--cores=2"]).ok();
+    let running = kept(&place, &[&["run", "run.toml"], &PROCESSES[..]].concat());
     let run = running.run_directory().expect("it runs");
     running.signal(Signal::SIGTERM);
     let outcome = running.wait();
     assert_eq!(outcome.code(), 143, "{}", outcome.stderr);
     let hint = format!("squall resume {}", id(&run));
     assert!(outcome.stderr.contains(&hint), "{}", outcome.stderr);
-    assert!(!place.directory().join("disturbed.npy").exists());
+    assert!(!place.directory().join("x.npy").exists());
 
     let outcome = place.run(["resume", &id(&run), "--cluster=threads", "--cores=2"]).ok();
     assert_eq!(outcome.stdout, undisturbed.stdout);
-    let [one, other] = ["quiet.npy", "disturbed.npy"].map(|name| place.directory().join(name));
+    let [one, other] = [&quiet, &place].map(|place| place.directory().join("x.npy"));
     let equal = std::process::Command::new("cmp").args([&one, &other]).status().expect("cmp runs");
     assert!(equal.success(), "the files differ");
     let left = std::fs::read_dir(place.directory()).expect("listed");
