@@ -397,9 +397,9 @@ impl<'a> Generator<'a> {
                 std::iter::once(&term.name).chain(&arguments).map(String::as_str).collect();
             format!("{name}({})", words.join(", "))
         };
-        let (text, also) = (of(&term), self.dice.once_in(2).then(|| self.term()).map(|other| of(&other)));
-        if let Some(also) = also {
-            self.add(also, false);
+        let (text, other) = (of(&term), self.term());
+        if other.shape.len() == term.shape.len() && self.dice.once_in(2) {
+            self.add(of(&other), false);
         }
         text
     }
