@@ -55,6 +55,14 @@ impl<'a> Driver<'a> {
         Driver { testbed, directory, child }
     }
 
+    /// Starts `squall resume` in the place of a driver that has ended.
+    pub(crate) fn resume(&mut self, arguments: &[&str]) {
+        let file = |name: &str| File::create(self.directory.join(name)).expect("created");
+        let mut command = self.testbed.command(self.testbed.program());
+        command.arg("resume").args(arguments).current_dir(&self.directory);
+        self.child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("started");
+    }
+
     /// Waits for the end of a driver that a shell or srun started.
     pub(crate) fn wait(&mut self, timeout: Duration) -> ExitStatus {
         let mut status = None;

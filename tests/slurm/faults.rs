@@ -13,6 +13,7 @@ cases![
     bits_do_not_depend_on_cluster_workers_or_chunks,
     worker_cancelled_half_way_changes_no_bit,
     worker_killed_half_way_changes_no_bit,
+    run_is_gone_on_with_after_its_driver_was_killed_twice,
 ];
 
 const LONG: Duration = Duration::from_secs(180);
@@ -107,4 +108,39 @@ fn worker_killed_half_way_changes_no_bit(testbed: &Testbed) {
     assert_eq!(lost.len(), 1);
     assert!(lost[0]["leases"].as_u64() >= Some(1), "{lost:?}");
     assert!(of(&events, "answered", &worker).any(|answer| answer["counted"] == true));
+}
+
+/// Kills the driver once a checkpoint of its run was made that there was not before.
+fn kill_when_kept(testbed: &Testbed, driver: &mut Driver<'_>, before: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let run =
+        fs::read_dir(driver.directory.join(".squall")).expect("a run").flatten().next().expect("one").path();
+    let kept = || ["checkpoint-0", "checkpoint-1"].map(|name| fs::read(run.join(name)).unwrap_or_default());
+    let new = |one: &Vec<u8>| !one.is_empty() && !before.contains(one);
+    testbed.wait_until("a checkpoint is kept", LONG, || kept().iter().all(new));
+    driver.child.kill().expect("it runs");
+    let status = driver.wait(LONG);
+    assert!(!status.success(), "it had come to its end: {}", driver.stdout());
+    kept().to_vec()
+}
+
+fn run_is_gone_on_with_after_its_driver_was_killed_twice(testbed: &Testbed) {
+    let expected = run(testbed, &text("1e10", "-1", "threads", 2));
+    let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "-1", "slurm", 2));
+    worker_at_work(&driver);
+    let kept = kill_when_kept(testbed, &mut driver, &[]);
+    let orphans = driver.worker_jobs();
+    assert!(!orphans.is_empty(), "its jobs ended before it was killed");
+    let run = fs::read_dir(driver.directory.join(".squall")).expect("a run").flatten().next().expect("one");
+    let id = run.file_name().to_string_lossy().into_owned();
+
+    driver.resume(&[&id]);
+    let answers = |events: &[Value]| events.iter().filter(|event| is(event, "registered")).count();
+    driver.wait_until("workers of the second driver are there", LONG, |events| answers(events) >= 3);
+    let left = driver.worker_jobs();
+    assert!(left.iter().all(|job| orphans.iter().all(|orphan| orphan.id != job.id)), "{left:?}");
+    kill_when_kept(testbed, &mut driver, &kept);
+
+    driver.resume(&[&id, "--cluster=threads", "--cores=2"]);
+    assert_eq!(finish(&mut driver), expected);
+    assert_eq!(driver.worker_jobs().len(), 0);
 }
