@@ -50,10 +50,6 @@ pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     let mut settings = arguments.settings.resolve()?;
     let into = arguments.into.as_deref().map(RunDirectory::open).transpose()?;
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
-    // A job that Slurm has requeued goes on with what it had.
-    if let Some((run, content)) = into.as_ref().and_then(|run| Some((run, run.checkpoint()?))) {
-        return driving.go_on(&settings, run, &content);
-    }
     let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
     let plan = plan_of(&settings, seed)?;
     driving.drive(settings, plan, into.as_ref(), None)
