@@ -51,6 +51,8 @@ pub(super) struct Cluster {
     pub(super) wanted: Wanted,
     /// Whether places are visited in the order of what is saved.
     pub(super) ordered: bool,
+    /// Whether elements are sent to the driver.
+    collects: bool,
     /// The first item that is cut into panels.
     panelled: Option<usize>,
     /// Bytes on the wire of all others.
@@ -74,7 +76,9 @@ pub(super) fn clusters(sinks: &mut Sinks<'_>) -> Result<Vec<Cluster>> {
         let fixed =
             wanted.items.iter().filter(|item| !is_panelled(sinks, item)).map(|item| bytes(sinks, item)).sum();
         let panelled = wanted.items.iter().position(|item| is_panelled(sinks, item));
-        all.push((key, Cluster { wanted, ordered, panelled, fixed }));
+        let collected = |item: &Item| matches!(sinks.gathers[item.gather].kind, GatherKind::Collect { .. });
+        let collects = wanted.items.iter().any(collected);
+        all.push((key, Cluster { wanted, ordered, collects, panelled, fixed }));
     }
     // What has no panels of its own fits into those of others.
     all.sort_by_key(|(_, cluster)| cluster.panelled.is_none());
@@ -96,9 +100,10 @@ impl Cluster {
     /// Takes what is wanted of the same places, or gives it back.
     fn join(&mut self, lowering: &mut Lowering<'_>, mut other: Cluster) -> Result<Option<Cluster>> {
         let refined = refined(&self.wanted.extents, &other.wanted.extents);
-        let (Some(extents), true) = (refined, self.fixed.saturating_add(other.fixed) <= BUNDLE) else {
-            return Ok(Some(other));
-        };
+        // A file is written in large ranges, and elements are sent in small ones.
+        let apart = (self.ordered && other.collects) || (self.collects && other.ordered);
+        let room = !apart && self.fixed.saturating_add(other.fixed) <= BUNDLE;
+        let (Some(extents), true) = (refined, room) else { return Ok(Some(other)) };
         reshaped(lowering, &mut other.wanted, &extents)?;
         let finer = if self.wanted.extents == extents {
             None
@@ -128,6 +133,7 @@ impl Cluster {
         self.wanted.chunk = self.wanted.chunk.min(other.wanted.chunk);
         self.wanted.chunks = self.wanted.chunks.max(other.wanted.chunks);
         self.ordered |= other.ordered;
+        self.collects |= other.collects;
         self.fixed += other.fixed;
         Ok(None)
     }

@@ -23,6 +23,11 @@ pub(super) const ANSWER: u64 = 3 << 20;
 const STAGE: u64 = 7 << 19;
 /// Panels of a gather that the driver holds at a time, while tasks are done about in order.
 const OPEN: u64 = 4;
+/// Bytes of an element that is collected: as it came, in its place, and in the result, since what is freed may not be
+/// given back.
+const COLLECTED: u64 = 24;
+/// Bytes of such an element as it is sent, or kept.
+const SENT: u64 = 10;
 /// Bytes of a file's reader or writer.
 const FILE: u64 = 512 << 10;
 /// Places of rows that are computed at a time for what is made inside tasks.
@@ -39,6 +44,8 @@ pub(super) struct Footprint {
     pub(super) partial: u64,
     /// Of the partial of the whole stage, in the driver.
     pub(super) gathered: u64,
+    /// Of that in a checkpoint.
+    pub(super) kept: u64,
     /// Of the stage as it is sent.
     pub(super) stage: u64,
 }
@@ -61,7 +68,8 @@ impl Footprint {
         self.thread += (readers + stage.targets.len()) as u64 * FILE;
         self.partial =
             largest(&stage.groups, stage.lease_tasks, |group, tasks| gathered(stage, group, tasks));
-        self.gathered = stage.groups.iter().map(|group| in_driver(stage, group)).sum();
+        self.gathered = stage.groups.iter().map(|group| in_driver(stage, group, COLLECTED)).sum();
+        self.kept = stage.groups.iter().map(|group| in_driver(stage, group, SENT)).sum();
         let instructions: usize =
             programs().map(|program| program.instructions.len() * 64 + program.leaves.len() * 256).sum();
         let inputs: usize = stage.inputs.iter().map(|input| input.len() * 8).sum();
@@ -168,15 +176,15 @@ fn panels_of(group: &Group, widths: &[u64], tasks: u64) -> u64 {
     (tasks.saturating_sub(1).div_ceil(least)).saturating_add(1).min(panels)
 }
 
-/// What the driver holds of a stage: a few panels of each gather, and the finished elements.
-fn in_driver(stage: &Stage, group: &Group) -> u64 {
+/// What the driver holds of a stage: a few panels of each gather, and the finished elements; `collected` bytes for
+/// each element that is collected.
+fn in_driver(stage: &Stage, group: &Group, collected: u64) -> u64 {
     let sinks = group.sinks.iter().map(|sink| {
         let gather = &stage.gathers[sink.gather as usize];
         let panels = panels_of(group, &sink.widths, group.tasks());
         match gather.kind {
             GatherKind::Collect { .. } if group.sample.is_some() => 16 * SAMPLES * BLOCK as u64,
-            // As they came, in their order, and in the result: what is freed may not be given back.
-            GatherKind::Collect { .. } => 24 * group.extents.iter().product::<u64>(),
+            GatherKind::Collect { .. } => collected * group.extents.iter().product::<u64>(),
             GatherKind::Save { .. } => 0,
             _ => {
                 let held = panels.min(OPEN) * memory_bytes(&gather.kind, gather.outputs);
@@ -241,7 +249,7 @@ fn answer(stage: &Stage, group: &Group, tasks: u64) -> u64 {
         match gather.kind {
             GatherKind::Collect { .. } => {
                 let elements = tasks.saturating_mul(task_size(group));
-                elements.saturating_mul(10).saturating_add(64 * tasks)
+                elements.saturating_mul(SENT).saturating_add(64 * tasks)
             }
             _ => panels_of(group, &sink.widths, tasks) * gather.outputs * wire_bytes(&gather.kind),
         }

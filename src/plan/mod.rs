@@ -229,9 +229,9 @@ impl Plan {
             own.gathered.saturating_add(PARTIALS * own.partial + 2 * own.stage)
         };
         let stages = self.trials.iter().map(pass).max().unwrap_or(0);
-        let gathered = self.trials.iter().map(|pass| pass.footprint.gathered).max().unwrap_or(0);
+        let kept = self.trials.iter().map(|pass| pass.footprint.kept).max().unwrap_or(0);
         // A checkpoint is a copy of what is finished and gathered.
-        let checkpoint = finished.saturating_add(gathered);
+        let checkpoint = finished.saturating_add(kept);
         PROCESS.saturating_add(finished).saturating_add(stages).saturating_add(checkpoint)
     }
 }

@@ -87,7 +87,7 @@ fn requests_of_auto_are_figures_with_their_reasons_in_the_job_script() {
 fn driver_that_gathers_a_large_array_asks_for_memory_to_hold_it() {
     let (driver, workers) = scripts("results.all = 'random.random(30_000_000)'");
     let needed = check(&driver, &workers);
-    assert!((240_000_000..1_000_000_000).contains(&needed), "{needed}");
+    assert!((240_000_000..1_200_000_000).contains(&needed), "{needed}");
     assert!(driver.memory >= needed + (128 << 20) && driver.memory < needed + (129 << 20), "{}", driver.text);
     assert!(workers.memory < 128 << 20, "workers hold none of it: {}", workers.text);
 }
