@@ -11,6 +11,7 @@ use squall::execute::Executor;
 use squall::launch::{Key, Order, Phase, State};
 use squall::plan::{Finished, Plan, Stage, plan};
 use squall::protocol::{FromWorker, Registration, ToWorker};
+use squall::run::Written;
 use squall::scheduler::WorkerId;
 use squall::store::LocalFiles;
 use std::sync::Arc;
@@ -272,7 +273,7 @@ fn drivers_that_die_at_any_moment_come_to_the_same_bits_together() {
                 kept = Some(content);
                 unkept = 0;
                 world.now = world.now + Duration::from_secs(2);
-                next.extend(world.tell(Input::Checkpointed(Ok(()))));
+                next.extend(world.tell(Input::Checkpointed(Ok(Written::Kept))));
             }
             waiting = next;
         }
@@ -314,6 +315,6 @@ fn disk_that_is_full_is_told_of_and_another_driver_ends_this_one() {
         matches!(output, Output::Tell(RunEvent::Notice { text }) if text.contains("No space left on device"))
     });
     assert!(told && computed(&outputs).is_none(), "{outputs:?}");
-    let outputs = world.tell(Input::Checkpointed(Err(Error::refused("another driver has taken over"))));
+    let outputs = world.tell(Input::Checkpointed(Ok(Written::Superseded("process 7 on node-1".to_owned()))));
     assert!(computed(&outputs).expect("it ends").is_err());
 }

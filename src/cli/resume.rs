@@ -47,7 +47,6 @@ pub(super) fn resume(arguments: &ResumeArguments, started: Instant) -> Result<()
             &error,
         )
     })?;
-    run.mark_begun()?;
     let settings = arguments.overrides.resolve(Sources::from_process(Some(&run.settings_file())))?;
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
     driving.go_on(&settings, &run, &content)

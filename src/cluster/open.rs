@@ -54,7 +54,12 @@ impl Opening<'_> {
         if let Some(text) = notice {
             monitor.receive(self.now(), &RunEvent::Notice { text });
         }
-        let (limits, checkpoints) = (self.limits(), self.later());
+        // A run that was begun before is this driver's from now on.
+        let checkpoints = match self.into {
+            Some(_) => self.soon(self.run_directory()?),
+            None => self.later(),
+        };
+        let limits = self.limits();
         let launcher = Box::new(ThreadsLauncher::new(limits.cores));
         self.start(1, None, launcher, monitor, checkpoints)
     }
@@ -108,17 +113,17 @@ impl Opening<'_> {
     fn later(&self) -> Checkpoints {
         let mut settings = self.settings.clone();
         settings.seed = Some(self.seed);
-        let (cores, id, into) = (self.limits().cores, self.id.clone(), self.into.cloned());
+        let (cores, id) = (self.limits().cores, self.id.clone());
         let open = move || {
             RunDirectory::prune(&settings.run.directory);
-            owned(&settings, cores, &id, into.as_ref())
+            owned(&settings, cores, &id, None)
         };
         Checkpoints { from: LASTING, open: Box::new(open), kept: self.kept() }
     }
 
     /// Checkpoints in a directory that is there.
     fn soon(&self, (run, nonce): Owned) -> Checkpoints {
-        Checkpoints { from: SOON, open: Box::new(move || Ok((run, nonce))), kept: self.kept() }
+        Checkpoints { from: SOON, open: Box::new(move || Ok((run.clone(), nonce))), kept: self.kept() }
     }
 
     /// A run that was begun before can be gone on with from the start.
@@ -210,6 +215,7 @@ fn owned(settings: &Settings, cores: u32, id: &RunId, into: Option<&RunDirectory
     let allocation = Allocation::from_environment();
     let owner = Owner::this(allocation.map(|allocation| allocation.job_id.0));
     run.write_owner(&owner)?;
+    run.mark_begun()?;
     run.write_worker(&WorkerFacts {
         cores,
         death_timeout_seconds: settings.cluster.death_timeout.as_secs(),

@@ -78,6 +78,8 @@ pub(super) struct Schedule {
     /// Since when one is being written.
     writing: Option<Timestamp>,
     told: bool,
+    /// Whether the last one could not be written.
+    failing: bool,
 }
 
 impl Schedule {
@@ -99,11 +101,20 @@ impl Schedule {
         begins
     }
 
-    /// The one that was being written is written, or cannot be.
+    /// The one that was being written is written.
     pub(super) fn written(&mut self, now: Timestamp) {
+        self.failing = false;
         if let Some(began) = self.writing.take() {
             self.due = now + INTERVAL.max((now - began).saturating_mul(SHARE));
         }
+    }
+
+    /// The one that was being written cannot be; returns whether that is new.
+    pub(super) fn failed(&mut self, now: Timestamp) -> bool {
+        let new = !self.failing;
+        self.written(now);
+        (self.changed, self.failing) = (true, true);
+        new
     }
 
     /// Whether a write takes so long that it is to be told of; true once.
@@ -150,6 +161,19 @@ mod tests {
         schedule.written(at(110));
         assert_eq!(schedule.next(), Some(at(110 + 5000)));
         assert!(schedule.begin(at(110), true), "unless it is the last chance");
+    }
+
+    #[test]
+    fn failing_write_is_told_once_and_tried_again() {
+        let mut schedule = Schedule::from(at(0));
+        schedule.changed();
+        assert!(schedule.begin(at(0), false) && schedule.failed(at(10)));
+        assert_eq!(schedule.next(), Some(at(1010)));
+        assert!(schedule.begin(at(1010), false) && !schedule.failed(at(1020)));
+        assert!(schedule.begin(at(2020), false));
+        schedule.written(at(2030));
+        schedule.changed();
+        assert!(schedule.begin(at(4000), false) && schedule.failed(at(4010)), "it is news again");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::event::{JobNews, RunEvent, Timestamp};
 use crate::launch::{Key, Order, State};
 use crate::plan::{Finished, Partial, Plan};
 use crate::protocol::{FromWorker, Registration, ToWorker};
+use crate::run::Written;
 use crate::scheduler::pool::Looks;
 use crate::scheduler::{self, Effect, LeaseId, Scheduler, WorkerId};
 use std::sync::Arc;
@@ -41,8 +42,8 @@ pub enum Input {
     Failed(Error),
     /// The launcher has ended everything, or leaves this line to type.
     Gone(Option<String>),
-    /// The checkpoint is written, or why not.
-    Checkpointed(Result<()>),
+    /// What has come of the checkpoint.
+    Checkpointed(Result<Written>),
     /// The deadline has come.
     Tick,
     /// End: in order, or at once where it was interrupted before.
@@ -361,18 +362,19 @@ impl Core {
         }
     }
 
-    fn checkpointed(&mut self, now: Timestamp, written: Result<()>) {
+    fn checkpointed(&mut self, now: Timestamp, written: Result<Written>) {
         let Some(schedule) = &mut self.checkpoints else { return };
-        schedule.written(now);
         match written {
-            Ok(()) => {}
-            // Another driver has the run.
-            Err(error) if error.kind() == ErrorKind::Refused => self.fail(error),
+            Ok(Written::Kept) => schedule.written(now),
+            Ok(Written::Superseded(by)) => {
+                let error = Error::refused("another driver has taken over the run");
+                self.fail(error.cause(format!("it is {by}")));
+            }
             Err(error) => {
-                schedule.changed();
-                self.tell(RunEvent::Notice {
-                    text: format!("{}: {}", error.what(), error.causes().join(", ")),
-                });
+                if schedule.failed(now) {
+                    let text = format!("{}: {}", error.what(), error.causes().join(", "));
+                    self.tell(RunEvent::Notice { text });
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::driver::core::Input;
 use crate::error::{Error, Result};
-use crate::run::RunDirectory;
+use crate::run::{RunDirectory, Written};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,10 +12,13 @@ pub struct Checkpoints {
     /// They are made from this long after the start of the run.
     pub from: Duration,
     /// Finds, or makes, the run directory when the first one is to be written.
-    pub open: Box<dyn FnOnce() -> Result<Owned> + Send>,
+    pub open: Open,
     /// Told of the directory once the run can be gone on with.
     pub kept: Kept,
 }
+
+/// Finds or makes a run directory.
+pub(super) type Open = Box<dyn FnMut() -> Result<Owned> + Send>;
 
 /// A run directory, and the nonce of the driver that has it.
 pub type Owned = (RunDirectory, u64);
@@ -79,31 +82,29 @@ impl Keeper {
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn keep(checkpoints: Checkpoints, received: &Receiver<Request>, inputs: &tokio::sync::mpsc::Sender<Input>) {
-    let Checkpoints { open, kept, .. } = checkpoints;
-    let mut open = Some(open);
+    let Checkpoints { mut open, kept, .. } = checkpoints;
     let mut owned: Option<Owned> = None;
     for request in received {
         match request {
             Request::Write(content) => {
-                if let Some(open) = open.take() {
-                    match open() {
-                        Ok(directory) => owned = Some(directory),
-                        Err(error) => {
-                            let _ = inputs.blocking_send(Input::Checkpointed(Err(error)));
-                            return;
-                        }
-                    }
-                }
-                let Some((directory, nonce)) = &owned else { return };
-                let written = directory.write_checkpoint(*nonce, &content);
-                if written.is_ok() {
+                let written = write(&mut owned, &mut open, &content);
+                if let (Ok(Written::Kept), Some((directory, _))) = (&written, &owned) {
                     let _ = kept.set(directory.clone());
                 }
                 if inputs.blocking_send(Input::Checkpointed(written)).is_err() {
                     return;
                 }
             }
-            Request::Remove => owned.iter().for_each(|(directory, _)| directory.remove_checkpoints()),
+            // Those of an earlier driver too, where this one came to the end before its first.
+            Request::Remove => kept.get().into_iter().for_each(RunDirectory::remove_checkpoints),
         }
     }
+}
+
+fn write(owned: &mut Option<Owned>, open: &mut Open, content: &[u8]) -> Result<Written> {
+    let (directory, nonce) = match owned {
+        Some(owned) => owned,
+        None => owned.insert(open()?),
+    };
+    directory.write_checkpoint(*nonce, content)
 }

@@ -9,7 +9,6 @@ use crate::plan::group::has_outputs;
 use crate::plan::lower::{Element, ElementId, Leaf, Lowering, Origin};
 use crate::plan::memory::ANSWER;
 use crate::plan::needs::wire_bytes;
-use crate::plan::partial::GatherKind;
 use crate::plan::pass::Sinks;
 use crate::plan::strided::Strided;
 
@@ -64,8 +63,7 @@ pub(super) fn clusters(sinks: &mut Sinks<'_>) -> Result<Vec<Cluster>> {
     let mut clusters: BTreeMap<Key, Vec<Cluster>> = BTreeMap::new();
     let mut all = Vec::new();
     for mut wanted in std::mem::take(&mut sinks.wanted) {
-        let saved = |item: &Item| matches!(sinks.gathers[item.gather].kind, GatherKind::Save { .. });
-        let ordered = wanted.items.iter().any(saved);
+        let ordered = wanted.items.iter().any(|item| sinks.gathers[item.gather].kind.is_saved());
         let places = main(&sinks.lowering, &wanted).map(|leaf| leaf.places.clone());
         let turn = places.as_ref().and_then(turn);
         if let Some(turn) = turn.as_ref().filter(|_| !ordered) {
@@ -76,8 +74,7 @@ pub(super) fn clusters(sinks: &mut Sinks<'_>) -> Result<Vec<Cluster>> {
         let fixed =
             wanted.items.iter().filter(|item| !is_panelled(sinks, item)).map(|item| bytes(sinks, item)).sum();
         let panelled = wanted.items.iter().position(|item| is_panelled(sinks, item));
-        let collected = |item: &Item| matches!(sinks.gathers[item.gather].kind, GatherKind::Collect { .. });
-        let collects = wanted.items.iter().any(collected);
+        let collects = wanted.items.iter().any(|item| sinks.gathers[item.gather].kind.is_collected());
         all.push((key, Cluster { wanted, ordered, collects, panelled, fixed }));
     }
     // What has no panels of its own fits into those of others.

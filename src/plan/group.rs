@@ -11,7 +11,7 @@ use crate::plan::inner::Inners;
 use crate::plan::intask::Inner;
 use crate::plan::known::Known;
 use crate::plan::lower::{Element, ElementId};
-use crate::plan::memory::{ANSWER, Footprint, lease_tasks};
+use crate::plan::memory::{ANSWER, Footprint, SENT_BYTES, lease_tasks};
 use crate::plan::needs::wire_bytes;
 use crate::plan::partial::GatherKind;
 use crate::plan::pass::{Pass, Sinks};
@@ -34,8 +34,8 @@ const CROSSED: u64 = 1 << 18;
 const TILE: u64 = 500;
 /// Elements of a task whose lines are made longer until they are whole pages, at most.
 const WIDENED: u64 = 1 << 22;
-/// Elements of all arrays that a task sends to the driver.
-const SENT: u64 = ANSWER / 16;
+/// Elements of all arrays that a task sends to the driver: the answer holds some more than their bytes.
+const SENT: u64 = ANSWER * 5 / 8 / SENT_BYTES;
 /// Bytes on the wire of the accumulators of a panel.
 const PANEL_BYTES: u64 = 1 << 20;
 
@@ -79,8 +79,11 @@ fn group(
     space.drop_single_axes();
     match (*ordered, main(sinks, wanted, &sources)) {
         (true, _) => {
-            let saved = |item: &Item| matches!(stage.gathers[item.gather].kind, GatherKind::Save { .. });
-            let saved = wanted.items.iter().position(saved).expect("its order is that of what is saved");
+            let saved = wanted
+                .items
+                .iter()
+                .position(|item| stage.gathers[item.gather].kind.is_saved())
+                .expect("its order is that of what is saved");
             space.order_by(first + saved);
         }
         (false, Some(main)) => {
@@ -191,9 +194,8 @@ fn tile(
     let weight = inners.weight(leaves);
     let mut room =
         if wanted.sampled { block / weight } else { (most / weight).min(wanted.chunk.max(least / weight)) };
-    let collects = |item: &&Item| matches!(stage.gathers[item.gather].kind, GatherKind::Collect { .. });
-    let sent = SENT / wanted.items.iter().filter(collects).count().max(1) as u64;
-    let sent = if wanted.items.iter().any(|item| collects(&item)) { sent.max(1) } else { u64::MAX };
+    let collects = wanted.items.iter().filter(|item| stage.gathers[item.gather].kind.is_collected()).count();
+    let sent = SENT.checked_div(collects as u64).map_or(u64::MAX, |sent| sent.max(1));
     room = room.min(sent).max(1);
     if last == 0 && room > block {
         room = room / block * block;

@@ -25,9 +25,9 @@ const STAGE: u64 = 7 << 19;
 const OPEN: u64 = 4;
 /// Bytes of an element that is collected: as it came, in its place, and in the result, since what is freed may not be
 /// given back.
-const COLLECTED: u64 = 24;
+const COLLECTED_BYTES: u64 = 24;
 /// Bytes of such an element as it is sent, or kept.
-const SENT: u64 = 10;
+pub(super) const SENT_BYTES: u64 = 10;
 /// Bytes of a file's reader or writer.
 const FILE: u64 = 512 << 10;
 /// Places of rows that are computed at a time for what is made inside tasks.
@@ -68,8 +68,8 @@ impl Footprint {
         self.thread += (readers + stage.targets.len()) as u64 * FILE;
         self.partial =
             largest(&stage.groups, stage.lease_tasks, |group, tasks| gathered(stage, group, tasks));
-        self.gathered = stage.groups.iter().map(|group| in_driver(stage, group, COLLECTED)).sum();
-        self.kept = stage.groups.iter().map(|group| in_driver(stage, group, SENT)).sum();
+        self.gathered = stage.groups.iter().map(|group| in_driver(stage, group, COLLECTED_BYTES)).sum();
+        self.kept = stage.groups.iter().map(|group| in_driver(stage, group, SENT_BYTES)).sum();
         let instructions: usize =
             programs().map(|program| program.instructions.len() * 64 + program.leaves.len() * 256).sum();
         let inputs: usize = stage.inputs.iter().map(|input| input.len() * 8).sum();
@@ -249,7 +249,7 @@ fn answer(stage: &Stage, group: &Group, tasks: u64) -> u64 {
         match gather.kind {
             GatherKind::Collect { .. } => {
                 let elements = tasks.saturating_mul(task_size(group));
-                elements.saturating_mul(SENT).saturating_add(64 * tasks)
+                elements.saturating_mul(SENT_BYTES).saturating_add(64 * tasks)
             }
             _ => panels_of(group, &sink.widths, tasks) * gather.outputs * wire_bytes(&gather.kind),
         }

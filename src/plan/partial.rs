@@ -69,6 +69,18 @@ pub enum GatherKind {
     },
 }
 
+impl GatherKind {
+    /// Whether elements are sent to the driver.
+    pub(super) fn is_collected(&self) -> bool {
+        matches!(self, GatherKind::Collect { .. })
+    }
+
+    /// Whether elements are written to a file.
+    pub(super) fn is_saved(&self) -> bool {
+        matches!(self, GatherKind::Save { .. })
+    }
+}
+
 /// The mergeable summary of some tasks of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Partial {

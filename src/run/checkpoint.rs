@@ -20,20 +20,24 @@ const HEADER: usize = 20 + 8 + 8 + 32;
 /// The files' names.
 const NAMES: [&str; 2] = ["checkpoint-0", "checkpoint-1"];
 
+/// What has come of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is on the disk.
+    Kept,
+    /// It is not written: the run has another driver by now, which is this one.
+    Superseded(String),
+}
+
 impl RunDirectory {
-    /// Writes a checkpoint in place of the older one of two. When this returns it is on the disk.
-    ///
-    /// # Errors
-    /// Refused where the run has another driver by now, whose nonce is not `nonce`.
-    pub fn write_checkpoint(&self, nonce: u64, content: &[u8]) -> Result<()> {
+    /// Writes a checkpoint in place of the older one of two, if the run's owner still has this nonce. When this
+    /// returns it is on the disk.
+    pub fn write_checkpoint(&self, nonce: u64, content: &[u8]) -> Result<Written> {
         let owner = self.owner()?;
         if owner.nonce != nonce {
-            return Err(Error::refused(format!("another driver has taken over run {}", self.id())).cause(
-                owner.process.map_or_else(
-                    || "it is a job".into(),
-                    |process| format!("process {} on {}", process.id, process.host),
-                ),
-            ));
+            let process = owner.process.map(|process| format!("process {} on {}", process.id, process.host));
+            let now = process.unwrap_or_else(|| "a job that has not started".into());
+            return Ok(Written::Superseded(now));
         }
         let newest = self.numbers().into_iter().flatten().max().unwrap_or(0);
         let number = newest.saturating_add(1);
@@ -46,7 +50,7 @@ impl RunDirectory {
         header.extend_from_slice(&Sha256::digest(content));
         let written = write_whole(&partial, &[&header, content]).and_then(|()| fs::rename(&partial, &path));
         let written = written.and_then(|()| File::open(self.path())?.sync_all());
-        written.map_err(|error| {
+        written.map(|()| Written::Kept).map_err(|error| {
             // What is left of it would only take room that there is none of.
             let _ = fs::remove_file(&partial);
             Error::system(format!("cannot write the checkpoint `{}`", path.display()), &error)
@@ -149,8 +153,8 @@ mod tests {
         let (_base, run, nonce) = run();
         run.write_checkpoint(nonce, b"mine").expect("written");
         run.write_owner(&Owner::this(None)).expect("written");
-        let error = run.write_checkpoint(nonce, b"late").expect_err("refused");
-        assert!(error.to_string().contains("another driver has taken over"), "{error}");
+        let written = run.write_checkpoint(nonce, b"late").expect("looked at");
+        assert!(matches!(written, Written::Superseded(now) if now.starts_with("process ")));
         assert_eq!(run.checkpoint().as_deref(), Some(b"mine".as_slice()));
     }
 }

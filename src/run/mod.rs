@@ -9,6 +9,7 @@ mod id;
 mod owner;
 mod submission;
 
+pub use checkpoint::Written;
 pub use id::RunId;
 pub use owner::{Owner, Process, host};
 pub use submission::Submission;

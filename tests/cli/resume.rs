@@ -84,6 +84,8 @@ fn arrays_that_were_being_saved_are_finished_by_a_driver_on_threads() {
     let names: Vec<String> =
         left.map(|entry| entry.expect("listed").file_name().to_string_lossy().into_owned()).collect();
     assert!(!names.iter().any(|name| name.ends_with(".partial")), "{names:?}");
+    let again = place.run(["resume", &id(&run)]);
+    assert!(again.stderr.contains("has no checkpoint to go on from"), "{}", again.stderr);
     assert_no_process_of(&place);
 }
 

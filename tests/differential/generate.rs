@@ -7,6 +7,7 @@ use squall::array::DType;
 
 use crate::dice::Dice;
 use crate::engine::parsed;
+use crate::inputs::Input;
 
 /// An array or number that later lines may use.
 #[derive(Debug, Clone)]
@@ -18,17 +19,6 @@ pub(crate) struct Term {
     pub(crate) rough: bool,
 }
 
-/// A file that NumPy writes.
-#[derive(Debug, Clone)]
-pub(crate) struct Input {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) dtype: &'static str,
-    pub(crate) shape: Vec<u64>,
-    pub(crate) fortran: bool,
-    pub(crate) kind: &'static str,
-}
-
 pub(crate) struct Generator<'a> {
     pub(crate) dice: &'a mut Dice,
     /// What squall has accepted.
@@ -38,33 +28,7 @@ pub(crate) struct Generator<'a> {
     made: usize,
 }
 
-const DTYPES: [&str; 17] = [
-    "?", "i1", "<i2", ">i4", "<i8", ">i8", "u1", "<u2", ">u4", "<u8", "<f2", ">f2", "<f4", ">f4", "<f8",
-    ">f8", "<f8",
-];
-const EXTENTS: [u64; 13] = [1, 2, 3, 3, 4, 5, 7, 8, 13, 17, 40, 71, 0];
-
-/// The files of a case.
-pub(crate) fn inputs(dice: &mut Dice, directory: &str) -> Vec<Input> {
-    let input = |number: u64, dice: &mut Dice| {
-        let ndim = *dice.pick(&[0, 1, 1, 2, 2, 2, 3, 3, 4]);
-        let mut shape: Vec<u64> = (0..ndim).map(|_| *dice.pick(&EXTENTS)).collect();
-        if ndim == 1 && dice.once_in(2) {
-            shape[0] = 1 + dice.below(6000);
-        } else if ndim == 2 && dice.once_in(4) {
-            shape = vec![1 + dice.below(2500), 1 + dice.below(4)];
-        }
-        Input {
-            name: format!("f{number}"),
-            path: format!("{directory}/f{number}.npy"),
-            dtype: dice.pick::<&str>(&DTYPES),
-            shape,
-            fortran: dice.once_in(3),
-            kind: dice.pick::<&str>(&["plain", "special", "wide"]),
-        }
-    };
-    (0..1 + dice.below(3)).map(|number| input(number, dice)).collect()
-}
+pub(crate) const EXTENTS: [u64; 13] = [1, 2, 3, 3, 4, 5, 7, 8, 13, 17, 40, 71, 0];
 
 impl<'a> Generator<'a> {
     pub(crate) fn new(dice: &'a mut Dice, inputs: &[Input]) -> Self {

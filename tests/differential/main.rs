@@ -10,6 +10,7 @@ mod dice;
 mod engine;
 mod generate;
 mod identities;
+mod inputs;
 mod larger;
 mod python;
 mod random;

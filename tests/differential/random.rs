@@ -7,7 +7,8 @@ use squall::array::{Expr, Shape, Target};
 
 use crate::dice::Dice;
 use crate::engine::{Engine, parsed};
-use crate::generate::{Generator, Input, Term, inputs};
+use crate::generate::{Generator, Term};
+use crate::inputs::{Input, inputs};
 use crate::python::{Python, found};
 
 /// Cases unless more are asked for.
