@@ -132,6 +132,10 @@ impl Core {
             Input::Tick => self.schedule(now, scheduler::Event::Tick),
             Input::Stop(stop) => self.stop(now, stop),
         }
+        if self.failure.is_some() {
+            // Nothing more is computed: what is still held counts no longer, and the workers may go.
+            self.schedule(now, scheduler::Event::Close);
+        }
         self.checkpoint(now, false);
         self.look(now);
         self.end_when_all_left(now);
@@ -141,7 +145,8 @@ impl Core {
     /// When to send [`Input::Tick`] if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
-        let checkpoint = self.checkpoints.as_ref().and_then(Schedule::next);
+        let computing = self.computation.is_some();
+        let checkpoint = self.checkpoints.as_ref().filter(|_| computing).and_then(Schedule::next);
         [self.scheduler.next_deadline(), self.looks.next(), end_by, checkpoint].into_iter().flatten().min()
     }
 
@@ -193,7 +198,7 @@ impl Core {
             start_seconds: registration.age_milliseconds as f64 / 1000.0,
         });
         self.roster.registered(worker, Key::of(&registration));
-        if self.closing.is_some() {
+        if self.closing.is_some() || self.failure.is_some() {
             self.outputs.push(Output::Send(worker, ToWorker::Dismiss));
             return;
         }

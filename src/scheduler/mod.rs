@@ -11,6 +11,8 @@
 
 #[cfg(test)]
 mod checker;
+#[cfg(test)]
+mod mutant;
 pub mod pool;
 mod ranges;
 #[cfg(test)]

@@ -5,14 +5,18 @@
 
 use super::*;
 use crate::scheduler::checker::Checker;
+use crate::scheduler::mutant::{DEFECTS, Defect, Mutant};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, LogNormal};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-/// Microseconds until a silent worker is taken for lost.
-const SILENCE: u64 = 60_000_000;
+/// Microseconds until a silent worker is taken for lost; in some worlds nobody notices for an hour.
+const SILENCES: [u64; 2] = [60_000_000, 3_600_000_000];
+
+/// Worlds that are tried.
+const SEEDS: u64 = 10_000;
 
 /// What travels or is due, in the order of time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +45,7 @@ struct SimulatedWorker {
     leases: VecDeque<(LeaseId, u64, u64)>,
     started: u64,
     generation: u64,
-    /// Stopped ones neither compute nor answer, and their connection stays for `SILENCE`.
+    /// Stopped ones neither compute nor answer, and their connection stays for `silence`.
     stopped: bool,
 }
 
@@ -50,7 +54,8 @@ struct World {
     now: u64,
     sequence: u64,
     agenda: BinaryHeap<Reverse<(u64, u64, Happening)>>,
-    scheduler: Scheduler,
+    scheduler: Mutant,
+    silence: u64,
     workers: BTreeMap<WorkerId, SimulatedWorker>,
     next_worker: u64,
     fault_rate: f64,
@@ -58,16 +63,18 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, defect: Option<Defect>) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let minimum = rng.random_range(1..4);
         let fault_rate = [0.0, 0.02, 0.2][rng.random_range(0..3)];
+        let silence = SILENCES[rng.random_range(0..2)];
         let mut world = World {
             rng,
             now: 0,
             sequence: 0,
             agenda: BinaryHeap::new(),
-            scheduler: Scheduler::new(minimum),
+            scheduler: Mutant::new(minimum, defect),
+            silence,
             workers: BTreeMap::new(),
             next_worker: 0,
             fault_rate,
@@ -105,21 +112,32 @@ impl World {
         let now = Timestamp(Duration::from_micros(self.now));
         let mut effects = Vec::new();
         let finished = if let Event::Answered { finished, .. } = event { finished } else { 0 };
+        self.checker.check_help(now);
+        match event {
+            Event::Registered { worker, .. } => self.checker.registered(now, worker),
+            Event::Drain { worker } => self.checker.drains(worker),
+            Event::Lost { worker } => self.checker.lost(worker),
+            _ => {}
+        }
         self.scheduler.handle(now, event, &mut effects);
         self.scheduler.check_invariants();
         for effect in effects {
             match effect {
                 Effect::Lease { worker, lease, tasks } => {
-                    self.checker.leased(lease, &tasks);
+                    self.checker.leased(now, worker, lease, &tasks);
                     self.order(worker, Order::Lease(lease, tasks.start, tasks.end));
                 }
                 Effect::Yield { worker, lease } => self.order(worker, Order::Yield(lease)),
-                Effect::Dismiss { worker } => self.order(worker, Order::Dismiss),
-                Effect::Accept { lease, .. } => self.checker.accepted(lease, finished),
+                Effect::Dismiss { worker } => {
+                    self.checker.dismissed(worker);
+                    self.order(worker, Order::Dismiss);
+                }
+                Effect::Accept { lease, .. } => self.checker.accepted(now, lease, finished),
                 Effect::Drop { .. } => self.checker.dropped += 1,
                 Effect::Done => self.checker.done(),
             }
         }
+        self.checker.check(now);
         if let Some(deadline) = self.scheduler.next_deadline() {
             assert!(deadline > now, "the deadline {deadline:?} has not moved at {now:?}");
             let delay = (deadline - now).as_micros() as u64;
@@ -129,6 +147,8 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
+            // The driver dismisses who comes after the end, without asking.
+            Happening::NewWorker if self.checker.closed => {}
             Happening::NewWorker => self.new_worker(),
             Happening::ToDriver(worker, lease, finished) => {
                 self.tell(Event::Answered { worker, lease, finished });
@@ -183,7 +203,7 @@ impl World {
                 }
                 if fault && half {
                     self.workers.get_mut(&id).expect("there").stopped = true;
-                    self.at(SILENCE, Happening::ConnectionLost(id));
+                    self.at(self.silence, Happening::ConnectionLost(id));
                 } else if fault {
                     self.crash(id);
                 }
@@ -249,35 +269,49 @@ impl World {
         done
     }
 
-    /// Runs one stage to its end. Every run ends: the number of happenings is bounded.
-    fn stage(&mut self, tasks: u64) {
-        self.checker.counted = vec![false; tasks as usize];
-        self.checker.leased.clear();
-        self.checker.stage_done = false;
+    /// Runs one stage to its end, or for so many happenings. Every run ends: their number is bounded.
+    fn stage(&mut self, tasks: u64, most: Option<u64>) {
+        self.checker.begins(tasks);
         let done = self.counted_before(tasks);
         self.tell(Event::Begin { tasks, most: u64::MAX, done });
-        for _ in 0..200_000 {
+        for _ in 0..most.unwrap_or(200_000) {
             if self.checker.stage_done {
                 return;
             }
-            let Reverse((now, _, happening)) = self.agenda.pop().expect("nothing will ever happen again");
-            self.now = now;
-            self.happen(happening);
+            self.next();
         }
-        panic!("the stage does not end");
+        assert!(most.is_some(), "the stage does not end");
+    }
+
+    fn next(&mut self) {
+        let Reverse((now, _, happening)) = self.agenda.pop().expect("nothing will ever happen again");
+        self.now = now;
+        self.happen(happening);
+    }
+
+    /// Closes, and lets what was under way arrive.
+    fn close(&mut self) {
+        self.checker.closed = true;
+        self.tell(Event::Close);
+        for _ in 0..self.agenda.len().min(100) {
+            self.next();
+        }
+        self.tell(Event::Tick);
     }
 }
 
 /// Simulates one seed; returns the twins and the dropped answers, so that the test can tell it saw some.
-fn simulate(seed: u64) -> (u64, u64) {
-    let mut world = World::new(seed);
+fn simulate(seed: u64, defect: Option<Defect>) -> (u64, u64) {
+    let mut world = World::new(seed, defect);
     for _ in 0..world.rng.random_range(1..3) {
         let tasks = world.rng.random_range(1..400);
-        world.stage(tasks);
+        world.stage(tasks, None);
     }
-    world.checker.closed = true;
-    world.tell(Event::Close);
-    world.tell(Event::Tick);
+    if world.rng.random_bool(0.5) {
+        let (tasks, most) = (world.rng.random_range(1..400), world.rng.random_range(0..200));
+        world.stage(tasks, Some(most));
+    }
+    world.close();
     (world.checker.twins, world.checker.dropped)
 }
 
@@ -285,15 +319,25 @@ fn simulate(seed: u64) -> (u64, u64) {
 fn every_task_is_counted_once_and_every_run_ends() {
     let seeds = match std::env::var("SQUALL_SEED") {
         Ok(seed) => seed.parse().map(|seed: u64| seed..seed + 1).expect("SQUALL_SEED is a number"),
-        Err(_) => 0..10_000,
+        Err(_) => 0..SEEDS,
     };
     let (mut twins, mut dropped) = (0, 0);
     let many = seeds.end - seeds.start > 1;
     for seed in seeds {
-        let seen = std::panic::catch_unwind(|| simulate(seed));
+        let seen = std::panic::catch_unwind(|| simulate(seed, None));
         let (more_twins, more_dropped) = seen.unwrap_or_else(|_| panic!("SQUALL_SEED={seed} fails"));
         twins += more_twins;
         dropped += more_dropped;
     }
     assert!(!many || (twins > 1000 && dropped > 1000), "too few faults: {twins} twins, {dropped} dropped");
+}
+
+#[test]
+fn scheduler_with_a_deliberate_defect_is_found_out() {
+    for defect in DEFECTS {
+        let fails = |seed: &u64| std::panic::catch_unwind(|| simulate(*seed, Some(defect))).is_err();
+        let seed =
+            (0..SEEDS).find(fails).unwrap_or_else(|| panic!("{defect:?} is not seen in {SEEDS} seeds"));
+        println!("{defect:?} is seen by seed {seed}");
+    }
 }

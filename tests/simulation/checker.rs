@@ -206,10 +206,10 @@ impl Checker {
         assert!(is_true, "this is not so: {error:?}");
     }
 
-    /// The launcher has ended everything.
-    pub(crate) fn gone(&mut self, life: usize, line: Option<&str>) {
-        assert!(line.is_none_or(|line| line.contains("scancel")));
+    /// The launcher has ended everything but what has left, or leaves a line to type.
+    pub(crate) fn gone(&mut self, life: usize, line: Option<&str>, forgotten: Option<&Key>) {
         assert!(self.books[life].ordered, "ended, and nobody asked for it");
+        assert!(line.is_some() || forgotten.is_none(), "job {forgotten:?} is neither ended nor named");
     }
 
     pub(crate) fn check_the_end(&self) {

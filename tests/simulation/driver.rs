@@ -143,13 +143,7 @@ impl World {
                 self.after(takes, Happening::Looked { life: number });
             }
             Output::Order(Order::Look) => {}
-            Output::Order(Order::End { left, at_once }) => {
-                if self.mutation != Some(Mutation::EndsNothing) {
-                    self.end(number, left, at_once);
-                } else {
-                    self.tell(number, Input::Gone(None));
-                }
-            }
+            Output::Order(Order::End { left, at_once }) => self.end(number, left, at_once),
             Output::Tell(_) => {}
             Output::Checkpoint(content) => self.keeps(number, content),
             Output::Computed(result) => {

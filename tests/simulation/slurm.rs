@@ -1,6 +1,7 @@
 //! A Slurm with jobs that wait, run and end, and the launcher that asks it: at times in vain.
 
 use crate::faults::Fault;
+use crate::mutation::Mutation;
 use crate::world::{Happening, SECOND, World};
 use rand::RngExt;
 use squall::driver::core::Input;
@@ -45,6 +46,9 @@ impl Job {
 impl World {
     /// The launcher calls `sbatch`.
     pub(crate) fn submits(&mut self, life: usize) {
+        if !self.lives[life].alive {
+            return;
+        }
         if self.strikes(Fault::SubmissionRejected) {
             self.lives[life].rejected = true;
             let error = Error::new(ErrorKind::Slurm, "sbatch: error: Batch job submission failed");
@@ -165,11 +169,16 @@ impl World {
 
     /// `scancel` has done it, or leaves a line to type.
     pub(crate) fn cancelled(&mut self, life: usize, left: &BTreeSet<Key>, fails: bool) {
-        if !fails {
+        if !self.lives[life].alive {
+            return;
+        }
+        if !fails && self.mutation != Some(Mutation::EndsNothing) {
             self.cancel(life, left);
         }
         let line = fails.then(|| format!("scancel --name squall-{life}"));
-        self.checker.gone(life, line.as_deref());
+        let forgotten = |job: &&Job| job.life == life && !job.has_ended() && !job.terminating;
+        let forgotten = self.jobs.iter().find(forgotten).map(Job::key);
+        self.checker.gone(life, line.as_deref(), forgotten.as_ref());
         self.tell(life, Input::Gone(line));
     }
 
