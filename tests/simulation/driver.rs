@@ -134,7 +134,7 @@ impl World {
     }
 
     fn perform(&mut self, number: usize, output: Output) {
-        self.checker.output(number, self.now, &output);
+        self.checker.output(number, &output);
         match output {
             Output::Send(WorkerId(worker), message) => self.says(number, worker, &message),
             Output::Order(Order::Look) if !self.lives[number].looking && self.lives[number].submitted => {

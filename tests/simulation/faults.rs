@@ -109,6 +109,15 @@ impl Faults {
         strikes
     }
 
+    /// Whether a thing that can be done only now is done in this way.
+    pub(crate) fn tries(&mut self, fault: Fault) -> bool {
+        let tries = !self.healed && self.kinds.contains(&fault);
+        if tries {
+            self.count(fault);
+        }
+        tries
+    }
+
     pub(crate) fn count(&mut self, fault: Fault) {
         *self.counts.entry(fault).or_default() += 1;
     }
