@@ -256,6 +256,10 @@ impl World {
             looked
         };
         self.lives[number].writing = Some((content, looked));
+        if self.strikes(Fault::WriteTorn) {
+            let moment = self.rng.random_range(0..takes);
+            self.after(moment, Happening::DriverDies { life: number });
+        }
         self.after(takes, Happening::Written { life: number });
     }
 
@@ -290,7 +294,6 @@ impl World {
         if let Some((content, _)) = self.lives[number].writing.take() {
             let nonce = self.lives[number].nonce;
             if nonce == self.disk.nonce() {
-                self.faults.count(Fault::WriteTorn);
                 self.disk.torn_write(nonce, &content);
                 self.checker.torn(content);
             }

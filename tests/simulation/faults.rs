@@ -109,13 +109,13 @@ impl Faults {
         strikes
     }
 
-    /// Whether a thing that can be done only now is done in this way.
-    pub(crate) fn tries(&mut self, fault: Fault) -> bool {
-        let tries = !self.healed && self.kinds.contains(&fault);
-        if tries {
+    /// Whether something is done twice that seldom can be.
+    pub(crate) fn repeats(&mut self, rng: &mut StdRng, fault: Fault) -> bool {
+        let repeats = !self.healed && rng.random_bool(0.5);
+        if repeats {
             self.count(fault);
         }
-        tries
+        repeats
     }
 
     pub(crate) fn count(&mut self, fault: Fault) {

@@ -45,13 +45,13 @@ const TEXTS: [(&str, &[(&str, &str)], &[&str]); 5] = [
     ("deviation", &[("x", "random.random(20000, chunks=400)")], &["x.std()", "x.min()"]),
     (
         "axis",
-        &[("x", "random.normal(size=(60, 3000), chunks=(20, 100))")],
+        &[("x", "random.normal(size=(60, 300), chunks=(20, 10))")],
         &["x.mean(axis=0)", "x.max(axis=1)"],
     ),
     ("median", &[], &["median(random.normal(size=12000, chunks=500))"]),
     (
         "stages",
-        &[("x", "random.normal(size=(300, 100), chunks=1000)"), ("z", "(x - x.mean(axis=0)) / x.std()")],
+        &[("x", "random.normal(size=(600, 10), chunks=200)"), ("z", "(x - x.mean(axis=0)) / x.std()")],
         &["z.max()", "z[::50, 0]"],
     ),
 ];

@@ -115,7 +115,7 @@ impl World {
         self.after(HEARTBEAT_SECONDS * SECOND, Happening::WorkerBeats { worker: number, connection });
         self.after(self.death_timeout, Happening::WorkerListens { worker: number, connection });
         let again = std::mem::take(&mut self.workers[number].answers);
-        if !again.is_empty() && self.faults.tries(Fault::AnswersAgain) {
+        if !again.is_empty() && self.faults.repeats(&mut self.rng, Fault::AnswersAgain) {
             again.into_iter().for_each(|answer| self.say(number, answer));
         }
     }

@@ -1,7 +1,7 @@
 //! The world of one seed: a clock that jumps from one happening to the next, and what happens.
 
 use crate::checker::{Checker, Truth};
-use crate::disk::Disk;
+use crate::disk::{Death, Disk};
 use crate::driver::Life;
 use crate::faults::{Fault, Faults};
 use crate::mutation::Mutation;
@@ -32,6 +32,7 @@ const LONGEST: u64 = 6 * 3600 * SECOND;
 pub(crate) enum Happening {
     Arrives { connection: usize, to: Side },
     DriverStarts { after: usize },
+    DriverDies { life: usize },
     Ticks { life: usize, at: u64 },
     DriverBeats { connection: usize },
     DriverListens { connection: usize },
@@ -227,6 +228,12 @@ impl World {
                     self.driver_starts();
                 }
             }
+            Happening::DriverDies { life } if self.lives[life].alive && !self.faults.healed => {
+                let deaths = [Death::Process, Death::Machine];
+                let death = self.rng.random_range(0..2);
+                self.driver_dies(life, &deaths[death]);
+            }
+            Happening::DriverDies { .. } => {}
             Happening::Ticks { life, at } => self.ticks(life, at),
             Happening::DriverBeats { connection } => self.driver_beats(connection),
             Happening::DriverListens { connection } => self.driver_listens(connection),

@@ -94,7 +94,7 @@ impl World {
         match fault {
             Fault::DriverKilled => self.driver_dies(life, &Death::Process),
             Fault::DriverNodeLost => self.driver_dies(life, &Death::Machine),
-            Fault::DriverStops | Fault::SecondDriver => {
+            Fault::DriverStops | Fault::SecondDriver if self.lives[life].stopped_until <= self.now => {
                 let pause = self.rng.random_range(SECOND..120 * SECOND);
                 self.lives[life].stopped_until = self.now + pause;
                 if fault == Fault::SecondDriver {
