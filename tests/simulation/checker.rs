@@ -18,6 +18,8 @@ pub(crate) struct Truth {
     pub(crate) minimum: u32,
     /// The jobs of which the launcher has told that they have ended.
     pub(crate) ended: BTreeSet<String>,
+    /// Those whose process is there.
+    pub(crate) alive: BTreeSet<String>,
     pub(crate) rejected: bool,
     pub(crate) interrupted: bool,
     pub(crate) superseded: bool,
@@ -194,7 +196,8 @@ impl Checker {
             ErrorKind::Refused => truth.superseded,
             ErrorKind::System => truth.failed,
             ErrorKind::Workers => {
-                let there: BTreeSet<&String> = book.connected.values().collect();
+                let connected = book.connected.values();
+                let there: BTreeSet<&String> = connected.filter(|key| truth.alive.contains(*key)).collect();
                 let gone = truth.ended.iter().filter(|key| !there.contains(key)).count();
                 let strangers = there.len().saturating_sub(truth.expected as usize);
                 let possible = truth.expected as usize + strangers - gone;

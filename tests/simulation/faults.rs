@@ -111,7 +111,7 @@ impl Faults {
 
     /// Whether something is done twice that seldom can be.
     pub(crate) fn repeats(&mut self, rng: &mut StdRng, fault: Fault) -> bool {
-        let repeats = !self.healed && rng.random_bool(0.5);
+        let repeats = !self.healed && rng.random_bool(0.8);
         if repeats {
             self.count(fault);
         }

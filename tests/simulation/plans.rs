@@ -1,10 +1,12 @@
 //! What the simulated runs compute: small plans, their results without any fault, and what a worker's tasks come
 //! to. Tasks are computed by the production's executor, each once for all seeds.
 
+use rand::RngExt;
+use rand::rngs::StdRng;
 use squall::array::{Definitions, parse};
 use squall::codec;
 use squall::execute::Executor;
-use squall::plan::{Finished, Partial, Plan, Stage, plan};
+use squall::plan::{Finished, Group, Partial, Plan, Stage, plan};
 use squall::store::LocalFiles;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -40,7 +42,8 @@ struct Known {
     tasks: BTreeMap<u64, Partial>,
 }
 
-const TEXTS: [(&str, &[(&str, &str)], &[&str]); 5] = [
+/// The last one is large, since only many outputs are cut into panels, and therefore rare.
+const TEXTS: [(&str, &[(&str, &str)], &[&str]); 6] = [
     ("mean", &[], &["random.normal(size=40000, chunks=1000).mean()"]),
     ("deviation", &[("x", "random.random(20000, chunks=400)")], &["x.std()", "x.min()"]),
     (
@@ -54,6 +57,7 @@ const TEXTS: [(&str, &[(&str, &str)], &[&str]); 5] = [
         &[("x", "random.normal(size=(600, 10), chunks=200)"), ("z", "(x - x.mean(axis=0)) / x.std()")],
         &["z.max()", "z[::50, 0]"],
     ),
+    ("panels", &[], &["random.random((2, 40000), chunks=(1, 4000)).mean(axis=0)"]),
 ];
 
 impl Works {
@@ -62,6 +66,12 @@ impl Works {
         let cases =
             TEXTS.iter().map(|(name, arrays, results)| case(&executor, name, arrays, results)).collect();
         Works { cases, executor, stages: RefCell::default(), known: RefCell::default() }
+    }
+
+    /// Which case a world is of.
+    pub(crate) fn draw(&self, rng: &mut StdRng) -> usize {
+        let rare = self.cases.len() - 1;
+        if rng.random_bool(0.01) { rare } else { rng.random_range(0..rare) }
     }
 
     /// The number of a stage that was decoded from these bytes.
@@ -117,6 +127,9 @@ fn case(executor: &Executor, name: &'static str, arrays: &[(&str, &str)], result
         let mut running = plan.begin(&finished).expect("it begins");
         let stage = Arc::new(running.stage().clone());
         let partial = execute(executor, &stage, 0, stage.tasks());
+        let panels =
+            |group: &Group| group.sinks.iter().any(|sink| sink.widths.iter().any(|&width| width > 0));
+        assert_eq!(stage.groups().iter().any(panels), name == "panels", "{name}");
         largest = largest.max(codec::encode(&partial, LIMIT).expect("it is small").len());
         if stage.tasks() > 0 {
             running.combine(&plan, 0..stage.tasks(), partial).expect("all of its tasks");

@@ -96,7 +96,7 @@ pub(crate) struct History {
 impl World {
     pub(crate) fn new(seed: u64, works: Rc<Works>, mutation: Option<Mutation>, trace: Trace) -> World {
         let mut rng = StdRng::seed_from_u64(seed);
-        let case = rng.random_range(0..works.cases.len());
+        let case = works.draw(&mut rng);
         let (tasks, checkpoint) = (works.cases[case].tasks.clone(), works.cases[case].checkpoint);
         World {
             now: 0,
@@ -277,6 +277,7 @@ impl World {
             expected: own.workers,
             minimum: own.minimum,
             ended: self.jobs.iter().filter(ended).map(|job| job.key().0).collect(),
+            alive: self.jobs.iter().filter(|job| !job.has_ended()).map(|job| job.key().0).collect(),
             rejected: own.rejected,
             interrupted: own.interrupted,
             superseded: own.nonce != self.disk.nonce(),

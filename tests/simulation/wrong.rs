@@ -71,7 +71,14 @@ impl World {
         let Some(connection) = self.any(&open) else { return false };
         let to = [Side::Driver, Side::Worker][self.rng.random_range(0..2)];
         match fault {
-            Fault::ConnectionCut => self.cut(connection),
+            // A switch takes others with it.
+            Fault::ConnectionCut => {
+                for other in open {
+                    if other == connection || self.rng.random_bool(0.5) {
+                        self.cut(other);
+                    }
+                }
+            }
             Fault::HalfOpen => {
                 self.swallow(connection, to);
                 if self.rng.random_bool(0.5) {
