@@ -46,7 +46,6 @@ impl Mutant {
         let finished = if let Event::Answered { finished, .. } = event { finished } else { 0 };
         match event {
             Event::Lost { .. } if self.defect == Some(Defect::ForgetsToRequeue) => return,
-            Event::Close if self.defect == Some(Defect::LeasesAfterClose) => return,
             Event::Lost { worker } => self.live.retain(|_, (holder, _)| *holder != worker),
             Event::Begin { .. } => {
                 self.given.clear();
@@ -54,10 +53,19 @@ impl Mutant {
             }
             _ => {}
         }
+        let closes = event == Event::Close;
         let mut wanted = Vec::new();
         self.scheduler.handle(now, event, &mut wanted);
         for effect in wanted {
             self.pass(effect, finished, effects);
+        }
+        if closes && self.defect == Some(Defect::LeasesAfterClose) {
+            let again = |(lease, (worker, tasks)): (&LeaseId, &(WorkerId, Range<u64>))| Effect::Lease {
+                worker: *worker,
+                lease: LeaseId(lease.0 + (1 << 32)),
+                tasks: tasks.clone(),
+            };
+            effects.extend(self.live.iter().map(again));
         }
     }
 
