@@ -42,8 +42,11 @@ struct Known {
     tasks: BTreeMap<u64, Partial>,
 }
 
+/// Name, arrays and results of a case.
+type Text = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// The last one is large, since only many outputs are cut into panels, and therefore rare.
-const TEXTS: [(&str, &[(&str, &str)], &[&str]); 6] = [
+const TEXTS: [Text; 6] = [
     ("mean", &[], &["random.normal(size=40000, chunks=1000).mean()"]),
     ("deviation", &[("x", "random.random(20000, chunks=400)")], &["x.std()", "x.min()"]),
     (

@@ -54,6 +54,11 @@ pub(crate) enum Happening {
     DiskHeals,
 }
 
+#[expect(clippy::print_stdout, reason = "a replay tells what happens")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
 /// Everything there is.
 pub(crate) struct World {
     pub(crate) now: u64,
@@ -174,14 +179,14 @@ impl World {
                 (*before, self.now, format!("{happening:?}")).hash(&mut hasher);
                 *before = hasher.finish();
             }
-            Trace::Print => println!("{:>12.6} {happening:?}", self.now as f64 / SECOND as f64),
+            Trace::Print => say(&format!("{:>12.6} {happening:?}", self.now as f64 / SECOND as f64)),
         }
     }
 
     /// Says more of what happens, where that is asked for.
     pub(crate) fn remark(&self, text: impl FnOnce() -> String) {
         if self.trace == Trace::Print {
-            println!("{:>12} {}", "", text());
+            say(&format!("{:>12} {}", "", text()));
         }
     }
 
