@@ -1,113 +1,63 @@
-//! Judges a simulated scheduler from outside: every task is counted once, nothing is leased after the end, nobody
-//! is idle for ever beside an overdue range, and whoever has nothing left to do is dismissed.
+//! Judges a simulated scheduler from outside: every task is counted once, nothing is leased after the end, and
+//! nothing is given up that did not fail often enough.
 
-use crate::event::Timestamp;
-use crate::scheduler::{LeaseId, WorkerId};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::scheduler::{LeaseId, MOST_FAULTS};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Duration;
 
-/// A worker without a lease helps one that has not answered for so long, and mostly much sooner.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Knows only what was told, what was leased and what was accepted.
+/// Knows only what was leased, what was accepted, and what failed.
 #[derive(Default)]
 pub(super) struct Checker {
-    pub(super) leased: BTreeMap<LeaseId, Range<u64>>,
+    leased: BTreeMap<LeaseId, Range<u64>>,
     pub(super) counted: Vec<bool>,
+    faults: Vec<u32>,
     pub(super) stage_done: bool,
+    pub(super) given_up: bool,
     pub(super) closed: bool,
     pub(super) twins: u64,
     pub(super) dropped: u64,
-    /// Leases that may still count: whose, and since when.
-    live: BTreeMap<LeaseId, (WorkerId, Timestamp)>,
-    /// Workers that may be given leases, and since when they have held none.
-    present: BTreeMap<WorkerId, Option<Timestamp>>,
-    draining: BTreeSet<WorkerId>,
+    pub(super) returned: u64,
 }
 
 impl Checker {
-    pub(super) fn begins(&mut self, tasks: u64) {
+    pub(super) fn begin(&mut self, tasks: u64) {
         self.counted = vec![false; tasks as usize];
+        self.faults = vec![0; tasks as usize];
         self.leased.clear();
-        self.live.clear();
         self.stage_done = false;
     }
 
-    pub(super) fn registered(&mut self, now: Timestamp, worker: WorkerId) {
-        self.present.insert(worker, Some(now));
-    }
-
-    pub(super) fn drains(&mut self, worker: WorkerId) {
-        if self.present.remove(&worker).is_some() {
-            self.draining.insert(worker);
-        }
-    }
-
-    pub(super) fn lost(&mut self, worker: WorkerId) {
-        self.present.remove(&worker);
-        self.draining.remove(&worker);
-        self.live.retain(|_, (holder, _)| *holder != worker);
-    }
-
-    pub(super) fn dismissed(&mut self, worker: WorkerId) {
-        self.present.remove(&worker);
-        self.draining.remove(&worker);
-    }
-
-    pub(super) fn leased(&mut self, now: Timestamp, worker: WorkerId, lease: LeaseId, tasks: &Range<u64>) {
+    pub(super) fn leased(&mut self, lease: LeaseId, tasks: &Range<u64>) {
         assert!(!self.closed && !self.stage_done, "leased after the end");
         assert!(tasks.start < tasks.end && tasks.end <= self.counted.len() as u64);
         self.twins += u64::from(self.leased.values().any(|other| other == tasks));
         assert!(self.leased.insert(lease, tasks.clone()).is_none(), "{lease:?} was used before");
-        self.live.insert(lease, (worker, now));
-        self.present.insert(worker, None);
     }
 
-    pub(super) fn accepted(&mut self, now: Timestamp, lease: LeaseId, finished: u64) {
-        let tasks = self.leased[&lease].clone();
-        for task in tasks.start..tasks.start + finished {
+    pub(super) fn accepted(&mut self, lease: LeaseId, finished: u64) {
+        let start = self.leased[&lease].start;
+        for task in start..start + finished {
             let counted = &mut self.counted[task as usize];
             assert!(!std::mem::replace(counted, true), "task {task} is counted twice");
         }
-        self.live.retain(|lease, _| self.leased[lease] != tasks);
-        self.rest(now);
+    }
+
+    /// The tasks of the lease failed, as far as anybody but the scheduler can tell.
+    pub(super) fn failed(&mut self, lease: LeaseId) {
+        if let Some(tasks) = self.leased.get(&lease) {
+            self.faults[tasks.start as usize..tasks.end as usize].iter_mut().for_each(|faults| *faults += 1);
+        }
+    }
+
+    pub(super) fn given_up(&mut self, tasks: &Range<u64>, faults: u32) {
+        assert_eq!(faults, MOST_FAULTS);
+        let failed = &self.faults[tasks.start as usize..tasks.end as usize];
+        assert!(failed.iter().all(|&failed| failed >= faults), "{tasks:?} is given up: {failed:?}");
+        self.given_up = true;
     }
 
     pub(super) fn done(&mut self) {
         assert!(self.counted.iter().all(|&counted| counted), "done, but not every task is counted");
         self.stage_done = true;
-    }
-
-    /// Once everything that follows from an event is done.
-    pub(super) fn check(&mut self, now: Timestamp) {
-        self.rest(now);
-        let idle = |worker: &&WorkerId| !self.live.values().any(|(holder, _)| holder == *worker);
-        assert!(self.stage_done || !self.draining.iter().any(|worker| idle(&worker)), "one is not dismissed");
-        assert!(
-            !self.closed || self.present.is_empty() && self.draining.is_empty(),
-            "some are not dismissed"
-        );
-    }
-
-    /// Before an event: whether nobody has helped where somebody could for long.
-    pub(super) fn check_help(&self, now: Timestamp) {
-        let helper = self.present.values().flatten().any(|since| *since + PATIENCE < now);
-        if !helper || self.stage_done || self.closed {
-            return;
-        }
-        for (lease, (_, since)) in &self.live {
-            let twins = self.live.keys().filter(|twin| self.leased[twin] == self.leased[lease]).count();
-            assert!(twins > 1 || *since + PATIENCE >= now, "nobody helps with {lease:?}");
-        }
-    }
-
-    /// Takes note of workers that hold nothing any more.
-    fn rest(&mut self, now: Timestamp) {
-        for (worker, since) in &mut self.present {
-            if !self.live.values().any(|(holder, _)| holder == worker) {
-                since.get_or_insert(now);
-            }
-        }
     }
 }

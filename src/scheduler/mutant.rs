@@ -1,10 +1,9 @@
-//! A scheduler with a deliberate defect, put between the simulator and the real one: what the checker does not see
-//! in one of these it would not see in the scheduler.
+//! A scheduler with a deliberate defect, put between the simulator and the real one: what the simulator's judges do
+//! not see in one of these they would not see in the scheduler.
 
 use crate::event::Timestamp;
-use crate::scheduler::{Effect, Event, LeaseId, Scheduler, WorkerId};
+use crate::scheduler::{Effect, Event, LeaseId, Scheduler, Why, WorkerId};
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 /// A defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,70 +29,43 @@ pub(super) const DEFECTS: [Defect; 6] = [
 pub(super) struct Mutant {
     scheduler: Scheduler,
     defect: Option<Defect>,
-    /// Every lease of the stage: whose it was, and which tasks.
-    given: BTreeMap<LeaseId, (WorkerId, Range<u64>)>,
-    /// Those of them that may still count.
-    live: BTreeMap<LeaseId, (WorkerId, Range<u64>)>,
+    /// Every lease of the stage, as it was given.
+    given: BTreeMap<LeaseId, Effect>,
 }
 
 impl Mutant {
     pub(super) fn new(minimum_workers: u32, defect: Option<Defect>) -> Mutant {
-        let scheduler = Scheduler::new(minimum_workers);
-        Mutant { scheduler, defect, given: BTreeMap::new(), live: BTreeMap::new() }
+        Mutant { scheduler: Scheduler::new(minimum_workers), defect, given: BTreeMap::new() }
     }
 
     pub(super) fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         let finished = if let Event::Answered { finished, .. } = event { finished } else { 0 };
         match event {
             Event::Lost { .. } if self.defect == Some(Defect::ForgetsToRequeue) => return,
-            Event::Lost { worker } => self.live.retain(|_, (holder, _)| *holder != worker),
-            Event::Begin { .. } => {
-                self.given.clear();
-                self.live.clear();
+            Event::Close if self.defect == Some(Defect::LeasesAfterClose) => {
+                effects.extend(self.given.values().next().cloned().map(again));
             }
+            Event::Begin { .. } => self.given.clear(),
             _ => {}
         }
-        let closes = event == Event::Close;
         let mut wanted = Vec::new();
         self.scheduler.handle(now, event, &mut wanted);
         for effect in wanted {
             self.pass(effect, finished, effects);
         }
-        if closes && self.defect == Some(Defect::LeasesAfterClose) {
-            let again = |(lease, (worker, tasks)): (&LeaseId, &(WorkerId, Range<u64>))| Effect::Lease {
-                worker: *worker,
-                lease: LeaseId(lease.0 + (1 << 32)),
-                tasks: tasks.clone(),
-            };
-            effects.extend(self.live.iter().map(again));
-        }
     }
 
     fn pass(&mut self, effect: Effect, finished: u64, effects: &mut Vec<Effect>) {
         match (&effect, self.defect) {
-            (Effect::Lease { worker, lease, tasks }, defect) => {
-                let twin = self.live.values().any(|(_, held)| held == tasks);
-                self.given.insert(*lease, (*worker, tasks.clone()));
-                self.live.insert(*lease, (*worker, tasks.clone()));
-                if twin && defect == Some(Defect::NeverTwins) {
-                    return;
-                }
-            }
+            (Effect::Lease { why: Why::Twin(_), .. }, Some(Defect::NeverTwins)) => return,
+            (Effect::Lease { lease, .. }, _) => drop(self.given.insert(*lease, effect.clone())),
             (Effect::Drop { lease }, Some(Defect::AcceptsDeadIds)) => {
-                if let Some((_, tasks)) = self.given.get(lease) {
+                if let Some(Effect::Lease { tasks, .. }) = self.given.get(lease) {
                     let tasks = tasks.start..tasks.start + finished;
-                    effects.push(Effect::Accept { lease: *lease, tasks });
-                    return;
+                    return effects.push(Effect::Accept { lease: *lease, tasks });
                 }
             }
-            (Effect::Accept { lease, .. }, defect) => {
-                if let Some((_, tasks)) = self.live.remove(lease) {
-                    self.live.retain(|_, (_, held)| *held != tasks);
-                }
-                if defect == Some(Defect::CountsTwice) {
-                    effects.push(effect.clone());
-                }
-            }
+            (Effect::Accept { .. }, Some(Defect::CountsTwice)) => effects.push(effect.clone()),
             (Effect::Dismiss { .. }, Some(Defect::NeverDismisses)) => return,
             _ => {}
         }
@@ -106,5 +78,19 @@ impl Mutant {
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.scheduler.next_deadline()
+    }
+
+    pub(super) fn leases(&self, worker: WorkerId) -> Vec<LeaseId> {
+        self.scheduler.leases(worker)
+    }
+}
+
+/// The same lease under another id.
+fn again(effect: Effect) -> Effect {
+    match effect {
+        Effect::Lease { worker, lease, tasks, why } => {
+            Effect::Lease { worker, lease: LeaseId(lease.0 + (1 << 32)), tasks, why }
+        }
+        other => other,
     }
 }

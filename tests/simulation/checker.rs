@@ -6,11 +6,14 @@ use squall::error::{Error, ErrorKind};
 use squall::event::RunEvent;
 use squall::launch::{Key, Order};
 use squall::protocol::ToWorker;
+use squall::scheduler::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Leases of a worker that may count at a time.
 const LEASES: usize = 2;
+/// How often tasks fail until they are given up.
+const FAULTS: u32 = 3;
 
 /// What is so, whatever a driver believes.
 pub(crate) struct Truth {
@@ -23,8 +26,8 @@ pub(crate) struct Truth {
     pub(crate) rejected: bool,
     pub(crate) interrupted: bool,
     pub(crate) superseded: bool,
-    /// A worker has said that it failed.
-    pub(crate) failed: bool,
+    /// How often tasks may have been at fault.
+    pub(crate) faults: u32,
 }
 
 /// What is known of one driver.
@@ -38,8 +41,9 @@ struct Book {
     live: BTreeMap<u64, (u64, Range<u64>)>,
     /// Those that may not any more.
     dead: BTreeSet<u64>,
-    /// Workers that are connected, with their keys.
-    connected: BTreeMap<u64, String>,
+    /// The keys of workers, and those that are connected.
+    keys: BTreeMap<u64, String>,
+    connected: BTreeSet<u64>,
     begun: bool,
     computed: bool,
     closing: bool,
@@ -116,6 +120,7 @@ impl Checker {
     pub(crate) fn output(&mut self, life: usize, output: &Output) {
         match output {
             Output::Tell(event) => self.told(life, event),
+            Output::Record(event) => self.books[life].scheduled(event),
             Output::Send(_, ToWorker::Lease { lease, .. }) => {
                 let book = &self.books[life];
                 assert!(!book.closing && !book.computed, "lease {lease} is given out after the end");
@@ -143,9 +148,13 @@ impl Checker {
         let book = &mut self.books[life];
         match event {
             RunEvent::Registered { worker, job, .. } => {
-                assert!(book.connected.insert(*worker, job.clone()).is_none(), "a number is used twice");
+                assert!(book.keys.insert(*worker, job.clone()).is_none(), "a number is used twice");
+                book.connected.insert(*worker);
             }
-            RunEvent::Left { worker } | RunEvent::Lost { worker, .. } => {
+            // It keeps what it holds.
+            RunEvent::Away { worker, .. } => drop(book.connected.remove(worker)),
+            RunEvent::Returned { worker } => drop(book.connected.insert(*worker)),
+            RunEvent::Left { worker, .. } | RunEvent::Lost { worker, .. } => {
                 book.connected.remove(worker);
                 book.forget(|_, (holder, _)| holder == worker);
             }
@@ -194,9 +203,10 @@ impl Checker {
             ErrorKind::Interrupted(_) => truth.interrupted,
             ErrorKind::Slurm => truth.rejected,
             ErrorKind::Refused => truth.superseded,
-            ErrorKind::System => truth.failed,
+            ErrorKind::System => truth.faults >= FAULTS,
+            ErrorKind::Workers if error.to_string().contains("have failed") => truth.faults >= FAULTS,
             ErrorKind::Workers => {
-                let connected = book.connected.values();
+                let connected = book.connected.iter().map(|worker| &book.keys[worker]);
                 let there: BTreeSet<&String> = connected.filter(|key| truth.alive.contains(*key)).collect();
                 let gone = truth.ended.iter().filter(|key| !there.contains(key)).count();
                 let strangers = there.len().saturating_sub(truth.expected as usize);
@@ -231,9 +241,23 @@ impl Book {
         }
     }
 
+    /// What the scheduler is told says which leases a worker has lost on the way, or could not do.
+    fn scheduled(&mut self, event: &Event) {
+        match event {
+            Event::Returned { worker, holds } => {
+                let holds = |lease: &u64| holds.iter().any(|held| held.0 == *lease);
+                self.forget(|lease, (holder, _)| *holder == worker.0 && !holds(lease));
+            }
+            Event::Failed { worker, lease } => {
+                self.forget(|id, (holder, _)| *id == lease.0 && *holder == worker.0);
+            }
+            _ => {}
+        }
+    }
+
     fn leased(&mut self, lease: u64, worker: u64, tasks: Range<u64>) {
         assert!(!self.dead.contains(&lease), "lease {lease} was used before");
-        assert!(self.connected.contains_key(&worker), "a lease for nobody");
+        assert!(self.connected.contains(&worker), "a lease for nobody");
         assert!(tasks.start < tasks.end && tasks.end <= self.counted.len() as u64);
         for task in tasks.clone() {
             assert!(!self.counted[task as usize], "task {task} is leased and counted");

@@ -8,15 +8,16 @@ use crate::network::{Item, Side};
 use crate::wire;
 use crate::world::{Happening, SECOND, World};
 use rand::RngExt;
+use squall::driver::ConnectionId;
+use squall::driver::cause::Disconnect;
 use squall::driver::checkpoint::Checkpoint;
-use squall::driver::core::{Core, Input, Output, Stop};
+use squall::driver::core::{Configuration, Core, Input, Output, Stop};
 use squall::error::{Error, ErrorKind};
 use squall::event::Timestamp;
 use squall::launch::{Key, Order};
 use squall::protocol::{FromWorker, HEARTBEAT_SECONDS, ToWorker};
 use squall::run::Written;
-use squall::scheduler::WorkerId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// One driver's process, from its start to its end.
@@ -30,9 +31,6 @@ pub(crate) struct Life {
     pub(crate) alive: bool,
     pub(crate) machine_is_there: bool,
     pub(crate) stopped_until: u64,
-    /// Connections of registered workers, by their numbers.
-    connections: BTreeMap<u64, usize>,
-    next_worker: u64,
     ticks_at: Option<u64>,
     /// The checkpoint that is being written, and the owner that was seen before.
     writing: Option<(Vec<u8>, Option<u64>)>,
@@ -40,7 +38,8 @@ pub(crate) struct Life {
     pub(crate) rejected: bool,
     pub(crate) submitted: bool,
     pub(crate) interrupted: bool,
-    pub(crate) failed: bool,
+    /// How often its workers' tasks may have been at fault.
+    pub(crate) faults: u32,
     /// What to end once `sbatch` has answered.
     pub(crate) ending: Option<(BTreeSet<Key>, bool)>,
     pub(crate) closing: bool,
@@ -76,7 +75,12 @@ impl World {
         let minimum = self.rng.random_range(1..=workers);
         let checkpoints_from = Timestamp(Duration::from_micros(self.rng.random_range(0..3 * SECOND)));
         self.lives.push(Life {
-            core: Core::new(workers, minimum, Some(checkpoints_from)),
+            core: Core::new(Configuration {
+                workers,
+                minimum_workers: minimum,
+                worker_memory: Some(1 << 30),
+                checkpoints_from: Some(checkpoints_from),
+            }),
             started: self.now,
             nonce,
             workers,
@@ -84,15 +88,13 @@ impl World {
             alive: true,
             machine_is_there: true,
             stopped_until: 0,
-            connections: BTreeMap::new(),
-            next_worker: 0,
             ticks_at: None,
             writing: None,
             looking: false,
             rejected: false,
             submitted: false,
             interrupted: false,
-            failed: false,
+            faults: 0,
             ending: None,
             closing: false,
             computed: None,
@@ -136,7 +138,8 @@ impl World {
     fn perform(&mut self, number: usize, output: Output) {
         self.checker.output(number, &output);
         match output {
-            Output::Send(WorkerId(worker), message) => self.says(number, worker, &message),
+            Output::Send(ConnectionId(connection), message) => self.says(connection as usize, &message),
+            Output::Close(ConnectionId(connection)) => self.shut(connection as usize, Side::Driver),
             Output::Order(Order::Look) if !self.lives[number].looking && self.lives[number].submitted => {
                 self.lives[number].looking = true;
                 let takes = self.rng.random_range(0..SECOND);
@@ -144,7 +147,7 @@ impl World {
             }
             Output::Order(Order::Look) => {}
             Output::Order(Order::End { left, at_once }) => self.end(number, left, at_once),
-            Output::Tell(_) => {}
+            Output::Tell(_) | Output::Record(_) => {}
             Output::Checkpoint(content) => self.keeps(number, content),
             Output::Computed(result) => {
                 self.lives[number].computed = Some(result.is_ok());
@@ -165,8 +168,7 @@ impl World {
         }
     }
 
-    fn says(&mut self, number: usize, worker: u64, message: &ToWorker) {
-        let Some(&connection) = self.lives[number].connections.get(&worker) else { return };
+    fn says(&mut self, connection: usize, message: &ToWorker) {
         if !self.send(connection, Side::Worker, wire::encode(message)) {
             self.shut(connection, Side::Driver);
         }
@@ -190,19 +192,17 @@ impl World {
         }
         let silent_at = link.heard[Side::Driver as usize] + self.death_timeout;
         if silent_at <= self.now {
-            return self.disconnected(connection, "it has been silent");
+            let silence = Duration::from_micros(self.death_timeout);
+            return self.disconnected(connection, Disconnect::Silent(silence));
         }
         self.at(silent_at, Happening::DriverListens { connection });
     }
 
-    fn disconnected(&mut self, connection: usize, cause: &str) {
+    fn disconnected(&mut self, connection: usize, how: Disconnect) {
         self.close(connection, Side::Driver);
         let link = &self.connections[connection];
-        let (life, number) = (link.life, link.number);
-        let Some(worker) = number else { return };
-        self.lives[life].connections.remove(&worker);
-        if self.mutation != Some(Mutation::MissesLosses) {
-            self.tell(life, Input::Disconnected(WorkerId(worker), cause.to_owned()));
+        if link.registered && self.mutation != Some(Mutation::MissesLosses) {
+            self.tell(link.life, Input::Disconnected(ConnectionId(connection as u64), how));
         }
     }
 
@@ -217,28 +217,28 @@ impl World {
             Item::Broken(rest) => {
                 let received = wire::decode::<FromWorker>(&rest, step);
                 assert!(!matches!(received, Ok(Some(_))), "a part of a frame is taken for a message");
-                self.disconnected(connection, "broken");
+                self.disconnected(connection, Disconnect::Broken("connection reset".to_owned()));
             }
-            Item::End => self.disconnected(connection, "it closed the connection"),
+            Item::End => self.disconnected(connection, Disconnect::Closed),
             Item::Lost => {}
         }
     }
 
     fn hears(&mut self, connection: usize, message: FromWorker) {
-        let link = &self.connections[connection];
-        let life = link.life;
-        match (message, link.number) {
-            (FromWorker::Register(registration), None) => {
-                let worker = self.lives[life].next_worker;
-                self.lives[life].next_worker += 1;
-                self.lives[life].connections.insert(worker, connection);
-                self.connections[connection].number = Some(worker);
+        let link = &mut self.connections[connection];
+        let (life, number) = (link.life, ConnectionId(connection as u64));
+        let registered = std::mem::replace(&mut link.registered, true);
+        match message {
+            FromWorker::Register(registration) => {
+                assert!(!registered, "a worker registers once over a connection");
                 self.after(HEARTBEAT_SECONDS * SECOND, Happening::DriverBeats { connection });
                 self.after(self.death_timeout, Happening::DriverListens { connection });
-                self.tell(life, Input::Registered(WorkerId(worker), registration));
+                self.tell(life, Input::Registered(number, registration));
             }
-            (message, Some(worker)) => self.tell(life, Input::Said(WorkerId(worker), message)),
-            (message, None) => unreachable!("{message:?} comes before the registration"),
+            message => {
+                assert!(registered, "{message:?} comes before the registration");
+                self.tell(life, Input::Said(number, message));
+            }
         }
     }
 

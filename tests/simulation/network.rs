@@ -51,8 +51,8 @@ pub(crate) struct Pipe {
 pub(crate) struct Connection {
     pub(crate) life: usize,
     pub(crate) worker: usize,
-    /// The driver's number of it, once the worker has registered.
-    pub(crate) number: Option<u64>,
+    /// Whether the worker has registered.
+    pub(crate) registered: bool,
     /// When each side last heard the other.
     pub(crate) heard: [u64; 2],
     /// Which sides are done with it.
@@ -82,7 +82,7 @@ impl World {
     pub(crate) fn connect(&mut self, life: usize, worker: usize) -> usize {
         let pipes = [Pipe::default(), Pipe::default()];
         let (heard, closed) = ([self.now; 2], [false; 2]);
-        self.connections.push(Connection { life, worker, number: None, heard, closed, pipes });
+        self.connections.push(Connection { life, worker, registered: false, heard, closed, pipes });
         self.connections.len() - 1
     }
 

@@ -6,7 +6,7 @@ use crate::world::{Happening, SECOND, World};
 use rand::RngExt;
 use squall::driver::core::Input;
 use squall::error::{Error, ErrorKind};
-use squall::launch::{Key, Phase, State};
+use squall::launch::{Exit, Key, Phase, State};
 use std::collections::BTreeSet;
 
 /// From TERM to KILL.
@@ -94,6 +94,7 @@ impl World {
         let job = &mut self.jobs[number];
         if !job.has_ended() {
             (job.phase, job.word) = (Phase::Ended, word);
+            self.lives[job.life].faults += u32::from(matches!(word, "FAILED" | "OUT_OF_MEMORY"));
             if let Some(worker) = job.worker {
                 self.worker_gone(worker, word == "NODE_FAIL");
             }
@@ -135,7 +136,16 @@ impl World {
             }
             job.told = Some(seen);
             let (phase, word) = (seen.0, seen.1.to_owned());
-            states.push(State { key: job.key(), phase, word, reason: String::new(), log: String::new() });
+            // A crash is told by its signal, and a kill for memory by a word.
+            let exit = (seen.1 == "FAILED").then_some(Exit::Signal(11));
+            states.push(State {
+                key: job.key(),
+                phase,
+                word,
+                reason: String::new(),
+                exit,
+                log: String::new(),
+            });
         }
         if !states.is_empty() {
             self.tell(life, Input::States(states));

@@ -46,6 +46,10 @@ pub(crate) struct Worker {
     deadline: u64,
     refused_since: Option<u64>,
     leave_by: Option<u64>,
+    /// Connections so far.
+    sessions: u32,
+    /// What it has come to while it was not connected.
+    unsent: VecDeque<FromWorker>,
     /// Its last answers, which it may give again over another connection.
     answers: VecDeque<FromWorker>,
 }
@@ -70,6 +74,8 @@ impl World {
             deadline: self.now + self.death_timeout,
             refused_since: None,
             leave_by: None,
+            sessions: 0,
+            unsent: VecDeque::new(),
             answers: VecDeque::new(),
         };
         self.workers.push(worker);
@@ -103,6 +109,8 @@ impl World {
         let worker = &mut self.workers[number];
         (worker.connection, worker.refused_since) = (Some(connection), None);
         let job = &self.jobs[worker.job];
+        let unsent = worker.unsent.iter().filter_map(lease_of);
+        let holds = worker.leases.iter().map(|lease| lease.id).chain(unsent).collect();
         let registration = Registration {
             host: "node".to_owned(),
             process: number as u32,
@@ -110,10 +118,15 @@ impl World {
             threads: worker.threads,
             kernel: "portable".to_owned(),
             age_milliseconds: (self.now - worker.born) / 1000,
+            session: worker.sessions,
+            holds,
         };
+        worker.sessions += 1;
         self.say(number, FromWorker::Register(registration));
         self.after(HEARTBEAT_SECONDS * SECOND, Happening::WorkerBeats { worker: number, connection });
         self.after(self.death_timeout, Happening::WorkerListens { worker: number, connection });
+        let unsent = std::mem::take(&mut self.workers[number].unsent);
+        unsent.into_iter().for_each(|message| self.say(number, message));
         let again = std::mem::take(&mut self.workers[number].answers);
         if !again.is_empty() && self.faults.repeats(&mut self.rng, Fault::AnswersAgain) {
             again.into_iter().for_each(|answer| self.say(number, answer));
@@ -217,9 +230,9 @@ impl World {
 
     fn answer(&mut self, number: usize, lease: &Lease, finished: u64) {
         if self.strikes(Fault::WorkerFails) {
-            self.lives[self.workers[number].life].failed = true;
-            let cause = "the file has changed".to_owned();
-            return self.say(number, FromWorker::Failed { cause, defect: false });
+            self.lives[self.workers[number].life].faults += 1;
+            let (lease, cause) = (Some(lease.id), "the file has changed".to_owned());
+            return self.hand_over(number, FromWorker::Failed { lease, cause, defect: false });
         }
         let mut first = lease.first;
         if self.mutation == Some(Mutation::ComputesAnotherTask) && lease.end < self.works.tasks(lease.stage) {
@@ -227,22 +240,28 @@ impl World {
         }
         let partial = self.works.partial(lease.stage, first, first + finished);
         let answer = FromWorker::Answer { lease: lease.id, finished, partial, peak_memory: 1 << 20 };
-        let answers = &mut self.workers[number].answers;
-        answers.push_back(answer.clone());
-        if answers.len() > 2 {
-            answers.pop_front();
-        }
-        self.say(number, answer);
+        self.hand_over(number, answer);
     }
 
-    /// The connection is gone: what is held is dropped, and the driver looked for again.
+    /// Says what a lease has come to, once it is connected.
+    fn hand_over(&mut self, number: usize, message: FromWorker) {
+        let worker = &mut self.workers[number];
+        if worker.connection.is_none() {
+            return worker.unsent.push_back(message);
+        }
+        worker.answers.push_back(message.clone());
+        if worker.answers.len() > 2 {
+            worker.answers.pop_front();
+        }
+        self.say(number, message);
+    }
+
+    /// The connection is gone: the driver is looked for again, and what is held is computed meanwhile.
     fn broken(&mut self, number: usize) {
         let Some(connection) = self.workers[number].connection.take() else { return };
         self.close(connection, Side::Worker);
         let heard = self.connections[connection].heard[Side::Worker as usize];
         let worker = &mut self.workers[number];
-        worker.leases.clear();
-        worker.generation += 1;
         worker.stage = None;
         worker.deadline = heard + self.death_timeout;
         match worker.leave_by {
@@ -294,5 +313,13 @@ impl World {
                 self.close(connection, Side::Worker);
             }
         }
+    }
+}
+
+fn lease_of(message: &FromWorker) -> Option<u64> {
+    match message {
+        FromWorker::Answer { lease, .. } => Some(*lease),
+        FromWorker::Failed { lease, .. } => *lease,
+        _ => None,
     }
 }

@@ -286,7 +286,7 @@ impl World {
             rejected: own.rejected,
             interrupted: own.interrupted,
             superseded: own.nonce != self.disk.nonce(),
-            failed: own.failed,
+            faults: own.faults,
         };
         self.checker.failed(life, error, &truth);
     }
