@@ -94,7 +94,8 @@ impl Opening<'_> {
                 .hint("set slurm.log_directory to a place that can be written")
         })?;
         let job = allocation.map(|allocation| allocation.job_id);
-        let launcher = SlurmLauncher::new(run.clone(), specification, template, job)?;
+        let janitor = self.settings.slurm.janitor;
+        let launcher = SlurmLauncher::new(run.clone(), specification, template, job, janitor)?;
         let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, run));
         let workers = self.settings.cluster.workers;

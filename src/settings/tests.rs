@@ -331,6 +331,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     epilogue = []                            # built in
     memory_option = "mem"                    # built in
     submit = "array"                         # built in
+    janitor = 60                             # built in
     # not set: partition, account, qos, constraint, reservation, template, log_directory
 
     [run]
@@ -362,6 +363,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     epilogue = []
     memory_option = "mem"
     submit = "array"
+    janitor = 60
     # not set: partition, account, qos, constraint, reservation, template, log_directory
 
     [run]
