@@ -27,8 +27,9 @@ pub(crate) struct Space {
 /// Whether namespaces can be made and linked here.
 pub(crate) fn possible() -> Result<(), String> {
     let name = format!("{PREFIX}{}-probe", std::process::id());
-    let made = command(&["ip", "netns", "add", &name])
-        .and_then(|_| command(&["ip", "-n", &name, "link", "add", "a", "type", "veth", "peer", "name", "b"]));
+    let made = command(&["ip", "netns", "add", &name]).and_then(|_| {
+        command(&["ip", "-n", &name, "link", "add", "name", "near", "type", "veth", "peer", "name", "far"])
+    });
     let _ = command(&["ip", "netns", "delete", &name]);
     made.map(|_| ())
 }
@@ -66,19 +67,19 @@ impl Space {
         let space = Space { driver: name("d"), workers, directory };
         for host in space.workers.iter().chain([&space.driver]) {
             run(&["ip", "netns", "add", host]);
-            run(&["ip", "-n", host, "link", "set", "lo", "up"]);
+            run(&["ip", "-n", host, "link", "set", "dev", "lo", "up"]);
         }
         for (worker, host) in space.workers.iter().enumerate() {
             let (link, driver) = (format!("to{worker}"), &space.driver);
             run(&[
-                "ip", "link", "add", &link, "netns", driver, "type", "veth", "peer", "name", "up", "netns",
-                host,
+                "ip", "link", "add", "name", &link, "netns", driver, "type", "veth", "peer", "name",
+                "uplink", "netns", host,
             ]);
             let address = |end: u8| format!("10.77.{worker}.{end}/24");
             run(&["ip", "-n", driver, "address", "add", &address(1), "dev", &link]);
-            run(&["ip", "-n", host, "address", "add", &address(2), "dev", "up"]);
-            run(&["ip", "-n", driver, "link", "set", &link, "up"]);
-            run(&["ip", "-n", host, "link", "set", "up", "up"]);
+            run(&["ip", "-n", host, "address", "add", &address(2), "dev", "uplink"]);
+            run(&["ip", "-n", driver, "link", "set", "dev", &link, "up"]);
+            run(&["ip", "-n", host, "link", "set", "dev", "uplink", "up"]);
         }
         let here = space.directory.path();
         for directory in ["here", "home", "fake"] {
@@ -148,19 +149,20 @@ impl Space {
 
     /// Cuts the link of a worker, at the driver's end.
     pub(crate) fn cut(&self, worker: usize) {
-        run(&["ip", "-n", &self.driver, "link", "set", &format!("to{worker}"), "down"]);
+        run(&["ip", "-n", &self.driver, "link", "set", "dev", &format!("to{worker}"), "down"]);
         assert!(!self.is_up(worker), "the link is not down");
     }
 
     /// Joins it again.
     pub(crate) fn join(&self, worker: usize) {
-        run(&["ip", "-n", &self.driver, "link", "set", &format!("to{worker}"), "up"]);
+        run(&["ip", "-n", &self.driver, "link", "set", "dev", &format!("to{worker}"), "up"]);
         assert!(self.is_up(worker), "the link is not up");
     }
 
     /// Whether something sent would arrive, as the worker's end sees it.
     pub(crate) fn is_up(&self, worker: usize) -> bool {
-        run(&["ip", "-n", &self.workers[worker], "-oneline", "link", "show", "up"]).contains("LOWER_UP")
+        run(&["ip", "-n", &self.workers[worker], "-oneline", "link", "show", "dev", "uplink"])
+            .contains("LOWER_UP")
     }
 
     /// The connections of a worker: its end and the driver's.
