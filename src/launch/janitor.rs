@@ -232,6 +232,11 @@ mod tests {
         let name = format!("{}-janitor", world.run.id().job_name(1));
         assert_eq!((submission.number, submission.job, &submission.name), (1, Some(58), &name));
         assert_eq!(world.run.submissions()[1], submission, "it is not on the disk");
+        assert_eq!(
+            RunId::of_job_name(&name).as_ref(),
+            Some(world.run.id()),
+            "`squall queue` does not show it"
+        );
         let [call] = &world.calls("sbatch")[..] else { panic!() };
         for said in [
             "--dependency=afterany:99",
