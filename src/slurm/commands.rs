@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, scancel_pending};
+use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, scancel_pending, user};
 use crate::slurm::environment::{find_program, scrub};
 use crate::slurm::exit::parse_exits;
 use crate::slurm::queue::{
@@ -193,11 +193,6 @@ impl Commands {
             .spawn()
             .map_err(|error| Error::system(format!("{program} could not be started"), &error))
     }
-}
-
-/// This user as Slurm's options take it: a number needs no look-up in a directory that may be down.
-fn user() -> String {
-    nix::unistd::getuid().to_string()
 }
 
 struct Answer {

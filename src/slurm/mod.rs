@@ -15,7 +15,7 @@ mod site;
 mod specification;
 mod submission;
 
-pub use arguments::{sbatch_arguments, scancel_line};
+pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments, scancel_line};
 pub use commands::Commands;
 pub use environment::{Allocation, in_path, on_login_node, scrub};
 pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};
