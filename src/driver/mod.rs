@@ -312,7 +312,7 @@ impl Shell {
             Output::Send(connection, message) => {
                 // One that takes no more is cut off; its reader then tells the core.
                 let sender = self.connections.get(&connection);
-                if !sender.is_none_or(|sender| sender.try_send(message).is_ok()) {
+                if sender.is_some_and(|sender| sender.try_send(message).is_err()) {
                     self.connections.remove(&connection);
                 }
             }

@@ -267,9 +267,9 @@ impl Roster {
             (false, _) => format!("only {possible} of the {needed} workers needed can still come"),
         };
         let error = Error::new(ErrorKind::Workers, what);
-        let last =
+        let mut last =
             ended.filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(self.memory)?)));
-        Some(match last.last() {
+        Some(match last.next_back() {
             Some((state, cause)) => cause.explain(error.cause(describe(state))),
             None => error.cause("every worker has left"),
         })
