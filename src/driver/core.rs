@@ -6,6 +6,7 @@
 
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
+use crate::driver::progress::Progress;
 use crate::driver::roster::Roster;
 use crate::driver::times::Times;
 use crate::error::{Error, ErrorKind, Result};
@@ -85,6 +86,7 @@ pub struct Core {
     failure: Option<Error>,
     looks: Looks,
     times: Times,
+    progress: Progress,
     /// Where checkpoints are kept.
     checkpoints: Option<Schedule>,
     closing: Option<Closing>,
@@ -110,6 +112,7 @@ impl Core {
             failure: None,
             looks: Looks::default(),
             times: Times::default(),
+            progress: Progress::default(),
             checkpoints: checkpoints_from.map(Schedule::from),
             closing: None,
             outputs: Vec::new(),
@@ -133,6 +136,7 @@ impl Core {
             Input::Stop(stop) => self.stop(now, stop),
         }
         self.checkpoint(now, false);
+        self.fail_where_nothing_goes_on(now);
         self.look(now);
         self.end_when_all_left(now);
         std::mem::take(&mut self.outputs)
@@ -142,7 +146,9 @@ impl Core {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
         let checkpoint = self.checkpoints.as_ref().and_then(Schedule::next);
-        [self.scheduler.next_deadline(), self.looks.next(), end_by, checkpoint].into_iter().flatten().min()
+        let moments =
+            [self.scheduler.next_deadline(), self.looks.next(), end_by, checkpoint, self.progress.next()];
+        moments.into_iter().flatten().min()
     }
 
     fn compute(&mut self, now: Timestamp, plan: Arc<Plan>, from: Option<Box<Checkpoint>>) {
@@ -164,6 +170,7 @@ impl Core {
         let Some(computation) = &mut self.computation else { return };
         match computation.begin() {
             Ok(Some(done)) => {
+                self.progress.begin();
                 let stage = computation.stage().expect("it has just begun");
                 for worker in self.roster.connected() {
                     self.outputs.push(Output::Send(worker, ToWorker::Stage(stage.clone())));
@@ -236,6 +243,11 @@ impl Core {
         });
         self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted: counted.is_some() });
         if let Some(tasks) = counted {
+            if !self.progress.counted(LeaseId(lease), tasks.end - tasks.start) {
+                let what = format!("worker {} gives back undone what it was given", worker.0);
+                self.fail(Error::new(ErrorKind::Workers, what).cause("nobody had asked for it"));
+                return;
+            }
             self.times.answered(now);
             let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
             if let Err(error) = computation.combine(tasks, partial) {
@@ -379,6 +391,21 @@ impl Core {
         }
     }
 
+    /// Fails what is computed where workers are there, and hold leases, and nothing comes of it.
+    fn fail_where_nothing_goes_on(&mut self, now: Timestamp) {
+        let computing = self.computation.is_some() && self.closing.is_none();
+        let mut holders =
+            self.roster.connected().filter(|worker| self.scheduler.held(*worker) > 0).peekable();
+        let at_work = computing && holders.peek().is_some();
+        if self.progress.stalled(now, at_work) {
+            let held: Vec<String> = holders.map(|worker| worker.0.to_string()).collect();
+            let error = Error::new(ErrorKind::Workers, "nothing has been finished for half an hour");
+            let cause =
+                format!("workers are there, and answer nothing of what they hold: {}", held.join(", "));
+            self.fail(error.cause(cause));
+        }
+    }
+
     fn look(&mut self, now: Timestamp) {
         let needed = self.closing.is_none() && self.roster.awaits();
         if self.looks.due(now, needed) {
@@ -402,6 +429,7 @@ impl Core {
                     self.outputs.push(Output::Send(worker, ToWorker::Lease { lease: lease.0, first, end }));
                 }
                 Effect::Yield { worker, lease } => {
+                    self.progress.called_in(lease);
                     self.outputs.push(Output::Send(worker, ToWorker::Yield { lease: lease.0 }));
                 }
                 Effect::Dismiss { worker } => self.outputs.push(Output::Send(worker, ToWorker::Dismiss)),

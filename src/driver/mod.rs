@@ -9,6 +9,7 @@ mod connection;
 pub mod core;
 mod keeper;
 mod listen;
+mod progress;
 mod roster;
 mod times;
 
@@ -16,7 +17,7 @@ pub use keeper::{Checkpoints, Kept, Owned};
 pub use listen::Listen;
 
 use crate::driver::checkpoint::Checkpoint;
-use crate::driver::connection::Arrival;
+use crate::driver::connection::{Arrival, Inputs};
 use crate::driver::core::{Core, Input, Output, Stop};
 use crate::driver::keeper::Keeper;
 use crate::error::{Error, ErrorKind, Result};
@@ -35,7 +36,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 /// Inputs that may wait: beyond it connections are read no further.
-const INPUTS: usize = 1024;
+const INPUTS: usize = 16;
+/// Connections for each worker that was asked for: one may be back before its broken connection is missed.
+const CONNECTIONS: usize = 2;
+/// And as many more.
+const MORE_CONNECTIONS: usize = 16;
 
 /// What a driver is made of.
 pub struct Configuration {
@@ -187,11 +192,14 @@ struct Shell {
     silence: Duration,
     monitor: Box<dyn Monitor>,
     workers: BTreeMap<WorkerId, mpsc::Sender<ToWorker>>,
+    /// How many may be connected.
+    most_workers: usize,
     next_worker: u64,
     orders: mpsc::UnboundedSender<Order>,
     reports: mpsc::UnboundedReceiver<Report>,
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
-    inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    said: Inputs,
+    inputs: mpsc::Receiver<Input>,
     computing: VecDeque<oneshot::Sender<Result<Finished>>>,
     waiting: VecDeque<Asked>,
     run_directory: Option<RunDirectory>,
@@ -226,11 +234,13 @@ impl Shell {
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
             workers: BTreeMap::new(),
+            most_workers: CONNECTIONS * configuration.workers as usize + MORE_CONNECTIONS,
             next_worker: 0,
             orders,
             reports,
             arrivals,
-            inputs,
+            said: Inputs::new(inputs.0),
+            inputs: inputs.1,
             computing: VecDeque::new(),
             waiting: VecDeque::new(),
             run_directory,
@@ -265,8 +275,8 @@ impl Shell {
                     }
                     Request::Stop(stop) => Some(Input::Stop(stop)),
                 },
-                Some(arrival) = self.arrivals.1.recv() => Some(self.arrived(arrival)),
-                Some(input) = self.inputs.1.recv() => Some(input),
+                Some(arrival) = self.arrivals.1.recv() => self.arrived(arrival),
+                Some(input) = self.inputs.recv() => Some(input),
                 Some(report) = self.reports.recv() => self.reported(report),
                 () = sleep_until(deadline.into()) => Some(Input::Tick),
             };
@@ -342,13 +352,17 @@ impl Shell {
         asked.map(|(plan, from)| Input::Compute(plan, from))
     }
 
-    fn arrived(&mut self, arrival: Arrival) -> Input {
+    fn arrived(&mut self, arrival: Arrival) -> Option<Input> {
+        if self.workers.len() >= self.most_workers {
+            // It tries again, and those who are there may be lost meanwhile.
+            return None;
+        }
         let worker = WorkerId(self.next_worker);
         self.next_worker += 1;
         let registration = arrival.registration.clone();
-        let sender = connection::serve(worker, arrival, self.silence, self.inputs.0.clone());
+        let sender = connection::serve(worker, arrival, self.silence, self.said.clone());
         self.workers.insert(worker, sender);
-        Input::Registered(worker, registration)
+        Some(Input::Registered(worker, registration))
     }
 
     fn reported(&mut self, report: Report) -> Option<Input> {

@@ -20,6 +20,8 @@ pub(super) struct Roster {
 #[derive(Default)]
 struct Launched {
     worker: Option<WorkerId>,
+    /// Whether the launcher knows it.
+    known: bool,
     state: Option<State>,
     /// It said that it leaves.
     left: bool,
@@ -56,7 +58,7 @@ impl Roster {
     pub(super) fn started(&mut self, keys: Vec<Key>) {
         for key in keys {
             // A quick worker registers before the launcher knows its name.
-            self.launched.entry(key).or_default();
+            self.launched.entry(key).or_default().known = true;
         }
     }
 
@@ -81,6 +83,10 @@ impl Roster {
         if let Some(launched) = launched.filter(|launched| launched.worker == Some(worker)) {
             launched.worker = None;
             launched.left = connected.leaving;
+            if !launched.known {
+                // Whoever it was, nobody has to wait for it, or to remember it.
+                self.launched.remove(&connected.key);
+            }
         }
         connected.leaving
     }
@@ -90,7 +96,7 @@ impl Roster {
         let launched = self.launched.entry(state.key.clone()).or_default();
         let before = launched.state.as_ref().map_or(Phase::Waiting, |before| before.phase);
         let runs = before == Phase::Waiting && state.phase == Phase::Running;
-        launched.state = Some(state);
+        (launched.state, launched.known) = (Some(state), true);
         runs
     }
 

@@ -28,6 +28,15 @@ const SBATCH_LIMIT: Duration = Duration::from_secs(180);
 /// A controller that hangs lets its clients fail after 20 s; a busy one may still answer later than that.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
+/// What is read of a command's answer at the most, in bytes: a line of `squeue` for each of 100,000 jobs is a fifth of it.
+const ANSWER: u64 = 64 << 20;
+
+/// What is kept and passed on of a command's complaints, in bytes; the rest is read and dropped.
+const COMPLAINTS: usize = 64 << 10;
+
+/// The longest line of them; a longer one is taken for several.
+const LINE: u64 = 8 << 10;
+
 /// Slurm's commands, as this process may run them.
 #[derive(Clone, Debug)]
 pub struct Commands {
@@ -221,7 +230,10 @@ async fn read_answer(
     let mut stdout = Vec::new();
     let read_stdout = async {
         match out {
-            Some(mut out) => out.read_to_end(&mut stdout).await.map(|_| ()),
+            Some(out) => match out.take(ANSWER).read_to_end(&mut stdout).await? as u64 {
+                ANSWER => Err(io::Error::other("it prints without end")),
+                _ => Ok(()),
+            },
             None => Ok(()),
         }
     };
@@ -243,10 +255,12 @@ async fn read_lines(
 ) -> io::Result<()> {
     let mut reader = BufReader::new(source);
     let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line).await? > 0 {
-        let decoded = String::from_utf8_lossy(&line);
-        text.push_str(&decoded);
-        on_line(decoded.trim_end());
+    while (&mut reader).take(LINE).read_until(b'\n', &mut line).await? > 0 {
+        if text.len() < COMPLAINTS {
+            let decoded = String::from_utf8_lossy(&line);
+            text.push_str(&decoded);
+            on_line(decoded.trim_end());
+        }
         line.clear();
     }
     Ok(())
@@ -347,6 +361,18 @@ mod tests {
         cause: it is in no directory of PATH
         hint: run on a login node or in a job of a Slurm cluster, or use --cluster threads
         ");
+    }
+
+    #[test]
+    fn command_that_prints_without_end_is_given_up_and_its_complaints_are_cut() {
+        let fake = Fake::new(&[("squeue", "exec yes")]);
+        let error = wait(fake.commands.jobs()).unwrap_err();
+        assert!(error.to_string().contains("it prints without end"), "{error}");
+        let loud =
+            Fake::new(&[("sbatch", "yes | head -c 3000000 >&2; head -c 3000000 /dev/zero >&2; echo 57")]);
+        let (submitted, notices) = submit(&loud);
+        assert!(submitted.unwrap().stderr.len() <= COMPLAINTS + LINE as usize);
+        assert!(notices.len() <= COMPLAINTS, "{} lines were passed on", notices.len());
     }
 
     #[test]
