@@ -251,7 +251,7 @@ impl Core {
             self.times.answered(now);
             let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
             if let Err(error) = computation.combine(tasks, partial) {
-                self.fail(error);
+                self.fail(error.cause(format!("worker {} sent it", worker.0)));
                 return;
             }
             self.outputs.push(Output::Tell(computation.progress_event()));

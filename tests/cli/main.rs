@@ -6,13 +6,16 @@ mod support;
 
 mod arrays;
 mod conformance;
+mod crowd;
 mod fake;
 mod faults;
+mod hostile;
 mod kernels;
 mod library;
 mod messages;
 mod processes;
 mod resume;
+mod secrets;
 mod settings;
 mod strangers;
 mod submit;
