@@ -126,10 +126,14 @@ impl Running {
             let own = first..first + group.tasks();
             first = own.end;
             let tasks = tasks.start.max(own.start)..tasks.end.min(own.end);
-            let of_a_task = group.range.unwrap_or_else(|| group.tile.iter().product());
+            let tile = group.tile.iter().zip(&group.extents).map(|(tile, extent)| tile.min(extent));
+            let of_a_task = group.range.unwrap_or_else(|| tile.product());
             for sink in group.sinks.iter().filter(|_| !tasks.is_empty()) {
                 let (panels, elements) = &mut allowed[sink.gather as usize];
-                *elements = elements.saturating_add(of_a_task.saturating_mul(tasks.end - tasks.start));
+                // What is saved stays with the worker.
+                if !self.stage.gathers[sink.gather as usize].kind.is_saved() {
+                    *elements = elements.saturating_add(of_a_task.saturating_mul(tasks.end - tasks.start));
+                }
                 if sink.widths.iter().all(|&width| width == 0) {
                     panels.insert(0);
                     continue;

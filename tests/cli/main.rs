@@ -10,6 +10,7 @@ mod crowd;
 mod fake;
 mod faults;
 mod hostile;
+mod injection;
 mod kernels;
 mod library;
 mod messages;
