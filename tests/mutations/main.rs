@@ -73,7 +73,9 @@ impl Decoder<'_> {
 
     fn judge(&mut self, input: &[u8], place: &str) -> bool {
         let decode = &mut self.decode;
-        let (result, cost) = cost(|| catch_unwind(AssertUnwindSafe(|| decode(input))));
+        let (result, cost) = cost(format!("large allocation in {}: {place}\n", self.name), || {
+            catch_unwind(AssertUnwindSafe(|| decode(input)))
+        });
         let told = || format!("{}: {place}: {}", self.name, shown(input));
         let accepted = result.unwrap_or_else(|_| panic!("panic in {}", told()));
         let most = self.bytes + self.for_each_byte * input.len();
@@ -122,12 +124,13 @@ fn judged(directory: &str, refused: &[&str]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
 
 #[test]
 fn cost_is_measured() {
-    let (kept, cost) = cost(|| {
+    let (kept, cost) = cost(String::new(), || {
         drop(std::hint::black_box(vec![1_u8; 1 << 20]));
         vec![1_u8; 1 << 10]
     });
     assert!((1 << 20..(1 << 20) + 4096).contains(&cost.bytes), "{cost:?}");
     drop(kept);
-    let (_, cost) = measure::cost(|| (0..10_000_000_u64).fold(0, |sum, i| std::hint::black_box(sum ^ i)));
+    let (_, cost) =
+        measure::cost(String::new(), || (0..10_000_000_u64).fold(0, |sum, i| std::hint::black_box(sum ^ i)));
     assert!(cost.time > Duration::ZERO, "{cost:?}");
 }

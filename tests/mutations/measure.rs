@@ -5,7 +5,7 @@
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 /// The system's allocator, which counts what each thread holds.
@@ -15,10 +15,22 @@ thread_local! {
     /// Bytes that this thread has taken and not given back; another thread may have given some back.
     static HELD: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
+    /// What the thread is at, to be told before the process ends.
+    static WORK: RefCell<String> = const { RefCell::new(String::new()) };
 }
+
+/// An allocation that may end the process.
+const LARGE: usize = 1 << 30;
 
 /// A thread that ends has no counters any more, and nobody asks for them.
 fn count(bytes: isize) {
+    if bytes >= LARGE as isize {
+        let _ = WORK.try_with(|work| {
+            let work = work.borrow();
+            // SAFETY: the text is there while it is written.
+            unsafe { libc::write(2, work.as_ptr().cast(), work.len()) };
+        });
+    }
     let _ = HELD.try_with(|held| {
         held.set(held.get() + bytes);
         let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
@@ -58,8 +70,9 @@ pub(crate) struct Cost {
     pub(crate) time: Duration,
 }
 
-/// Does something and measures it.
-pub(crate) fn cost<T>(work: impl FnOnce() -> T) -> (T, Cost) {
+/// Does something and measures it; `name` is told where an allocation is so large that it may end the process.
+pub(crate) fn cost<T>(name: String, work: impl FnOnce() -> T) -> (T, Cost) {
+    WORK.set(name);
     let before = HELD.get();
     MOST.set(before);
     let began = cpu_time();

@@ -28,7 +28,8 @@ const REPEATED: usize = 3000;
 /// An input with some changes; `others` and `words` are what it may be mixed with.
 pub(crate) fn mutated(rng: &mut StdRng, input: &[u8], others: &[Vec<u8>], words: &[&str]) -> Vec<u8> {
     let mut bytes = input.to_vec();
-    for _ in 0..1 + rng.random_range(0..6_u32).saturating_sub(2) {
+    let changes = if rng.random_range(0..3_u32) > 0 { 1 } else { rng.random_range(2..6_u32) };
+    for _ in 0..changes {
         change(rng, &mut bytes, others, words);
     }
     bytes

@@ -47,7 +47,7 @@ const PYTHON: &[&str] = &[
 
 #[test]
 fn changed_expressions_are_parsed_and_planned_or_refused() {
-    let (mut good, bad) = judged("expression", &["words"]);
+    let (mut good, bad) = judged("expression", &["bins", "words"]);
     good.push(b"x.mean() + random.default_rng(5).normal(size=3).sum()".to_vec());
     let mut decode = |input: &[u8]| {
         let Ok(text) = std::str::from_utf8(input) else { return false };
