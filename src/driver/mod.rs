@@ -35,8 +35,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-/// Inputs that may wait: beyond it connections are read no further.
-const INPUTS: usize = 16;
+/// Inputs that may wait: beyond it connections are read no further. Few, since one may be much larger than its frame.
+const INPUTS: usize = 2;
 /// Connections for each worker that was asked for: one may be back before its broken connection is missed.
 const CONNECTIONS: usize = 2;
 /// And as many more.

@@ -14,7 +14,7 @@ use squall::driver::checkpoint::Checkpoint;
 use squall::driver::core::{Core, Input, Output};
 use squall::event::Timestamp;
 use squall::execute::Executor;
-use squall::plan::{Finished, Partial, Plan, plan};
+use squall::plan::{Finished, Gather, GatherKind, Partial, Plan, plan};
 use squall::protocol::{FromWorker, MAX_PARTIAL, Registration, ToWorker, split};
 use squall::run::Written;
 use squall::scheduler::WorkerId;
@@ -23,8 +23,8 @@ use squall::store::LocalFiles;
 use crate::{Decoder, judged};
 
 const MEBIBYTE: usize = 1 << 20;
-/// What a number in a frame may become in memory: an accumulator that nothing was added to is a byte or three.
-const AMPLIFIED: usize = 1024;
+/// What a byte of a frame may become in memory: an accumulator that nothing was added to is a byte or three.
+const AMPLIFIED: usize = 256;
 
 /// Results of every kind of accumulator, in one stage or several.
 const RESULTS: [&str; 14] = [
@@ -131,6 +131,39 @@ fn changed_messages_of_workers_are_read_or_refused() {
         decode: &mut decode,
     }
     .hold();
+}
+
+#[test]
+fn densest_messages_take_so_many_times_their_length() {
+    let stage = planned(&["x.mean()"]).begin(&Finished::default()).expect("it begins").stage().clone();
+    let kinds = [
+        GatherKind::Sums,
+        GatherKind::Moments,
+        GatherKind::IntegerSums,
+        GatherKind::IntegerMoments,
+        GatherKind::Counts,
+        GatherKind::Products,
+        GatherKind::IntegerProducts,
+        GatherKind::Extrema,
+        GatherKind::IntegerExtrema,
+        GatherKind::ArgExtrema { greatest: true },
+        GatherKind::IntegerArgExtrema { greatest: true },
+    ];
+    let empty = kinds.map(|kind| {
+        let mut partial = stage.empty_partial();
+        let name = format!("{kind:?}");
+        partial.accumulator(0, &Gather { kind, outputs: 400_000 }, 0);
+        (name, frames(&[FromWorker::Answer { lease: 1, finished: 1, partial, peak_memory: 1 }]))
+    });
+    // A million maps of nothing: a list of them, its length of four bytes.
+    let maps = [&[2, 1, 1, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 1_000_001]].concat();
+    let maps = [&(maps.len() as u32).to_le_bytes()[..], &maps].concat();
+    for (name, frame) in empty.into_iter().chain([("maps".to_owned(), maps)]) {
+        let (messages, cost) = crate::measure::cost(name.clone(), || received::<FromWorker>(&frame));
+        assert!(messages.is_some_and(|messages| messages.len() == 1), "{name}");
+        println!("{name}: {} bytes, {} times as many in memory", frame.len(), cost.bytes / frame.len());
+        assert!(cost.bytes < AMPLIFIED * frame.len(), "{name}: {} bytes of {}", cost.bytes, frame.len());
+    }
 }
 
 #[test]
