@@ -73,6 +73,11 @@ impl Computation {
         Parts { identity, targets: self.plan.targets(), finished, running }.encode()
     }
 
+    /// The running stage's number.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
     /// The running stage.
     pub(super) fn stage(&self) -> Option<&Stage> {
         self.running.as_ref().map(Running::stage)

@@ -4,11 +4,12 @@
 //! ten seconds, and where too many wait at the door the one who has waited longest is shown out. But not before
 //! it had the time that an honest worker needs, so no number of strangers keeps workers from coming in.
 
+use crate::driver::cause::Disconnect;
 use crate::driver::core::Input;
+use crate::driver::roster::ConnectionId;
 use crate::protocol::{
     Frame, FromWorker, HEARTBEAT_SECONDS, Receiver, Registration, Sender, Stream, ToWorker, split, tls,
 };
-use crate::scheduler::WorkerId;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -114,14 +115,14 @@ async fn prove(stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<Box<dyn S
 /// Serves an arrival until it is gone: what it says becomes inputs. What is put into the returned channel is
 /// sent to it, and dropping that ends the connection.
 pub(super) fn serve(
-    worker: WorkerId,
+    connection: ConnectionId,
     arrival: Arrival,
     silence: Duration,
     inputs: Inputs,
 ) -> mpsc::Sender<ToWorker> {
     let (outgoing, messages) = mpsc::channel(OUTGOING);
     tokio::spawn(write(arrival.sender, messages));
-    tokio::spawn(read(worker, arrival.receiver, silence, inputs));
+    tokio::spawn(read(connection, arrival.receiver, silence, inputs));
     outgoing
 }
 
@@ -139,30 +140,35 @@ impl Inputs {
     }
 
     /// Passes on what a worker says; returns why nothing more of it is to be read, if so.
-    async fn pass(&self, worker: WorkerId, frame: Frame<FromWorker>) -> Option<String> {
+    async fn pass(&self, connection: ConnectionId, frame: Frame<FromWorker>) -> Option<Disconnect> {
         let _turn = self.turn.lock().await;
         let message = match frame.message() {
             Ok(message) => message.tamed(),
-            Err(error) => return Some(error.to_string()),
+            Err(error) => return Some(Disconnect::Broken(error.to_string())),
         };
-        let taken = self.sender.send(Input::Said(worker, message)).await;
-        taken.err().map(|_| "the driver is at its end".to_owned())
+        let taken = self.sender.send(Input::Said(connection, message)).await;
+        taken.err().map(|_| Disconnect::Closed)
     }
 }
 
-async fn read(worker: WorkerId, mut receiver: Receiver<FromWorker>, silence: Duration, inputs: Inputs) {
-    let cause = loop {
+async fn read(
+    connection: ConnectionId,
+    mut receiver: Receiver<FromWorker>,
+    silence: Duration,
+    inputs: Inputs,
+) {
+    let how = loop {
         let frame = match timeout(silence, receiver.frame()).await {
             Ok(Ok(Some(frame))) => frame,
-            Ok(Ok(None)) => break "it closed the connection".to_owned(),
-            Ok(Err(error)) => break error.to_string(),
-            Err(_) => break format!("it has been silent for {} s", silence.as_secs()),
+            Ok(Ok(None)) => break Disconnect::Closed,
+            Ok(Err(error)) => break Disconnect::Broken(error.to_string()),
+            Err(_) => break Disconnect::Silent(silence),
         };
-        if let Some(cause) = inputs.pass(worker, frame).await {
-            break cause;
+        if let Some(how) = inputs.pass(connection, frame).await {
+            break how;
         }
     };
-    let _ = inputs.sender.send(Input::Disconnected(worker, cause)).await;
+    let _ = inputs.sender.send(Input::Disconnected(connection, how)).await;
 }
 
 /// Sends messages, and a heartbeat now and then, until there are no more.

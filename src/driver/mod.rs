@@ -3,6 +3,7 @@
 //! The handle talks to it by channels, so that compute threads and callers never hold up its heartbeats.
 //! Decisions are in `core.rs`; this file only carries them out. The driver never holds a chunk.
 
+pub mod cause;
 pub mod checkpoint;
 mod computation;
 mod connection;
@@ -10,24 +11,27 @@ pub mod core;
 mod keeper;
 mod listen;
 mod progress;
+mod recorder;
 mod roster;
 mod times;
 
 pub use keeper::{Checkpoints, Kept, Owned};
 pub use listen::Listen;
+pub use roster::ConnectionId;
 
 use crate::driver::checkpoint::Checkpoint;
 use crate::driver::connection::{Arrival, Inputs};
 use crate::driver::core::{Core, Input, Output, Stop};
 use crate::driver::keeper::Keeper;
+use crate::driver::recorder::Recorder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, Receipt, RunEvent, Timestamp};
 use crate::launch::{Launcher, Order, Report, peak_memory};
 use crate::plan::{Finished, Plan};
 use crate::protocol::ToWorker;
 use crate::run::RunDirectory;
-use crate::scheduler::WorkerId;
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -50,6 +54,8 @@ pub struct Configuration {
     pub workers: u32,
     /// How many of them must be there before work begins.
     pub minimum_workers: u32,
+    /// What each of them is allowed, in bytes, where that is limited.
+    pub worker_memory: Option<u64>,
     /// How long a worker may be silent.
     pub death_timeout: Duration,
     /// Where workers can reach the driver, where they come over a network.
@@ -60,6 +66,8 @@ pub struct Configuration {
     pub monitor: Box<dyn Monitor>,
     /// Where checkpoints go, where any are made.
     pub checkpoints: Option<Checkpoints>,
+    /// Where it is recorded what the scheduler is told, where that is.
+    pub recording: Option<File>,
 }
 
 /// What a plan needs in memory at most, in bytes, and what is allowed.
@@ -191,10 +199,10 @@ struct Shell {
     started: Instant,
     silence: Duration,
     monitor: Box<dyn Monitor>,
-    workers: BTreeMap<WorkerId, mpsc::Sender<ToWorker>>,
-    /// How many may be connected.
-    most_workers: usize,
-    next_worker: u64,
+    connections: BTreeMap<ConnectionId, mpsc::Sender<ToWorker>>,
+    /// How many there may be.
+    most_connections: usize,
+    next_connection: u64,
     orders: mpsc::UnboundedSender<Order>,
     reports: mpsc::UnboundedReceiver<Report>,
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
@@ -204,6 +212,7 @@ struct Shell {
     waiting: VecDeque<Asked>,
     run_directory: Option<RunDirectory>,
     keeper: Option<Keeper>,
+    recorder: Option<Recorder>,
     /// Whether a computation has failed, or was interrupted: one may want to go on with it.
     broken: bool,
     /// Of all plans so far.
@@ -229,13 +238,18 @@ impl Shell {
         let keeper =
             configuration.checkpoints.map(|checkpoints| Keeper::start(checkpoints, inputs.0.clone()));
         Ok(Shell {
-            core: Core::new(configuration.workers, configuration.minimum_workers, from),
+            core: Core::new(core::Configuration {
+                workers: configuration.workers,
+                minimum_workers: configuration.minimum_workers,
+                worker_memory: configuration.worker_memory,
+                checkpoints_from: from,
+            }),
             started: configuration.started,
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
-            workers: BTreeMap::new(),
-            most_workers: CONNECTIONS * configuration.workers as usize + MORE_CONNECTIONS,
-            next_worker: 0,
+            connections: BTreeMap::new(),
+            most_connections: CONNECTIONS * configuration.workers as usize + MORE_CONNECTIONS,
+            next_connection: 0,
             orders,
             reports,
             arrivals,
@@ -245,6 +259,9 @@ impl Shell {
             waiting: VecDeque::new(),
             run_directory,
             keeper: keeper.transpose()?,
+            recorder: configuration
+                .recording
+                .map(|file| Recorder::start(file, configuration.minimum_workers)),
             broken: false,
             bounds: Bounds::default(),
             over: None,
@@ -290,8 +307,8 @@ impl Shell {
         let mut next = Some(input);
         while let Some(input) = next.take() {
             let now = Timestamp(self.started.elapsed());
-            if let Input::Disconnected(worker, _) = &input {
-                self.workers.remove(worker);
+            if let Input::Disconnected(connection, _) = &input {
+                self.connections.remove(connection);
             }
             for output in self.core.handle(now, input) {
                 next = self.perform(now, output).or(next);
@@ -302,17 +319,23 @@ impl Shell {
     /// Does what the core wants; returns what follows at once.
     fn perform(&mut self, now: Timestamp, output: Output) -> Option<Input> {
         match output {
-            Output::Send(worker, message) => {
+            Output::Send(connection, message) => {
                 // One that takes no more is cut off; its reader then tells the core.
-                let taken = self.workers.get(&worker).is_none_or(|sender| sender.try_send(message).is_ok());
-                if !taken {
-                    self.workers.remove(&worker);
+                let sender = self.connections.get(&connection);
+                if !sender.is_none_or(|sender| sender.try_send(message).is_ok()) {
+                    self.connections.remove(&connection);
                 }
             }
+            Output::Close(connection) => drop(self.connections.remove(&connection)),
             Output::Order(order) => {
                 let _ = self.orders.send(order);
             }
             Output::Tell(event) => self.monitor.receive(now, &self.with_memory(event)),
+            Output::Record(event) => {
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.record(now, &event);
+                }
+            }
             Output::Checkpoint(content) => {
                 if let Some(keeper) = &self.keeper {
                     keeper.write(content);
@@ -353,16 +376,16 @@ impl Shell {
     }
 
     fn arrived(&mut self, arrival: Arrival) -> Option<Input> {
-        if self.workers.len() >= self.most_workers {
+        if self.connections.len() >= self.most_connections {
             // It tries again, and those who are there may be lost meanwhile.
             return None;
         }
-        let worker = WorkerId(self.next_worker);
-        self.next_worker += 1;
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
         let registration = arrival.registration.clone();
-        let sender = connection::serve(worker, arrival, self.silence, self.said.clone());
-        self.workers.insert(worker, sender);
-        Some(Input::Registered(worker, registration))
+        let sender = connection::serve(connection, arrival, self.silence, self.said.clone());
+        self.connections.insert(connection, sender);
+        Some(Input::Registered(connection, registration))
     }
 
     fn reported(&mut self, report: Report) -> Option<Input> {

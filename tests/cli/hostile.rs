@@ -59,7 +59,16 @@ impl Hostile {
 
 fn registration(process: u32) -> Registration {
     let (host, kernel) = ("node-1".to_owned(), "portable".to_owned());
-    Registration { host, process, job: None, threads: 1, kernel, age_milliseconds: 3 }
+    Registration {
+        host,
+        process,
+        job: None,
+        threads: 1,
+        kernel,
+        age_milliseconds: 3,
+        session: 0,
+        holds: Vec::new(),
+    }
 }
 
 /// The stage and the first lease that a worker is given.
@@ -283,7 +292,7 @@ fn megabytes_of_words_are_cut_and_cannot_steer_the_terminal() {
             hostile.register_as(Registration { host, kernel, ..registration(1) }).await;
         leased(&mut receiver).await;
         sender.send(&FromWorker::Drain { cause: named.clone() }).await.expect("sent");
-        sender.send(&FromWorker::Failed { cause: named, defect: false }).await.expect("sent");
+        sender.send(&FromWorker::Failed { lease: None, cause: named, defect: false }).await.expect("sent");
         while let Ok(Some(_)) = receiver.receive().await {}
     });
     siege.failed(5, &["error: worker 1 failed\ncause: ", "all is well", "\\u{1b}[2J"]);

@@ -15,6 +15,7 @@ mod kernels;
 mod library;
 mod messages;
 mod processes;
+mod replay;
 mod resume;
 mod secrets;
 mod settings;

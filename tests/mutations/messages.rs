@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use squall::array::{Definitions, parse};
 use squall::codec;
+use squall::driver::ConnectionId;
 use squall::driver::checkpoint::Checkpoint;
-use squall::driver::core::{Core, Input, Output};
+use squall::driver::core::{Configuration, Core, Input, Output};
 use squall::event::Timestamp;
 use squall::execute::Executor;
 use squall::plan::{Finished, Gather, GatherKind, Partial, Plan, plan};
 use squall::protocol::{FromWorker, MAX_PARTIAL, Registration, ToWorker, split};
 use squall::run::Written;
-use squall::scheduler::WorkerId;
 use squall::store::LocalFiles;
 
 use crate::{Decoder, judged};
@@ -101,7 +101,16 @@ fn changed_messages_of_workers_are_read_or_refused() {
     let executor = Executor::detect(1).expect("a thread");
     let job = Some((57, Some(3)));
     let (host, kernel) = ("node-1".to_owned(), "avx2".to_owned());
-    let registration = Registration { host, process: 7, job, threads: 4, kernel, age_milliseconds: 300 };
+    let registration = Registration {
+        host,
+        process: 7,
+        job,
+        threads: 4,
+        kernel,
+        age_milliseconds: 300,
+        session: 0,
+        holds: Vec::new(),
+    };
     let answers = RESULTS.iter().map(|result| {
         let partial = computed(&executor, &planned(&[result]), &Finished::default());
         FromWorker::Answer { lease: 300, finished: 1, partial, peak_memory: 1 << 30 }
@@ -111,7 +120,7 @@ fn changed_messages_of_workers_are_read_or_refused() {
         FromWorker::Register(registration),
         FromWorker::Heartbeat { peak_memory: u64::MAX },
         FromWorker::Drain { cause: "signal TERM".to_owned() },
-        FromWorker::Failed { cause: "x.npy cannot be read".to_owned(), defect: false },
+        FromWorker::Failed { lease: None, cause: "x.npy cannot be read".to_owned(), defect: false },
         FromWorker::Leave,
     ]));
     let (bad, none) = judged("frames", &[]);
@@ -279,8 +288,10 @@ impl World<'_> {
             threads: 1,
             kernel: "portable".to_owned(),
             age_milliseconds: 3,
+            session: 0,
+            holds: Vec::new(),
         };
-        let mut outputs = self.tell(Input::Registered(WorkerId(0), registration));
+        let mut outputs = self.tell(Input::Registered(ConnectionId(0), registration));
         outputs.extend(self.tell(Input::Compute(plan.clone(), from.map(Box::new))));
         let mut stage = None;
         loop {
@@ -313,7 +324,12 @@ fn changed_checkpoints_are_gone_on_from_or_refused() {
     let executor = Executor::detect(1).expect("a thread");
     let plan = planned(&["(wide - wide.mean(axis=0)).max()", "median(long)", "i.sum(axis=0)", "x[::3, 1]"]);
     let world = |from| World {
-        core: Core::new(1, 1, from),
+        core: Core::new(Configuration {
+            workers: 1,
+            minimum_workers: 1,
+            worker_memory: None,
+            checkpoints_from: from,
+        }),
         now: Timestamp::default(),
         executor: &executor,
         kept: Vec::new(),
