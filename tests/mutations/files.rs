@@ -1,10 +1,14 @@
 //! Files that others may have written, or torn: `.npy` headers, checkpoints, and what else is in a run directory.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use squall::event::Timestamp;
 use squall::protocol::address::{Candidate, Interface, order};
 use squall::protocol::tls::{Keys, connector};
 use squall::run::{Owner, RunDirectory, RunId, Submission};
+use squall::scheduler::record::{Recorded, Recording};
+use squall::scheduler::{Event, LeaseId, WorkerId};
 use squall::store::load;
 use tempfile::TempDir;
 
@@ -195,6 +199,39 @@ fn changed_names_of_runs_are_read_or_refused() {
         words,
         bytes: 8 * KIBIBYTE,
         for_each_byte: 16,
+        one_in: 1,
+        decode: &mut decode,
+    }
+    .hold();
+}
+
+#[test]
+fn changed_recordings_are_read_as_far_as_they_are_whole() {
+    let (worker, lease) = (WorkerId(3), LeaseId(300));
+    let events = [
+        Event::Registered { worker, threads: 4 },
+        Event::Begin { tasks: 1 << 40, most: 70_000, done: vec![0..7, 9..10] },
+        Event::Answered { worker, lease, finished: 12 },
+        Event::Away { worker },
+        Event::Returned { worker, holds: vec![lease] },
+        Event::Lost { worker, blamed: true },
+        Event::Tick,
+        Event::Close,
+    ];
+    let mut recording = Recording::default();
+    let mut bytes = Recording::beginning(2);
+    for (second, event) in events.iter().enumerate() {
+        let at = Timestamp(Duration::from_secs(second as u64));
+        bytes.extend(recording.record(at, event).expect("small"));
+    }
+    let mut decode = |input: &[u8]| Recorded::read(input).is_some_and(|recorded| recorded.cut == 0);
+    Decoder {
+        name: "recordings",
+        good: vec![bytes, Recording::beginning(0)],
+        bad: vec![Vec::new(), b"squall".to_vec()],
+        words: &[],
+        bytes: 4096 * KIBIBYTE,
+        for_each_byte: 64,
         one_in: 1,
         decode: &mut decode,
     }
