@@ -6,7 +6,7 @@
 
 use crate::codec::{self, CodecError};
 use crate::event::Timestamp;
-use crate::scheduler::Event;
+use crate::scheduler::{Event, Scheduler};
 use std::time::Duration;
 
 /// The first bytes, with the number of the format.
@@ -60,6 +60,21 @@ impl Recorded {
             rest = after;
         }
         Some(Recorded { minimum_workers, events, cut: rest.len() })
+    }
+}
+
+impl Scheduler {
+    /// Whether it can be told this now. A driver tells nothing else; a recording may be anybody's.
+    pub fn can_be_told(&self, event: &Event) -> bool {
+        match event {
+            Event::Begin { tasks, done, .. } => {
+                let apart = done.windows(2).all(|pair| pair[0].end < pair[1].start);
+                let within = done.iter().all(|range| range.start < range.end && range.end <= *tasks);
+                self.stage.is_none() && apart && within
+            }
+            Event::Registered { worker, .. } => !self.workers.contains_key(worker),
+            _ => true,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use squall::protocol::address::{Candidate, Interface, order};
 use squall::protocol::tls::{Keys, connector};
 use squall::run::{Owner, RunDirectory, RunId, Submission};
 use squall::scheduler::record::{Recorded, Recording};
-use squall::scheduler::{Event, LeaseId, WorkerId};
+use squall::scheduler::{Event, LeaseId, Scheduler, WorkerId};
 use squall::store::load;
 use tempfile::TempDir;
 
@@ -224,7 +224,19 @@ fn changed_recordings_are_read_as_far_as_they_are_whole() {
         let at = Timestamp(Duration::from_secs(second as u64));
         bytes.extend(recording.record(at, event).expect("small"));
     }
-    let mut decode = |input: &[u8]| Recorded::read(input).is_some_and(|recorded| recorded.cut == 0);
+    let mut decode = |input: &[u8]| {
+        let Some(recorded) = Recorded::read(input) else { return false };
+        let mut scheduler = Scheduler::new(recorded.minimum_workers);
+        let mut tell = |(now, event): (Timestamp, Event)| {
+            let can = scheduler.can_be_told(&event);
+            if can {
+                scheduler.handle(now, event, &mut Vec::new());
+                scheduler.check_invariants();
+            }
+            can
+        };
+        recorded.events.into_iter().all(&mut tell) && recorded.cut == 0
+    };
     Decoder {
         name: "recordings",
         good: vec![bytes, Recording::beginning(0)],
