@@ -59,6 +59,10 @@ fn tell(recorded: &Recorded) -> Result<()> {
     let mut scheduler = Scheduler::new(recorded.minimum_workers);
     let mut effects = Vec::new();
     for (now, event) in &recorded.events {
+        if !scheduler.can_be_told(event) {
+            return Err(Error::new(ErrorKind::System, "the recording is of no run of this version")
+                .cause(format!("{} cannot follow what came before", told(event))));
+        }
         scheduler.handle(*now, event.clone(), &mut effects);
         // The clock ticks for the driver as well; where nothing follows from it there is nothing to read.
         if *event != Event::Tick || !effects.is_empty() {

@@ -9,6 +9,7 @@ mod workers;
 use crate::driver::cause::Disconnect;
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
+use crate::driver::progress::Progress;
 use crate::driver::roster::{ConnectionId, Roster};
 use crate::driver::times::Times;
 use crate::error::{Error, Result};
@@ -105,6 +106,7 @@ pub struct Core {
     failure: Option<Error>,
     looks: Looks,
     times: Times,
+    progress: Progress,
     /// Where checkpoints are kept.
     checkpoints: Option<Schedule>,
     closing: Option<Closing>,
@@ -130,6 +132,7 @@ impl Core {
             failure: None,
             looks: Looks::default(),
             times: Times::default(),
+            progress: Progress::default(),
             checkpoints: checkpoints_from.map(Schedule::from),
             closing: None,
             outputs: Vec::new(),
@@ -154,6 +157,7 @@ impl Core {
             Input::Stop(stop) => self.stop(now, stop),
         }
         self.lose_those_away(now);
+        self.fail_where_nothing_goes_on(now);
         if self.failure.is_some() && !had_failed {
             // Nothing more is computed: what is still held counts no longer, and the workers may go.
             self.schedule(now, scheduler::Event::Close);
@@ -169,8 +173,14 @@ impl Core {
         let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
         let computing = self.computation.is_some();
         let checkpoint = self.checkpoints.as_ref().filter(|_| computing).and_then(Schedule::next);
-        let deadlines =
-            [self.scheduler.next_deadline(), self.looks.next(), self.roster.next(), end_by, checkpoint];
+        let deadlines = [
+            self.scheduler.next_deadline(),
+            self.looks.next(),
+            self.roster.next(),
+            self.progress.next(),
+            end_by,
+            checkpoint,
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -193,6 +203,7 @@ impl Core {
         let Some(computation) = &mut self.computation else { return };
         match computation.begin() {
             Ok(Some(done)) => {
+                self.progress.begin();
                 let stage = computation.stage().expect("it has just begun");
                 for connection in self.roster.connected() {
                     self.outputs.push(Output::Send(connection, ToWorker::Stage(stage.clone())));
@@ -357,7 +368,10 @@ impl Core {
                     self.tell(RunEvent::Leased { lease, worker: worker.0, first, end });
                     self.send(worker, ToWorker::Lease { lease, first, end });
                 }
-                Effect::Yield { worker, lease, .. } => self.send(worker, ToWorker::Yield { lease: lease.0 }),
+                Effect::Yield { worker, lease, .. } => {
+                    self.progress.called_in(lease);
+                    self.send(worker, ToWorker::Yield { lease: lease.0 });
+                }
                 Effect::Dismiss { worker } => self.send(worker, ToWorker::Dismiss),
                 Effect::Done => {
                     match self.computation.as_mut().map(Computation::stage_done) {

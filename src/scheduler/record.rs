@@ -6,7 +6,7 @@
 
 use crate::codec::{self, CodecError};
 use crate::event::Timestamp;
-use crate::scheduler::Event;
+use crate::scheduler::{Event, Scheduler};
 use std::time::Duration;
 
 /// The first bytes, with the number of the format.
@@ -63,6 +63,21 @@ impl Recorded {
     }
 }
 
+impl Scheduler {
+    /// Whether it can be told this now. A driver tells nothing else; a recording may be anybody's.
+    pub fn can_be_told(&self, event: &Event) -> bool {
+        match event {
+            Event::Begin { tasks, done, .. } => {
+                let apart = done.windows(2).all(|pair| pair[0].end < pair[1].start);
+                let within = done.iter().all(|range| range.start < range.end && range.end <= *tasks);
+                self.stage.is_none() && apart && within
+            }
+            Event::Registered { worker, .. } => !self.workers.contains_key(worker),
+            _ => true,
+        }
+    }
+}
+
 /// The first record, and what follows it.
 fn first(bytes: &[u8]) -> Option<(Duration, Event, &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
@@ -81,7 +96,7 @@ mod tests {
         let at = |milliseconds| Timestamp(Duration::from_millis(milliseconds));
         vec![
             (at(2), Event::Registered { worker, threads: 8 }),
-            (at(2), Event::Begin { tasks: 1 << 40, most: 4096, done: vec![5..7] }),
+            (at(2), Event::Begin { tasks: 1 << 40, most: 4096, done: vec![5..7, 9..10] }),
             (at(1002), Event::Answered { worker, lease, finished: 4000 }),
             (at(1500), Event::Tick),
         ]

@@ -6,14 +6,18 @@ mod support;
 
 mod arrays;
 mod conformance;
+mod crowd;
 mod fake;
 mod faults;
+mod hostile;
+mod injection;
 mod kernels;
 mod library;
 mod messages;
 mod processes;
 mod replay;
 mod resume;
+mod secrets;
 mod settings;
 mod strangers;
 mod submit;
