@@ -141,6 +141,7 @@ impl Core {
 
     /// Takes note of `input` at `now`, which never goes back; returns what is to be done, in order.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        let had_failed = self.failure.is_some();
         match input {
             Input::Compute(plan, from) => self.compute(now, plan, from),
             Input::Registered(connection, registration) => self.registered(now, connection, registration),
@@ -156,8 +157,12 @@ impl Core {
             Input::Stop(stop) => self.stop(now, stop),
         }
         self.lose_those_away(now);
-        self.checkpoint(now, false);
         self.fail_where_nothing_goes_on(now);
+        if self.failure.is_some() && !had_failed {
+            // Nothing more is computed: what is still held counts no longer, and the workers may go.
+            self.schedule(now, scheduler::Event::Close);
+        }
+        self.checkpoint(now, false);
         self.look(now);
         self.end_when_all_left(now);
         std::mem::take(&mut self.outputs)
@@ -166,7 +171,8 @@ impl Core {
     /// When to send [`Input::Tick`] if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
-        let checkpoint = self.checkpoints.as_ref().and_then(Schedule::next);
+        let computing = self.computation.is_some();
+        let checkpoint = self.checkpoints.as_ref().filter(|_| computing).and_then(Schedule::next);
         let deadlines = [
             self.scheduler.next_deadline(),
             self.looks.next(),
@@ -354,6 +360,8 @@ impl Core {
     fn perform(&mut self, now: Timestamp, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                // What has just failed is closed in a moment.
+                Effect::Lease { .. } if self.computation.is_none() => {}
                 Effect::Lease { worker, lease, tasks, .. } => {
                     self.times.leased(now);
                     let (lease, first, end) = (lease.0, tasks.start, tasks.end);

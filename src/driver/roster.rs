@@ -164,7 +164,8 @@ impl Roster {
         let (host, process) = (registration.host.clone(), registration.process);
         let member = Member { key, host, process, line, leaving: false, drained: None };
         self.members.insert(worker, member);
-        self.begun |= self.connections.len() >= self.minimum as usize;
+        // As the scheduler counts: one that is away is not gone.
+        self.begun |= self.members.len() >= self.minimum as usize;
         Arrived::New(worker)
     }
 

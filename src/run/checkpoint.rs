@@ -3,15 +3,15 @@
 //! What is in one is not known here. A file is a magic line, the writer's nonce, a rising number, the SHA-256 of
 //! what follows, and that. It is written under another name, synchronized and renamed, so a driver that is killed
 //! while it writes, or a disk that is full, leaves the one before. No lock is held: locks fail on network file
-//! systems. Instead every write first looks whether the run is still the writer's.
+//! systems. Instead every write first looks whether the run is still the writer's. The files are reached through
+//! [`Disk`], so that `tests/simulation` puts the same steps on a disk that tears.
 
 use crate::error::{Error, Result};
-use crate::run::RunDirectory;
+use crate::run::{Owner, RunDirectory};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 
 /// The first line; another version of what follows has another one.
 const MAGIC: &[u8; 20] = b"squall checkpoint 1\n";
@@ -29,77 +29,119 @@ pub enum Written {
     Superseded(String),
 }
 
+/// What keeping checkpoints asks of a run directory.
+pub trait Disk {
+    /// Who drives the run, read anew.
+    fn owner(&self) -> Result<Owner>;
+    /// The first bytes of a file, so many at most.
+    fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>>;
+    /// Writes a file of these parts. When this returns it is on the disk, under some name.
+    fn write(&self, name: &str, parts: &[&[u8]]) -> io::Result<()>;
+    /// Gives a file another name, in place of what had that. When this returns the name is on the disk.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file, if it can be.
+    fn remove(&self, name: &str);
+}
+
+/// Writes a checkpoint in place of the older one of two, if the run's owner still has this nonce. When this
+/// returns it is on the disk.
+pub fn write(disk: &impl Disk, nonce: u64, content: &[u8]) -> Result<Written> {
+    let owner = disk.owner()?;
+    if owner.nonce != nonce {
+        let process = owner.process.map(|process| format!("process {} on {}", process.id, process.host));
+        let now = process.unwrap_or_else(|| "a job that has not started".into());
+        return Ok(Written::Superseded(now));
+    }
+    let newest = NAMES.iter().filter_map(|name| number(&disk.read(name, HEADER as u64).ok()?)).max();
+    let number = newest.unwrap_or(0).saturating_add(1);
+    let name = NAMES[(number % 2) as usize];
+    let partial = format!(".{name}.partial");
+    let written = disk.write(&partial, &[&header(nonce, number, content), content]);
+    written.and_then(|()| disk.rename(&partial, name)).map(|()| Written::Kept).map_err(|error| {
+        // What is left of it would only take room that there is none of.
+        disk.remove(&partial);
+        Error::system(format!("cannot write the checkpoint `{name}`"), &error)
+    })
+}
+
+/// The newest checkpoint that is whole.
+pub fn newest(disk: &impl Disk) -> Option<Vec<u8>> {
+    let whole = NAMES.iter().filter_map(|name| whole(disk.read(name, u64::MAX).ok()?));
+    whole.max_by_key(|(number, _)| *number).map(|(_, content)| content)
+}
+
+/// Removes the checkpoints of a run that needs none any more.
+pub fn remove(disk: &impl Disk) {
+    // One that cannot be removed takes some room, and is never read: the run has ended.
+    NAMES.iter().for_each(|name| disk.remove(name));
+}
+
 impl RunDirectory {
-    /// Writes a checkpoint in place of the older one of two, if the run's owner still has this nonce. When this
-    /// returns it is on the disk.
+    /// Writes a checkpoint, as [`write`].
     pub fn write_checkpoint(&self, nonce: u64, content: &[u8]) -> Result<Written> {
-        let owner = self.owner()?;
-        if owner.nonce != nonce {
-            let process = owner.process.map(|process| format!("process {} on {}", process.id, process.host));
-            let now = process.unwrap_or_else(|| "a job that has not started".into());
-            return Ok(Written::Superseded(now));
-        }
-        let newest = self.numbers().into_iter().flatten().max().unwrap_or(0);
-        let number = newest.saturating_add(1);
-        let name = NAMES[(number % 2) as usize];
-        let (path, partial) = (self.path().join(name), self.path().join(format!(".{name}.partial")));
-        let mut header = Vec::with_capacity(HEADER);
-        header.extend_from_slice(MAGIC);
-        header.extend_from_slice(&nonce.to_le_bytes());
-        header.extend_from_slice(&number.to_le_bytes());
-        header.extend_from_slice(&Sha256::digest(content));
-        let written = write_whole(&partial, &[&header, content]).and_then(|()| fs::rename(&partial, &path));
-        let written = written.and_then(|()| File::open(self.path())?.sync_all());
-        written.map(|()| Written::Kept).map_err(|error| {
-            // What is left of it would only take room that there is none of.
-            let _ = fs::remove_file(&partial);
-            Error::system(format!("cannot write the checkpoint `{}`", path.display()), &error)
-        })
+        let place = || format!("in `{}`", self.path().display());
+        write(self, nonce, content).map_err(|error| error.cause(place()))
     }
 
     /// The newest checkpoint that is whole.
     pub fn checkpoint(&self) -> Option<Vec<u8>> {
-        let whole = NAMES.iter().filter_map(|name| whole(fs::read(self.path().join(name)).ok()?));
-        whole.max_by_key(|(number, _)| *number).map(|(_, content)| content)
+        newest(self)
     }
 
     /// Removes the checkpoints of a run that needs none any more.
     pub fn remove_checkpoints(&self) {
-        for name in NAMES {
-            // One that cannot be removed takes some room, and is never read: the run has ended.
-            let _ = fs::remove_file(self.path().join(name));
-        }
-    }
-
-    /// The numbers of the two files, by their headers.
-    fn numbers(&self) -> [Option<u64>; 2] {
-        NAMES.map(|name| {
-            let mut header = [0; HEADER];
-            io::Read::read_exact(&mut File::open(self.path().join(name)).ok()?, &mut header).ok()?;
-            number(&header)
-        })
+        remove(self);
     }
 }
 
+impl Disk for RunDirectory {
+    fn owner(&self) -> Result<Owner> {
+        RunDirectory::owner(self)
+    }
+
+    fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.path().join(name))?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let options = options.create(true).write(true).truncate(true).mode(0o600);
+        let mut file = options.open(self.path().join(name))?;
+        parts.iter().try_for_each(|part| file.write_all(part))?;
+        file.sync_all()
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path().join(from), self.path().join(to))?;
+        File::open(self.path())?.sync_all()
+    }
+
+    fn remove(&self, name: &str) {
+        let _ = fs::remove_file(self.path().join(name));
+    }
+}
+
+fn header(nonce: u64, number: u64, content: &[u8]) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&nonce.to_le_bytes());
+    header.extend_from_slice(&number.to_le_bytes());
+    header.extend_from_slice(&Sha256::digest(content));
+    header
+}
+
 fn number(bytes: &[u8]) -> Option<u64> {
-    let number = bytes.strip_prefix(MAGIC)?.get(8..16)?;
+    let number = bytes.get(..HEADER)?.strip_prefix(MAGIC)?.get(8..16)?;
     Some(u64::from_le_bytes(number.try_into().ok()?))
 }
 
 /// Number and content of a file, if nothing of it is missing or has changed.
 fn whole(mut bytes: Vec<u8>) -> Option<(u64, Vec<u8>)> {
-    if bytes.len() < HEADER {
-        return None;
-    }
     let number = number(&bytes)?;
     let content = bytes.split_off(HEADER);
     (Sha256::digest(&content)[..] == bytes[HEADER - 32..]).then_some((number, content))
-}
-
-fn write_whole(path: &PathBuf, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
-    parts.iter().try_for_each(|part| file.write_all(part))?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! what a dead driver left, and it is what a bug report consists of. Every file appears whole or not at all:
 //! it is written under another name and renamed, because workers read over network file systems.
 
-mod checkpoint;
+pub mod checkpoint;
 mod id;
 mod owner;
 mod submission;

@@ -14,6 +14,10 @@
 
 #[cfg(test)]
 mod checker;
+#[cfg(test)]
+mod mutant;
+#[cfg(test)]
+mod onlooker;
 pub mod pool;
 mod invariants;
 mod losses;

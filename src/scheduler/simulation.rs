@@ -6,6 +6,8 @@
 
 use super::*;
 use crate::scheduler::checker::Checker;
+use crate::scheduler::mutant::{DEFECTS, Defect, Mutant};
+use crate::scheduler::onlooker::Onlooker;
 use crate::scheduler::record::{Recorded, Recording};
 use crate::scheduler::recorded::judge;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -14,8 +16,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-/// Microseconds until a silent worker is taken for lost.
-const SILENCE: u64 = 60_000_000;
+/// Microseconds until a silent worker is taken for lost; in some worlds nobody notices for an hour.
+const SILENCES: [u64; 2] = [60_000_000, 3_600_000_000];
+/// Worlds that are tried.
+const SEEDS: u64 = 10_000;
 
 /// What travels or is due, in the order of time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +55,7 @@ struct SimulatedWorker {
     connection: u32,
     /// Answers to be sent once it is connected, while it is not.
     unsent: Option<Vec<(LeaseId, Option<u64>)>>,
-    /// Stopped ones neither compute nor answer, and their connection stays for `SILENCE`.
+    /// Stopped ones neither compute nor answer, and their connection stays for `silence`.
     stopped: bool,
 }
 
@@ -60,7 +64,10 @@ struct World {
     now: u64,
     sequence: u64,
     agenda: BinaryHeap<Reverse<(u64, u64, Happening)>>,
-    scheduler: Scheduler,
+    scheduler: Mutant,
+    defect: Option<Defect>,
+    silence: u64,
+    onlooker: Onlooker,
     workers: BTreeMap<WorkerId, SimulatedWorker>,
     next_worker: u64,
     fault_rate: f64,
@@ -72,16 +79,20 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, defect: Option<Defect>) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let minimum = rng.random_range(1..4);
         let fault_rate = [0.0, 0.02, 0.2][rng.random_range(0..3)];
+        let silence = SILENCES[rng.random_range(0..2)];
         let mut world = World {
             rng,
             now: 0,
             sequence: 0,
             agenda: BinaryHeap::new(),
-            scheduler: Scheduler::new(minimum),
+            scheduler: Mutant::new(minimum, defect),
+            defect,
+            silence,
+            onlooker: Onlooker::default(),
             workers: BTreeMap::new(),
             next_worker: 0,
             fault_rate,
@@ -125,10 +136,12 @@ impl World {
         let mut effects = Vec::new();
         let finished = if let Event::Answered { finished, .. } = event { finished } else { 0 };
         self.recorded.extend(self.recording.record(now, &event).expect("it is small"));
+        self.onlooker.hear(now, &event);
         self.scheduler.handle(now, event, &mut effects);
         self.scheduler.check_invariants();
         self.decided.extend(effects.iter().cloned());
         for effect in effects {
+            self.onlooker.see(now, &effect);
             match effect {
                 Effect::Lease { worker, lease, tasks, .. } => {
                     self.checker.leased(lease, &tasks);
@@ -142,6 +155,7 @@ impl World {
                 Effect::Done => self.checker.done(),
             }
         }
+        self.onlooker.check(now);
         if let Some(deadline) = self.scheduler.next_deadline() {
             assert!(deadline > now, "the deadline {deadline:?} has not moved at {now:?}");
             let delay = (deadline - now).as_micros() as u64;
@@ -151,6 +165,8 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
+            // The driver dismisses who comes after the end, without asking.
+            Happening::NewWorker if self.checker.closed => {}
             Happening::NewWorker => self.new_worker(),
             Happening::ToDriver(worker, connection, lease, finished) => {
                 // The driver hears what is said over a broken connection until the worker comes back.
@@ -228,7 +244,7 @@ impl World {
                 match fault {
                     Some(0) => {
                         self.workers.get_mut(&id).expect("there").stopped = true;
-                        self.at(SILENCE, Happening::Lost(id));
+                        self.at(self.silence, Happening::Lost(id));
                     }
                     Some(1) => self.crash(id),
                     Some(_) => self.part(id),
@@ -325,37 +341,56 @@ impl World {
         done
     }
 
-    /// Runs one stage to its end, or until it is given up. Every run ends: the number of happenings is bounded.
-    fn stage(&mut self, tasks: u64) {
+    /// Runs one stage to its end, or until it is given up, or for so many happenings. Every run ends: their number is
+    /// bounded.
+    fn stage(&mut self, tasks: u64, most: Option<u64>) {
         self.checker.begin(tasks);
         let done = self.counted_before(tasks);
         self.tell(Event::Begin { tasks, most: u64::MAX, done });
-        for _ in 0..200_000 {
+        for _ in 0..most.unwrap_or(200_000) {
             if self.checker.stage_done || self.checker.given_up {
                 return;
             }
-            let Reverse((now, _, happening)) = self.agenda.pop().expect("nothing will ever happen again");
-            self.now = now;
-            self.happen(happening);
+            self.next();
         }
-        panic!("the stage does not end");
+        assert!(most.is_some(), "the stage does not end");
+    }
+
+    fn next(&mut self) {
+        let Reverse((now, _, happening)) = self.agenda.pop().expect("nothing will ever happen again");
+        self.now = now;
+        self.happen(happening);
+    }
+
+    /// Closes, and lets what was under way arrive.
+    fn close(&mut self) {
+        self.checker.closed = true;
+        self.tell(Event::Close);
+        for _ in 0..self.agenda.len().min(100) {
+            self.next();
+        }
+        self.tell(Event::Tick);
     }
 }
 
 /// Simulates one seed; returns the checker, so that the test can tell what it saw.
-fn simulate(seed: u64) -> Checker {
-    let mut world = World::new(seed);
+fn simulate(seed: u64, defect: Option<Defect>) -> Checker {
+    let mut world = World::new(seed, defect);
     for _ in 0..world.rng.random_range(1..3) {
         let tasks = world.rng.random_range(1..400);
         if !world.checker.given_up {
-            world.stage(tasks);
+            world.stage(tasks, None);
         }
     }
-    world.checker.closed = true;
-    world.tell(Event::Close);
-    world.tell(Event::Tick);
-    let recorded = Recorded::read(&world.recorded).expect("its beginning is there");
-    assert!(judge(&recorded) == world.decided, "told again it decides otherwise");
+    if !world.checker.given_up && world.rng.random_bool(0.5) {
+        let (tasks, most) = (world.rng.random_range(1..400), world.rng.random_range(0..200));
+        world.stage(tasks, Some(most));
+    }
+    world.close();
+    if world.defect.is_none() {
+        let recorded = Recorded::read(&world.recorded).expect("its beginning is there");
+        assert!(judge(&recorded) == world.decided, "told again it decides otherwise");
+    }
     world.checker
 }
 
@@ -363,12 +398,12 @@ fn simulate(seed: u64) -> Checker {
 fn every_task_is_counted_once_and_every_run_ends() {
     let seeds = match std::env::var("SQUALL_SEED") {
         Ok(seed) => seed.parse().map(|seed: u64| seed..seed + 1).expect("SQUALL_SEED is a number"),
-        Err(_) => 0..10_000,
+        Err(_) => 0..SEEDS,
     };
     let many = seeds.end - seeds.start > 1;
     let (mut twins, mut dropped, mut returned, mut given_up) = (0, 0, 0, 0);
     for seed in seeds {
-        let seen = std::panic::catch_unwind(|| simulate(seed));
+        let seen = std::panic::catch_unwind(|| simulate(seed, None));
         let checker = seen.unwrap_or_else(|_| panic!("SQUALL_SEED={seed} fails"));
         twins += checker.twins;
         dropped += checker.dropped;
@@ -378,4 +413,14 @@ fn every_task_is_counted_once_and_every_run_ends() {
     let seen = [twins, dropped, returned, given_up];
     let enough = seen.iter().zip([1000, 1000, 1000, 10]).all(|(&seen, least)| seen > least);
     assert!(!many || enough, "too few faults: twins, drops, returns, given up: {seen:?}");
+}
+
+#[test]
+fn scheduler_with_a_deliberate_defect_is_found_out() {
+    for defect in DEFECTS {
+        let fails = |seed: &u64| std::panic::catch_unwind(|| simulate(*seed, Some(defect))).is_err();
+        let seed =
+            (0..SEEDS).find(fails).unwrap_or_else(|| panic!("{defect:?} is not seen in {SEEDS} seeds"));
+        println!("{defect:?} is seen by seed {seed}");
+    }
 }

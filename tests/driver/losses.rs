@@ -195,3 +195,16 @@ fn worker_that_talks_is_alive_whatever_slurm_says() {
     assert!(lost(&told).is_empty() && computed(&told).is_none());
     world.compute(outputs).expect("it does it all");
 }
+
+#[test]
+fn work_that_began_while_a_worker_was_away_goes_on_without_it() {
+    let mut world = World::new(2, 2);
+    world.register(0, 12);
+    world.tell(Input::Disconnected(ConnectionId(0), broken()));
+    world.tell(Input::Compute(mean(5_000_000), None));
+    let outputs = world.register(1, 13);
+    assert!(!world.answers(&outputs).is_empty(), "it begins with the one that may be back");
+    let lost = world.tell(ended(12, "NODE_FAIL", None));
+    assert!(computed(&lost).is_none(), "{lost:?}");
+    world.compute(outputs).expect("the other one does it all");
+}

@@ -235,6 +235,39 @@ fn disk_that_is_full_is_told_of_and_another_driver_ends_this_one() {
 }
 
 #[test]
+fn nothing_is_due_once_all_is_computed_though_a_checkpoint_was() {
+    let mut world = World::new(1, 1);
+    world.core = core(1, 1, Some(Timestamp(Duration::from_secs(60))));
+    world.register(0, 1);
+    let outputs = world.tell(Input::Compute(mean(5_000_000), None));
+    world.compute(outputs).expect("computed");
+    assert_eq!(
+        world.core.next_deadline(),
+        None,
+        "a driver that waits for its next computation does not spin"
+    );
+}
+
+#[test]
+fn answer_that_comes_after_the_run_has_failed_does_not_count() {
+    let mut world = World::new(2, 1);
+    world.tell(Input::Compute(mean(50_000_000), None));
+    let outputs = world.register(0, 12);
+    let late = world.answers(&outputs);
+    world.register(1, 13);
+    let failed = FromWorker::Failed { lease: None, cause: "the file has changed".to_owned(), defect: false };
+    let outputs = world.tell(Input::Said(ConnectionId(1), failed));
+    assert!(computed(&outputs).expect("it ends").is_err());
+    let dismissed = |output: &Output| matches!(output, Output::Send(_, ToWorker::Dismiss));
+    assert_eq!(outputs.iter().filter(|output| dismissed(output)).count(), 2, "{outputs:?}");
+    for answer in late {
+        let outputs = world.tell(answer);
+        assert!(computed(&outputs).is_none());
+        assert!(!outputs.iter().any(|output| matches!(output, Output::Send(_, ToWorker::Lease { .. }))));
+    }
+}
+
+#[test]
 fn workers_that_answer_nothing_for_half_an_hour_end_the_run() {
     let mut world = World::new(2, 1);
     world.register(0, 12);

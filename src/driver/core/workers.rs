@@ -33,7 +33,7 @@ impl Core {
         if new {
             self.tell_of_new(now, worker, registration);
         }
-        if self.closing.is_some() {
+        if self.closing.is_some() || self.failure.is_some() {
             return self.send(worker, ToWorker::Dismiss);
         }
         if let Some(stage) = self.computation.as_ref().and_then(Computation::stage) {

@@ -1,0 +1,212 @@
+//! A Slurm with jobs that wait, run and end, and the launcher that asks it: at times in vain.
+
+use crate::faults::Fault;
+use crate::mutation::Mutation;
+use crate::world::{Happening, SECOND, World};
+use rand::RngExt;
+use squall::driver::core::Input;
+use squall::error::{Error, ErrorKind};
+use squall::launch::{Exit, Key, Phase, State};
+use std::collections::BTreeSet;
+
+/// From TERM to KILL.
+const KILL_WAIT: u64 = 30 * SECOND;
+/// Looks in a row that do not find a job until it is taken for ended.
+const MISSES: u32 = 3;
+/// How long the launcher tries to end what is left.
+const END_BUDGET: u64 = 8 * SECOND;
+
+/// One element of a job array: one worker.
+pub(crate) struct Job {
+    pub(crate) life: usize,
+    pub(crate) index: u32,
+    pub(crate) phase: Phase,
+    pub(crate) word: &'static str,
+    /// Its process, once it runs.
+    pub(crate) worker: Option<usize>,
+    /// Whether `squeue` no longer lists it.
+    forgotten: bool,
+    /// Looks in a row that did not find it.
+    missed: u32,
+    /// What its launcher has told of it.
+    pub(crate) told: Option<(Phase, &'static str)>,
+    pub(crate) terminating: bool,
+}
+
+impl Job {
+    pub(crate) fn key(&self) -> Key {
+        Key(format!("{}_{}", self.life, self.index))
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+}
+
+impl World {
+    /// The launcher calls `sbatch`.
+    pub(crate) fn submits(&mut self, life: usize) {
+        if !self.lives[life].alive {
+            return;
+        }
+        if self.strikes(Fault::SubmissionRejected) {
+            self.lives[life].rejected = true;
+            let error = Error::new(ErrorKind::Slurm, "sbatch: error: Batch job submission failed");
+            return self.tell(life, Input::Failed(error));
+        }
+        let pends = self.strikes(Fault::JobsPend);
+        for index in 0..self.lives[life].workers {
+            let (phase, word) = (Phase::Waiting, "PENDING");
+            let (worker, forgotten, missed, told) = (None, false, 0, None);
+            let terminating = false;
+            self.jobs.push(Job { life, index, phase, word, worker, forgotten, missed, told, terminating });
+            let most = if pends { 100 * SECOND } else { 3 * SECOND };
+            let wait = self.rng.random_range(0..most);
+            self.after(wait, Happening::JobStarts { job: self.jobs.len() - 1 });
+        }
+        // The jobs are there, whether `sbatch` has said so or not; some start before it has.
+        let unknown = self.strikes(Fault::SubmissionUnknown);
+        let answers = self.rng.random_range(0..if unknown { 20 * SECOND } else { SECOND });
+        self.after(answers, Happening::Submitted { life });
+    }
+
+    /// `sbatch` has answered, or its jobs were found by their name.
+    pub(crate) fn submitted(&mut self, life: usize) {
+        let keys = self.jobs.iter().filter(|job| job.life == life).map(Job::key).collect();
+        self.lives[life].submitted = true;
+        self.tell(life, Input::Started(format!("job {life}"), keys));
+        if let Some((left, at_once)) = self.lives[life].ending.take() {
+            self.end(life, left, at_once);
+        }
+    }
+
+    pub(crate) fn job_starts(&mut self, number: usize) {
+        let job = &mut self.jobs[number];
+        if job.phase != Phase::Waiting {
+            return;
+        }
+        (job.phase, job.word) = (Phase::Running, "RUNNING");
+        self.start_worker(number);
+    }
+
+    /// A job has ended, and its process with it.
+    pub(crate) fn job_ends(&mut self, number: usize, word: &'static str) {
+        let job = &mut self.jobs[number];
+        if !job.has_ended() {
+            (job.phase, job.word) = (Phase::Ended, word);
+            self.lives[job.life].faults += u32::from(matches!(word, "FAILED" | "OUT_OF_MEMORY"));
+            if let Some(worker) = job.worker {
+                self.worker_gone(worker, word == "NODE_FAIL");
+            }
+        }
+    }
+
+    /// The job's process is told to end, and killed if it does not.
+    pub(crate) fn terminate(&mut self, number: usize, word: &'static str) {
+        let job = &mut self.jobs[number];
+        match (job.phase, job.worker) {
+            (Phase::Running, Some(worker)) if !job.terminating => {
+                job.terminating = true;
+                self.after(KILL_WAIT, Happening::JobKilled { job: number, word });
+                self.after(0, Happening::Terminates { worker });
+            }
+            (Phase::Waiting, _) => self.job_ends(number, word),
+            _ => {}
+        }
+    }
+
+    /// The launcher's answer to a look.
+    pub(crate) fn looked(&mut self, life: usize) {
+        self.lives[life].looking = false;
+        if self.strikes(Fault::QueueUnreachable) {
+            return self.tell(life, Input::Notice("squeue: error: timed out".to_owned()));
+        }
+        let mut states = Vec::new();
+        for job in self.jobs.iter_mut().filter(|job| job.life == life) {
+            job.missed = if job.forgotten { job.missed + 1 } else { 0 };
+            let seen = if !job.forgotten {
+                (job.phase, job.word)
+            } else if job.missed >= MISSES {
+                (Phase::Ended, "UNKNOWN")
+            } else {
+                continue;
+            };
+            if job.told == Some(seen) {
+                continue;
+            }
+            job.told = Some(seen);
+            let (phase, word) = (seen.0, seen.1.to_owned());
+            // A crash is told by its signal, and a kill for memory by a word.
+            let exit = (seen.1 == "FAILED").then_some(Exit::Signal(11));
+            states.push(State {
+                key: job.key(),
+                phase,
+                word,
+                reason: String::new(),
+                exit,
+                log: String::new(),
+            });
+        }
+        if !states.is_empty() {
+            self.tell(life, Input::States(states));
+        }
+    }
+
+    /// `squeue` no longer lists a job, which may go on or be dead.
+    pub(crate) fn forget(&mut self, number: usize) {
+        self.jobs[number].forgotten = true;
+        if self.rng.random_bool(0.5) {
+            self.job_ends(number, "NODE_FAIL");
+        }
+    }
+
+    /// The launcher is told to end everything that has not left.
+    pub(crate) fn end(&mut self, life: usize, left: BTreeSet<Key>, at_once: bool) {
+        for job in self.jobs.iter().filter(|job| job.life == life && left.contains(&job.key())) {
+            let leaves = job.worker.is_none_or(|worker| self.workers[worker].leaves);
+            assert!(leaves, "{} is taken for one that has left", job.key());
+        }
+        let submitting = !self.lives[life].submitted && !self.lives[life].rejected;
+        if submitting && !at_once {
+            // `sbatch` is under way: what it starts is ended once it has answered.
+            self.lives[life].ending = Some((left, at_once));
+            return;
+        }
+        let fails = self.strikes(Fault::CancelFails);
+        let takes = if fails { END_BUDGET } else { self.rng.random_range(0..2 * SECOND) };
+        self.after(takes, Happening::Cancelled { life, left, fails });
+    }
+
+    /// `scancel` has done it, or leaves a line to type.
+    pub(crate) fn cancelled(&mut self, life: usize, left: &BTreeSet<Key>, fails: bool) {
+        if !self.lives[life].alive {
+            return;
+        }
+        if !fails && self.mutation != Some(Mutation::EndsNothing) {
+            self.cancel(life, left);
+        }
+        let line = fails.then(|| format!("scancel --name squall-{life}"));
+        let forgotten = |job: &&Job| job.life == life && !job.has_ended() && !job.terminating;
+        let forgotten = self.jobs.iter().find(forgotten).map(Job::key);
+        self.checker.gone(life, line.as_deref(), forgotten.as_ref());
+        self.tell(life, Input::Gone(line));
+    }
+
+    /// Cancels the jobs of a life but those that have left.
+    pub(crate) fn cancel(&mut self, life: usize, left: &BTreeSet<Key>) {
+        for number in 0..self.jobs.len() {
+            if self.jobs[number].life == life && !left.contains(&self.jobs[number].key()) {
+                self.terminate(number, "CANCELLED");
+            }
+        }
+    }
+
+    /// A worker without its driver cancels what is still pending beside it.
+    pub(crate) fn cancel_pending(&mut self, life: usize) {
+        for number in 0..self.jobs.len() {
+            if self.jobs[number].life == life && self.jobs[number].phase == Phase::Waiting {
+                self.job_ends(number, "CANCELLED");
+            }
+        }
+    }
+}
