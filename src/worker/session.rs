@@ -54,7 +54,11 @@ impl<'a> Session<'a> {
         let (mut incoming, reader) = read(receiver);
         // The channel is new and empty, so this cannot fail.
         let _ = outgoing.try_send(FromWorker::Register(registration));
-        let ended = self.converse(&outgoing, &mut incoming).await;
+        let ended = match self.converse(&outgoing, &mut incoming).await {
+            // One that is to end does not look for its driver again.
+            Ended::Lost { .. } if self.leave_by.is_some() => Ended::Over(Ending::Terminated),
+            ended => ended,
+        };
         if let Ended::Over(ending) = &ended {
             self.queue.clear();
             if let Ending::Failed(cause) = ending {
