@@ -4,6 +4,7 @@ mod config;
 mod exit;
 mod flags;
 mod graph;
+mod kept;
 mod queue;
 mod reap;
 mod resume;
@@ -40,7 +41,7 @@ enum Command {
     Submit(submit::SubmitArguments),
     /// Show this user's squall jobs
     Queue(queue::QueueArguments),
-    /// Go on with a run whose driver has ended, from its last checkpoint
+    /// Go on with a run whose driver has ended, from its last checkpoint, or extend one that is finished
     Resume(resume::ResumeArguments),
     /// Cancel what dead drivers of this directory left behind
     Reap(reap::ReapArguments),

@@ -2,6 +2,7 @@
 
 use crate::cli::exit::say;
 use crate::cli::flags::{Overrides, SettingsFlags};
+use crate::cli::kept::Kept;
 use crate::cli::reap::{cancel_left, lives};
 use crate::cli::run::{Driving, Output, refuse_several_drivers};
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::settings::Sources;
 use crate::slurm::{Allocation, Commands};
 use clap::Args;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Instant;
 
 #[derive(Debug, Args)]
@@ -25,6 +27,9 @@ pub(super) struct ResumeArguments {
     /// Print nothing but results and failures
     #[arg(long, short)]
     quiet: bool,
+    /// Extend a finished run of one random array of one axis to N elements, of which only the new ones are computed
+    #[arg(long, value_name = "N")]
+    size: Option<Elements>,
     /// Go on although it cannot be seen from here whether the run's driver still lives
     #[arg(long)]
     force: bool,
@@ -35,7 +40,7 @@ pub(super) fn resume(arguments: &ResumeArguments, started: Instant) -> Result<()
     let run = find(&arguments.run)?;
     let Some(content) = run.checkpoint() else {
         return Err(Error::refused(format!("run {} has no checkpoint to go on from", run.id()))
-            .cause("it came to its end, or it lasted less than a second, or ten on threads")
+            .cause("its results were printed, or it lasted less than a second, or ten on threads")
             .hint("compute it anew with `squall run`"));
     };
     let owner = run.owner()?;
@@ -49,8 +54,30 @@ pub(super) fn resume(arguments: &ResumeArguments, started: Instant) -> Result<()
     })?;
     let settings = arguments.overrides.resolve(Sources::from_process(Some(&run.settings_file())))?;
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
-    driving.go_on(&settings, &run, &content)
+    let kept = Kept::of(settings, &content)?;
+    match arguments.size {
+        Some(Elements(size)) => driving.extend(&run, kept.extended(size)?),
+        None => driving.go_on(&run, kept),
+    }
 }
+
+/// A number of elements, as it may be written in an expression: 3e8, 300_000_000.
+#[derive(Debug, Clone, Copy)]
+struct Elements(u64);
+
+impl FromStr for Elements {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Elements, String> {
+        let digits = text.replace('_', "");
+        let float = || digits.parse::<f64>().ok().filter(|size| size.fract() == 0.0 && *size < LARGEST);
+        let whole = digits.parse().ok().or_else(|| float().map(|size| size as u64));
+        whole.map(Elements).ok_or_else(|| "give a whole number, such as 3e8 or 300_000_017".to_owned())
+    }
+}
+
+/// Floats are exact up to here.
+const LARGEST: f64 = 9e15;
 
 /// A run by its path, or by its id below the directory of runs.
 fn find(run: &str) -> Result<RunDirectory> {

@@ -49,7 +49,7 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn threads(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
-        let mut monitor = make_monitor(None)?;
+        let mut monitor = make_monitor(self.into)?;
         let notice = self.settings.cluster.cores.map_or_else(|| available().notice, |_| None);
         if let Some(text) = notice {
             monitor.receive(self.now(), &RunEvent::Notice { text });
@@ -118,12 +118,21 @@ impl Opening<'_> {
             RunDirectory::prune(&settings.run.directory);
             owned(&settings, cores, &id, None)
         };
-        Checkpoints { from: LASTING, open: Box::new(open), kept: self.kept() }
+        let (kept, removed) = (self.kept(), self.is_nameless());
+        Checkpoints { from: LASTING, made: false, removed, open: Box::new(open), kept }
     }
 
     /// Checkpoints in a directory that is there.
     fn soon(&self, (run, nonce): Owned) -> Checkpoints {
-        Checkpoints { from: SOON, open: Box::new(move || Ok((run.clone(), nonce))), kept: self.kept() }
+        let (kept, removed) = (self.kept(), self.is_nameless());
+        let open = Box::new(move || Ok((run.clone(), nonce)));
+        Checkpoints { from: SOON, made: true, removed, open, kept }
+    }
+
+    /// Whether its settings do not say what is computed, as in a program that uses the library: then nobody can go on
+    /// with it after its end.
+    fn is_nameless(&self) -> bool {
+        self.settings.results.is_empty() && self.settings.saves.is_empty()
     }
 
     /// A run that was begun before can be gone on with from the start.

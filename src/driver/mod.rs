@@ -12,6 +12,7 @@ mod listen;
 mod roster;
 mod times;
 
+pub use computation::complete;
 pub use keeper::{Checkpoints, Kept, Owned};
 pub use listen::Listen;
 
@@ -27,11 +28,13 @@ use crate::protocol::ToWorker;
 use crate::run::RunDirectory;
 use crate::scheduler::WorkerId;
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 /// Inputs that may wait: beyond it connections are read no further.
@@ -77,6 +80,9 @@ pub struct Driver {
 
 /// A plan, and the checkpoint from which to go on with it.
 type Asked = (Arc<Plan>, Option<Box<Checkpoint>>);
+
+/// What waits for a last checkpoint.
+type Last = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// What a handle asks for. Unbounded: there are as many as a caller makes.
 enum Request {
@@ -196,6 +202,10 @@ struct Shell {
     waiting: VecDeque<Asked>,
     run_directory: Option<RunDirectory>,
     keeper: Option<Keeper>,
+    /// Waits for the last checkpoint of what has just been computed.
+    last: Option<Last>,
+    /// Results that are about to be handed over.
+    answers: JoinSet<()>,
     /// Whether a computation has failed, or was interrupted: one may want to go on with it.
     broken: bool,
     /// Of all plans so far.
@@ -235,6 +245,8 @@ impl Shell {
             waiting: VecDeque::new(),
             run_directory,
             keeper: keeper.transpose()?,
+            last: None,
+            answers: JoinSet::new(),
             broken: false,
             bounds: Bounds::default(),
             over: None,
@@ -244,6 +256,7 @@ impl Shell {
     async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) -> Option<String> {
         loop {
             if let Some(line) = self.over.take() {
+                while self.answers.join_next().await.is_some() {}
                 let made = self.keeper.take().and_then(|keeper| keeper.finish(!self.broken));
                 if line.is_none() {
                     // Where it cannot be noted, `squall reap` finds out again.
@@ -308,17 +321,31 @@ impl Shell {
                     keeper.write(content);
                 }
             }
+            Output::Last(content) => {
+                self.last = self.keeper.as_ref().map(|keeper| Box::pin(keeper.write_last(content)) as Last);
+            }
             Output::Computed(result) => {
                 self.broken = result.is_err();
-                if let Some(answer) = self.computing.pop_front() {
-                    // A caller that no longer waits has no use for it.
-                    let _ = answer.send(result);
-                }
+                self.answer(result);
                 return self.next_computation();
             }
             Output::Over(line) => self.over = Some(line),
         }
         None
+    }
+
+    /// Hands a result over, once it is written down what it is made of.
+    fn answer(&mut self, result: Result<Finished>) {
+        let Some(answer) = self.computing.pop_front() else { return };
+        let last = self.last.take();
+        self.answers.spawn(async move {
+            let written = match last {
+                Some(last) => last.await,
+                None => Ok(()),
+            };
+            // A caller that no longer waits has no use for it.
+            let _ = answer.send(written.and(result));
+        });
     }
 
     /// The receipt with what only the processes know.
