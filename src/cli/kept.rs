@@ -56,6 +56,12 @@ impl Kept {
     }
 }
 
+/// Refuses what cannot be extended, whatever was kept of it.
+pub(super) fn check_extendable(settings: &Settings) -> Result<()> {
+    let plan = planned(settings, &[])?;
+    plan.extendable().map(|_| ())
+}
+
 /// The plan of what the settings ask for, with files that have been begun.
 fn planned(settings: &Settings, targets: &[Target]) -> Result<Plan> {
     let parsed = expressions(settings)?;

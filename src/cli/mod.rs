@@ -3,6 +3,7 @@
 mod config;
 mod exit;
 mod flags;
+mod former;
 mod graph;
 mod kept;
 mod queue;

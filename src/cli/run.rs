@@ -4,6 +4,7 @@ use crate::array::{Definitions, Parsed, Value, parse};
 use crate::cli::exit::{print_by, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::kept::Kept;
+use crate::cli::resume::again;
 use crate::cli::signals;
 use crate::cluster::{Cluster, Limits, computed_before, fitted, open, targets};
 use crate::driver::checkpoint::Checkpoint;
@@ -48,12 +49,13 @@ pub(super) enum Output {
 
 pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     refuse_several_drivers(Allocation::from_environment().as_ref())?;
-    let mut settings = arguments.settings.resolve()?;
-    let into = arguments.into.as_deref().map(RunDirectory::open).transpose()?;
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
-    let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
-    let plan = plan_of(&settings, seed)?;
-    driving.drive(settings, Arc::new(plan), into.as_ref(), None)
+    let Some(into) = &arguments.into else { return driving.begin(arguments.settings.resolve()?, None) };
+    let (into, allocation) = (RunDirectory::open(into)?, Allocation::from_environment());
+    match allocation.filter(|_| into.settings_file().exists()) {
+        Some(allocation) => again(&driving, &into, &arguments.settings.overrides, allocation.job_id.0),
+        None => driving.begin(arguments.settings.resolve()?, Some(&into)),
+    }
 }
 
 /// How a run is driven from the command line.
@@ -64,6 +66,13 @@ pub(super) struct Driving {
 }
 
 impl Driving {
+    /// Computes what the settings ask for from its beginning.
+    pub(super) fn begin(&self, mut settings: Settings, into: Option<&RunDirectory>) -> Result<()> {
+        let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
+        let plan = plan_of(&settings, seed)?;
+        self.drive(settings, Arc::new(plan), into, None)
+    }
+
     /// Goes on with a run from where it was kept; where nothing is left to be computed, only prints.
     pub(super) fn go_on(&self, run: &RunDirectory, kept: Kept) -> Result<()> {
         let Kept { settings, plan, checkpoint } = kept;

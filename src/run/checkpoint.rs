@@ -35,8 +35,7 @@ impl RunDirectory {
     pub fn write_checkpoint(&self, nonce: u64, content: &[u8]) -> Result<Written> {
         let owner = self.owner()?;
         if owner.nonce != nonce {
-            let process = owner.process.map(|process| format!("process {} on {}", process.id, process.host));
-            let now = process.unwrap_or_else(|| "a job that has not started".into());
+            let now = format!("process {} on {}", owner.process.id, owner.process.host);
             return Ok(Written::Superseded(now));
         }
         let newest = self.numbers().into_iter().flatten().max().unwrap_or(0);
