@@ -79,6 +79,20 @@ pub enum RunEvent {
     Left {
         /// The worker's number.
         worker: u64,
+        /// Why: it was dismissed, or who asked it to end.
+        cause: String,
+    },
+    /// A worker's connection broke; it may come back, and keeps its leases until then.
+    Away {
+        /// The worker's number.
+        worker: u64,
+        /// How the connection broke.
+        cause: String,
+    },
+    /// A worker that was away is back.
+    Returned {
+        /// The worker's number.
+        worker: u64,
     },
     /// A worker is gone, and what it held waits again.
     Lost {

@@ -81,7 +81,7 @@ pub(super) fn lives(
 }
 
 /// The submission of the driver itself, where `squall submit` made one.
-fn submitted(run: &RunDirectory) -> Option<Submission> {
+pub(super) fn submitted(run: &RunDirectory) -> Option<Submission> {
     run.submissions().into_iter().find(|submission| submission.workers == 0)
 }
 

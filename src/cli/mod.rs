@@ -6,8 +6,10 @@ mod flags;
 mod former;
 mod graph;
 mod kept;
+mod orphans;
 mod queue;
 mod reap;
+mod replay;
 mod resume;
 mod run;
 mod script;
@@ -44,6 +46,8 @@ enum Command {
     Queue(queue::QueueArguments),
     /// Go on with a run whose driver has ended, from its last checkpoint, or extend one that is finished
     Resume(resume::ResumeArguments),
+    /// Tell the scheduler again what it was told in a run, and print each decision with its reason
+    Replay(replay::ReplayArguments),
     /// Cancel what dead drivers of this directory left behind
     Reap(reap::ReapArguments),
     /// Work for a run; job scripts call this
@@ -57,6 +61,17 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether it deals with what is left of runs itself, or is none of a person's.
+    fn ends_runs(&self) -> bool {
+        match self {
+            Command::Resume(_) | Command::Reap(_) | Command::Worker { .. } => true,
+            Command::Run(arguments) => arguments.is_quiet(),
+            _ => false,
+        }
+    }
+}
+
 /// The `squall` program.
 pub fn main() -> ExitCode {
     let started = Instant::now();
@@ -64,6 +79,9 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(exit::of_arguments(&error)),
     };
+    if !arguments.command.ends_runs() {
+        orphans::name();
+    }
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, started),
         Command::Script(arguments) => script::script(&arguments),
@@ -72,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Submit(arguments) => submit::submit(&arguments),
         Command::Queue(arguments) => queue::queue(&arguments),
         Command::Resume(arguments) => resume::resume(&arguments, started),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Reap(arguments) => reap::reap(&arguments),
         Command::Worker { directory, kernel } => {
             return ExitCode::from(worker::worker(&directory, kernel.as_deref(), started));

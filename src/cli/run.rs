@@ -47,6 +47,13 @@ pub(super) enum Output {
     Json,
 }
 
+impl RunArguments {
+    /// Whether nothing is to be printed but results and failures.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+}
+
 pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     refuse_several_drivers(Allocation::from_environment().as_ref())?;
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };

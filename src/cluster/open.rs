@@ -195,11 +195,13 @@ impl Opening<'_> {
             started: self.started,
             workers,
             minimum_workers: cluster.minimum_workers.min(workers),
+            worker_memory: limits.memory.map(|memory| memory.bytes()),
             death_timeout: cluster.death_timeout,
             listen: networked,
             launcher,
             monitor,
             checkpoints: Some(checkpoints),
+            recording: run.as_ref().map(RunDirectory::create_recording).transpose()?,
         })?;
         Ok(Cluster { driver, id: self.id, run, seed: self.seed, limits, kept })
     }

@@ -92,6 +92,11 @@ impl Computation {
         self.extent.is_some()
     }
 
+    /// The running stage's number.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
     /// The running stage.
     pub(super) fn stage(&self) -> Option<&Stage> {
         self.running.as_ref().map(Running::stage)

@@ -3,11 +3,12 @@
 //! Strangers cost little: the first byte must look like TLS before any state is made for it, a handshake has
 //! ten seconds, and where too many wait at the door the one who has waited longest is shown out.
 
+use crate::driver::cause::Disconnect;
 use crate::driver::core::Input;
+use crate::driver::roster::ConnectionId;
 use crate::protocol::{
     FromWorker, HEARTBEAT_SECONDS, Receiver, Registration, Sender, Stream, ToWorker, split, tls,
 };
-use crate::scheduler::WorkerId;
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -79,35 +80,35 @@ async fn prove(stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<Box<dyn S
 /// Serves an arrival until it is gone: what it says becomes inputs. What is put into the returned channel is
 /// sent to it, and dropping that ends the connection.
 pub(super) fn serve(
-    worker: WorkerId,
+    connection: ConnectionId,
     arrival: Arrival,
     silence: Duration,
     inputs: mpsc::Sender<Input>,
 ) -> mpsc::Sender<ToWorker> {
     let (outgoing, messages) = mpsc::channel(OUTGOING);
     tokio::spawn(write(arrival.sender, messages));
-    tokio::spawn(read(worker, arrival.receiver, silence, inputs));
+    tokio::spawn(read(connection, arrival.receiver, silence, inputs));
     outgoing
 }
 
 async fn read(
-    worker: WorkerId,
+    connection: ConnectionId,
     mut receiver: Receiver<FromWorker>,
     silence: Duration,
     inputs: mpsc::Sender<Input>,
 ) {
-    let cause = loop {
+    let how = loop {
         let message = match timeout(silence, receiver.receive()).await {
             Ok(Ok(Some(message))) => message,
-            Ok(Ok(None)) => break "it closed the connection".to_owned(),
-            Ok(Err(error)) => break error.to_string(),
-            Err(_) => break format!("it has been silent for {} s", silence.as_secs()),
+            Ok(Ok(None)) => break Disconnect::Closed,
+            Ok(Err(error)) => break Disconnect::Broken(error.to_string()),
+            Err(_) => break Disconnect::Silent(silence),
         };
-        if inputs.send(Input::Said(worker, message)).await.is_err() {
+        if inputs.send(Input::Said(connection, message)).await.is_err() {
             return;
         }
     };
-    let _ = inputs.send(Input::Disconnected(worker, cause)).await;
+    let _ = inputs.send(Input::Disconnected(connection, how)).await;
 }
 
 /// Sends messages, and a heartbeat now and then, until there are no more.

@@ -2,20 +2,23 @@
 //!
 //! It joins three truths: what the scheduler wants, what the workers' connections say, and what the launcher
 //! sees of processes or Slurm jobs. The shell around it only carries things to and fro. Its tests are in
-//! `tests/driver.rs`.
+//! `tests/driver`.
 
+mod workers;
+
+use crate::driver::cause::Disconnect;
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
-use crate::driver::roster::Roster;
+use crate::driver::roster::{ConnectionId, Roster};
 use crate::driver::times::Times;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::event::{JobNews, RunEvent, Timestamp};
 use crate::launch::{Key, Order, State};
-use crate::plan::{Finished, Partial, Plan};
+use crate::plan::{Finished, Plan};
 use crate::protocol::{FromWorker, Registration, ToWorker};
 use crate::run::Written;
 use crate::scheduler::pool::Looks;
-use crate::scheduler::{self, Effect, LeaseId, Scheduler, WorkerId};
+use crate::scheduler::{self, Effect, Scheduler, WorkerId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +29,12 @@ const LEAVE_GRACE: Duration = Duration::from_secs(2);
 pub enum Input {
     /// Compute this, after nothing else is being computed; from where a checkpoint of it was made.
     Compute(Arc<Plan>, Option<Box<Checkpoint>>),
-    /// A worker proved itself and registered; its number was never used before.
-    Registered(WorkerId, Registration),
+    /// A worker proved itself and registered, over a connection whose number was never used before.
+    Registered(ConnectionId, Registration),
     /// A registered worker says something.
-    Said(WorkerId, FromWorker),
-    /// A registered worker's connection is gone, for this reason.
-    Disconnected(WorkerId, String),
+    Said(ConnectionId, FromWorker),
+    /// A registered worker's connection is gone.
+    Disconnected(ConnectionId, Disconnect),
     /// The launcher started these.
     Started(String, Vec<Key>),
     /// The launcher saw something new of these workers.
@@ -63,11 +66,15 @@ pub enum Stop {
 #[derive(Debug)]
 pub enum Output {
     /// Send this to a worker.
-    Send(WorkerId, ToWorker),
+    Send(ConnectionId, ToWorker),
+    /// End a connection whose worker has another one.
+    Close(ConnectionId),
     /// Give the launcher this order.
     Order(Order),
     /// Tell who listens.
     Tell(RunEvent),
+    /// Record that the scheduler was told this.
+    Record(scheduler::Event),
     /// Write these bytes of a [`Checkpoint`] down.
     Checkpoint(Vec<u8>),
     /// The same of a computation whose tasks are all counted, once: results are handed over when that is tried.
@@ -76,6 +83,19 @@ pub enum Output {
     Computed(Result<Finished>),
     /// Everything is over. A line is what the user must type to end what could not be ended.
     Over(Option<String>),
+}
+
+/// What a core must know before anything happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Configuration {
+    /// How many workers are asked for.
+    pub workers: u32,
+    /// How many of them must be there before it begins to compute.
+    pub minimum_workers: u32,
+    /// What each of them is allowed, in bytes, where that is limited.
+    pub worker_memory: Option<u64>,
+    /// From when on checkpoints are made, if they are kept.
+    pub checkpoints_from: Option<Timestamp>,
 }
 
 /// The driver's state.
@@ -102,12 +122,12 @@ struct Closing {
 }
 
 impl Core {
-    /// A driver of `workers` workers, which begins to compute once `minimum_workers` are there, and makes
-    /// checkpoints from a time on if they are kept.
-    pub fn new(workers: u32, minimum_workers: u32, checkpoints_from: Option<Timestamp>) -> Core {
+    /// A driver that knows of nothing yet.
+    pub fn new(configuration: Configuration) -> Core {
+        let Configuration { workers, minimum_workers, worker_memory, checkpoints_from } = configuration;
         Core {
             scheduler: Scheduler::new(minimum_workers),
-            roster: Roster::new(workers, minimum_workers),
+            roster: Roster::new(workers, minimum_workers, worker_memory),
             computation: None,
             failure: None,
             looks: Looks::default(),
@@ -122,9 +142,9 @@ impl Core {
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
         match input {
             Input::Compute(plan, from) => self.compute(now, plan, from),
-            Input::Registered(worker, registration) => self.registered(now, worker, registration),
-            Input::Said(worker, message) => self.said(now, worker, message),
-            Input::Disconnected(worker, cause) => self.disconnected(now, worker, cause),
+            Input::Registered(connection, registration) => self.registered(now, connection, registration),
+            Input::Said(connection, message) => self.said(now, connection, message),
+            Input::Disconnected(connection, how) => self.disconnected(now, connection, how),
             Input::Started(job, keys) => self.started(now, job, keys),
             Input::States(states) => self.states(now, states),
             Input::Notice(text) => self.tell(RunEvent::Notice { text }),
@@ -134,6 +154,7 @@ impl Core {
             Input::Tick => self.schedule(now, scheduler::Event::Tick),
             Input::Stop(stop) => self.stop(now, stop),
         }
+        self.lose_those_away(now);
         self.checkpoint(now, false);
         self.look(now);
         self.end_when_all_left(now);
@@ -144,7 +165,9 @@ impl Core {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
         let checkpoint = self.checkpoints.as_ref().and_then(Schedule::next);
-        [self.scheduler.next_deadline(), self.looks.next(), end_by, checkpoint].into_iter().flatten().min()
+        let deadlines =
+            [self.scheduler.next_deadline(), self.looks.next(), self.roster.next(), end_by, checkpoint];
+        deadlines.into_iter().flatten().min()
     }
 
     fn compute(&mut self, now: Timestamp, plan: Arc<Plan>, from: Option<Box<Checkpoint>>) {
@@ -167,8 +190,8 @@ impl Core {
         match computation.begin() {
             Ok(Some(done)) => {
                 let stage = computation.stage().expect("it has just begun");
-                for worker in self.roster.connected() {
-                    self.outputs.push(Output::Send(worker, ToWorker::Stage(stage.clone())));
+                for connection in self.roster.connected() {
+                    self.outputs.push(Output::Send(connection, ToWorker::Stage(stage.clone())));
                 }
                 self.outputs.push(Output::Tell(computation.stage_event()));
                 let (tasks, most) = (stage.tasks(), stage.lease_tasks());
@@ -181,88 +204,6 @@ impl Core {
             }
             Err(error) => self.fail(error),
         }
-    }
-
-    fn registered(&mut self, now: Timestamp, worker: WorkerId, registration: Registration) {
-        self.times.registered(now, Duration::from_millis(registration.age_milliseconds));
-        let threads = registration.threads;
-        self.tell(RunEvent::Registered {
-            worker: worker.0,
-            job: Key::of(&registration).0,
-            host: registration.host.clone(),
-            threads,
-            kernel: registration.kernel.clone(),
-            start_seconds: registration.age_milliseconds as f64 / 1000.0,
-        });
-        self.roster.registered(worker, Key::of(&registration));
-        if self.closing.is_some() {
-            self.outputs.push(Output::Send(worker, ToWorker::Dismiss));
-            return;
-        }
-        if let Some(stage) = self.computation.as_ref().and_then(Computation::stage) {
-            self.outputs.push(Output::Send(worker, ToWorker::Stage(stage.clone())));
-        }
-        self.schedule(now, scheduler::Event::Registered { worker, threads });
-    }
-
-    fn said(&mut self, now: Timestamp, worker: WorkerId, message: FromWorker) {
-        match message {
-            FromWorker::Register(_) => {}
-            FromWorker::Heartbeat { peak_memory } => self.times.peak(peak_memory),
-            FromWorker::Answer { lease, finished, partial, peak_memory } => {
-                self.times.peak(peak_memory);
-                self.answered(now, worker, lease, finished, partial);
-            }
-            FromWorker::Drain { cause } => {
-                self.tell(RunEvent::Notice {
-                    text: format!("worker {} was asked to end: {cause}", worker.0),
-                });
-                self.schedule(now, scheduler::Event::Drain { worker });
-            }
-            FromWorker::Failed { cause, defect } => {
-                let kind = if defect { ErrorKind::Internal } else { ErrorKind::System };
-                let failure = Error::new(kind, format!("worker {} failed", worker.0));
-                self.fail(failure.cause(cause.trim_start_matches("error: ")));
-            }
-            FromWorker::Leave => self.roster.leaves(worker),
-        }
-    }
-
-    fn answered(&mut self, now: Timestamp, worker: WorkerId, lease: u64, finished: u64, partial: Partial) {
-        let event = scheduler::Event::Answered { worker, lease: LeaseId(lease), finished };
-        let mut effects = Vec::new();
-        self.scheduler.handle(now, event, &mut effects);
-        let counted = effects.iter().find_map(|effect| match effect {
-            Effect::Accept { tasks, .. } => Some(tasks.clone()),
-            _ => None,
-        });
-        self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted: counted.is_some() });
-        if let Some(tasks) = counted {
-            self.times.answered(now);
-            let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
-            if let Err(error) = computation.combine(tasks, partial) {
-                self.fail(error);
-                return;
-            }
-            self.outputs.push(Output::Tell(computation.progress_event()));
-            self.checkpoints.iter_mut().for_each(Schedule::changed);
-            self.times.elements(computation.elements_of(finished));
-        }
-        self.perform(now, effects);
-    }
-
-    fn disconnected(&mut self, now: Timestamp, worker: WorkerId, cause: String) {
-        let leases = self.scheduler.held(worker) as u64;
-        if self.roster.disconnected(worker) {
-            self.tell(RunEvent::Left { worker: worker.0 });
-        } else {
-            self.times.lost();
-            self.tell(RunEvent::Lost { worker: worker.0, cause, leases });
-        }
-        // What Slurm says of it is worth knowing soon.
-        self.looks.restart(now);
-        self.schedule(now, scheduler::Event::Lost { worker });
-        self.check_hope();
     }
 
     fn started(&mut self, now: Timestamp, job: String, keys: Vec<Key>) {
@@ -398,24 +339,29 @@ impl Core {
     }
 
     fn schedule(&mut self, now: Timestamp, event: scheduler::Event) {
-        let mut effects = Vec::new();
-        self.scheduler.handle(now, event, &mut effects);
+        let effects = self.scheduled(now, event);
         self.perform(now, effects);
+    }
+
+    /// Has the scheduler told, and that recorded.
+    fn scheduled(&mut self, now: Timestamp, event: scheduler::Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.outputs.push(Output::Record(event.clone()));
+        self.scheduler.handle(now, event, &mut effects);
+        effects
     }
 
     fn perform(&mut self, now: Timestamp, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Lease { worker, lease, tasks } => {
+                Effect::Lease { worker, lease, tasks, .. } => {
                     self.times.leased(now);
-                    let (first, end) = (tasks.start, tasks.end);
-                    self.tell(RunEvent::Leased { lease: lease.0, worker: worker.0, first, end });
-                    self.outputs.push(Output::Send(worker, ToWorker::Lease { lease: lease.0, first, end }));
+                    let (lease, first, end) = (lease.0, tasks.start, tasks.end);
+                    self.tell(RunEvent::Leased { lease, worker: worker.0, first, end });
+                    self.send(worker, ToWorker::Lease { lease, first, end });
                 }
-                Effect::Yield { worker, lease } => {
-                    self.outputs.push(Output::Send(worker, ToWorker::Yield { lease: lease.0 }));
-                }
-                Effect::Dismiss { worker } => self.outputs.push(Output::Send(worker, ToWorker::Dismiss)),
+                Effect::Yield { worker, lease, .. } => self.send(worker, ToWorker::Yield { lease: lease.0 }),
+                Effect::Dismiss { worker } => self.send(worker, ToWorker::Dismiss),
                 Effect::Done => {
                     self.keep_last(now);
                     match self.computation.as_mut().map(Computation::stage_done) {
@@ -424,9 +370,15 @@ impl Core {
                     }
                     self.begin_stage(now);
                 }
-                Effect::Accept { .. } | Effect::Drop { .. } => {}
+                Effect::Accept { .. } | Effect::Drop { .. } | Effect::GiveUp { .. } => {}
             }
         }
+    }
+
+    /// Sends to a worker; one that is away is told what matters when it is back.
+    fn send(&mut self, worker: WorkerId, message: ToWorker) {
+        self.outputs
+            .extend(self.roster.connection(worker).map(|connection| Output::Send(connection, message)));
     }
 
     fn tell(&mut self, event: RunEvent) {

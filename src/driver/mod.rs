@@ -3,31 +3,36 @@
 //! The handle talks to it by channels, so that compute threads and callers never hold up its heartbeats.
 //! Decisions are in `core.rs`; this file only carries them out. The driver never holds a chunk.
 
+pub mod cause;
 pub mod checkpoint;
 mod computation;
 mod connection;
 pub mod core;
 mod keeper;
 mod listen;
+mod recorder;
 mod roster;
 mod times;
 
 pub use computation::complete;
 pub use keeper::{Checkpoints, Kept, Owned};
 pub use listen::Listen;
+pub use roster::ConnectionId;
 
 use crate::driver::checkpoint::Checkpoint;
 use crate::driver::connection::Arrival;
 use crate::driver::core::{Core, Input, Output, Stop};
 use crate::driver::keeper::Keeper;
+use crate::driver::recorder::Recorder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, Receipt, RunEvent, Timestamp};
 use crate::launch::{Launcher, Order, Report, peak_memory};
 use crate::plan::{Finished, Plan};
 use crate::protocol::ToWorker;
 use crate::run::RunDirectory;
-use crate::scheduler::WorkerId;
 use std::collections::{BTreeMap, VecDeque};
+
+use std::fs::File;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -48,6 +53,8 @@ pub struct Configuration {
     pub workers: u32,
     /// How many of them must be there before work begins.
     pub minimum_workers: u32,
+    /// What each of them is allowed, in bytes, where that is limited.
+    pub worker_memory: Option<u64>,
     /// How long a worker may be silent.
     pub death_timeout: Duration,
     /// Where workers can reach the driver, where they come over a network.
@@ -58,6 +65,8 @@ pub struct Configuration {
     pub monitor: Box<dyn Monitor>,
     /// Where checkpoints go, where any are made.
     pub checkpoints: Option<Checkpoints>,
+    /// Where it is recorded what the scheduler is told, where that is.
+    pub recording: Option<File>,
 }
 
 /// What a plan needs in memory at most, in bytes, and what is allowed.
@@ -192,8 +201,8 @@ struct Shell {
     started: Instant,
     silence: Duration,
     monitor: Box<dyn Monitor>,
-    workers: BTreeMap<WorkerId, mpsc::Sender<ToWorker>>,
-    next_worker: u64,
+    connections: BTreeMap<ConnectionId, mpsc::Sender<ToWorker>>,
+    next_connection: u64,
     orders: mpsc::UnboundedSender<Order>,
     reports: mpsc::UnboundedReceiver<Report>,
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
@@ -206,6 +215,7 @@ struct Shell {
     last: Option<Last>,
     /// Results that are about to be handed over.
     answers: JoinSet<()>,
+    recorder: Option<Recorder>,
     /// Whether a computation has failed, or was interrupted: one may want to go on with it.
     broken: bool,
     /// Of all plans so far.
@@ -231,12 +241,17 @@ impl Shell {
         let keeper =
             configuration.checkpoints.map(|checkpoints| Keeper::start(checkpoints, inputs.0.clone()));
         Ok(Shell {
-            core: Core::new(configuration.workers, configuration.minimum_workers, from),
+            core: Core::new(core::Configuration {
+                workers: configuration.workers,
+                minimum_workers: configuration.minimum_workers,
+                worker_memory: configuration.worker_memory,
+                checkpoints_from: from,
+            }),
             started: configuration.started,
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
-            workers: BTreeMap::new(),
-            next_worker: 0,
+            connections: BTreeMap::new(),
+            next_connection: 0,
             orders,
             reports,
             arrivals,
@@ -247,6 +262,9 @@ impl Shell {
             keeper: keeper.transpose()?,
             last: None,
             answers: JoinSet::new(),
+            recorder: configuration
+                .recording
+                .map(|file| Recorder::start(file, configuration.minimum_workers)),
             broken: false,
             bounds: Bounds::default(),
             over: None,
@@ -293,8 +311,8 @@ impl Shell {
         let mut next = Some(input);
         while let Some(input) = next.take() {
             let now = Timestamp(self.started.elapsed());
-            if let Input::Disconnected(worker, _) = &input {
-                self.workers.remove(worker);
+            if let Input::Disconnected(connection, _) = &input {
+                self.connections.remove(connection);
             }
             for output in self.core.handle(now, input) {
                 next = self.perform(now, output).or(next);
@@ -305,17 +323,23 @@ impl Shell {
     /// Does what the core wants; returns what follows at once.
     fn perform(&mut self, now: Timestamp, output: Output) -> Option<Input> {
         match output {
-            Output::Send(worker, message) => {
+            Output::Send(connection, message) => {
                 // One that takes no more is cut off; its reader then tells the core.
-                let taken = self.workers.get(&worker).is_none_or(|sender| sender.try_send(message).is_ok());
-                if !taken {
-                    self.workers.remove(&worker);
+                let sender = self.connections.get(&connection);
+                if !sender.is_none_or(|sender| sender.try_send(message).is_ok()) {
+                    self.connections.remove(&connection);
                 }
             }
+            Output::Close(connection) => drop(self.connections.remove(&connection)),
             Output::Order(order) => {
                 let _ = self.orders.send(order);
             }
             Output::Tell(event) => self.monitor.receive(now, &self.with_memory(event)),
+            Output::Record(event) => {
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.record(now, &event);
+                }
+            }
             Output::Checkpoint(content) => {
                 if let Some(keeper) = &self.keeper {
                     keeper.write(content);
@@ -370,12 +394,12 @@ impl Shell {
     }
 
     fn arrived(&mut self, arrival: Arrival) -> Input {
-        let worker = WorkerId(self.next_worker);
-        self.next_worker += 1;
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
         let registration = arrival.registration.clone();
-        let sender = connection::serve(worker, arrival, self.silence, self.inputs.0.clone());
-        self.workers.insert(worker, sender);
-        Input::Registered(worker, registration)
+        let sender = connection::serve(connection, arrival, self.silence, self.inputs.0.clone());
+        self.connections.insert(connection, sender);
+        Input::Registered(connection, registration)
     }
 
     fn reported(&mut self, report: Report) -> Option<Input> {

@@ -1,9 +1,21 @@
-//! Who was launched, who is connected, who has left: the joined truth about workers.
+//! Who was launched, who is connected, away or gone: the joined truth about workers.
 
+use crate::driver::cause::{Cause, Disconnect, MemoryUse};
 use crate::error::{Error, ErrorKind};
+use crate::event::Timestamp;
 use crate::launch::{Key, Phase, State};
+use crate::protocol::Registration;
 use crate::scheduler::WorkerId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A connection's number: rising, never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// How long a worker whose connection broke may take to come back before what it holds goes to others. Slurm says within
+/// this time whether its job has ended.
+const AWAY: Duration = Duration::from_secs(10);
 
 /// All workers of a run.
 pub(super) struct Roster {
@@ -12,8 +24,12 @@ pub(super) struct Roster {
     /// How many must be there before work begins.
     minimum: u32,
     begun: bool,
+    /// What each worker is allowed, in bytes.
+    memory: Option<u64>,
     launched: BTreeMap<Key, Launched>,
-    connected: BTreeMap<WorkerId, Connected>,
+    members: BTreeMap<WorkerId, Member>,
+    connections: BTreeMap<ConnectionId, WorkerId>,
+    next_worker: u64,
 }
 
 /// A worker as the launcher knows it.
@@ -23,12 +39,45 @@ struct Launched {
     state: Option<State>,
     /// It said that it leaves.
     left: bool,
+    /// The most memory that it said it had used, in bytes.
+    peak_memory: u64,
 }
 
-/// A worker as its connection knows it.
-struct Connected {
+/// A worker that has registered and is not gone.
+struct Member {
     key: Key,
+    host: String,
+    process: u32,
+    line: Line,
     leaving: bool,
+    /// Who asked it to end, if somebody did.
+    drained: Option<String>,
+}
+
+/// How a worker can be reached.
+enum Line {
+    Connected(ConnectionId),
+    /// Its connection broke; it is lost if it is not back by then.
+    Away {
+        until: Timestamp,
+        how: Disconnect,
+    },
+}
+
+/// Who has registered.
+pub(super) enum Arrived {
+    New(WorkerId),
+    /// It was here before, on another connection, which may not know yet that it is of no use.
+    Back(WorkerId, Option<ConnectionId>),
+}
+
+/// What the end of a connection means.
+pub(super) enum Parted {
+    /// The worker has left in order.
+    Left(WorkerId, Cause),
+    /// It may come back.
+    Away(WorkerId, Disconnect),
+    Lost(WorkerId, Cause),
 }
 
 impl Launched {
@@ -36,16 +85,44 @@ impl Launched {
     fn has_ended(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.phase == Phase::Ended)
     }
+
+    /// Why it has ended, if it has.
+    fn cause(&self, allowed: Option<u64>) -> Option<Cause> {
+        let state = self.state.as_ref().filter(|state| state.phase == Phase::Ended)?;
+        Some(Cause::of(state, MemoryUse { peak: self.peak_memory, allowed }))
+    }
 }
 
 impl Roster {
-    pub(super) fn new(expected: u32, minimum: u32) -> Roster {
-        Roster { expected, minimum, begun: false, launched: BTreeMap::new(), connected: BTreeMap::new() }
+    pub(super) fn new(expected: u32, minimum: u32, memory: Option<u64>) -> Roster {
+        Roster {
+            expected,
+            minimum,
+            begun: false,
+            memory,
+            launched: BTreeMap::new(),
+            members: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            next_worker: 0,
+        }
     }
 
-    /// Workers that are connected.
-    pub(super) fn connected(&self) -> impl Iterator<Item = WorkerId> {
-        self.connected.keys().copied()
+    /// Workers that can be reached, and how.
+    pub(super) fn connected(&self) -> impl Iterator<Item = ConnectionId> {
+        self.connections.keys().copied()
+    }
+
+    /// The worker behind a connection, if it is that worker's present one.
+    pub(super) fn worker(&self, connection: ConnectionId) -> Option<WorkerId> {
+        self.connections.get(&connection).copied()
+    }
+
+    /// The way to a worker, if there is one now.
+    pub(super) fn connection(&self, worker: WorkerId) -> Option<ConnectionId> {
+        match self.members.get(&worker)?.line {
+            Line::Connected(connection) => Some(connection),
+            Line::Away { .. } => None,
+        }
     }
 
     /// Workers that left by themselves, and need no ending.
@@ -60,29 +137,80 @@ impl Roster {
         }
     }
 
-    pub(super) fn registered(&mut self, worker: WorkerId, key: Key) {
+    pub(super) fn registered(&mut self, connection: ConnectionId, registration: &Registration) -> Arrived {
+        let key = Key::of(registration);
+        let same = |member: &Member| {
+            member.key == key && member.host == registration.host && member.process == registration.process
+        };
+        let known = self.members.iter().find(|(_, member)| registration.session > 0 && same(member));
+        let known = known.map(|(&worker, _)| worker);
+        let worker = known.unwrap_or(WorkerId(self.next_worker));
+        self.connections.insert(connection, worker);
         let launched = self.launched.entry(key.clone()).or_default();
         launched.worker = Some(worker);
         launched.left = false;
-        self.connected.insert(worker, Connected { key, leaving: false });
-        self.begun |= self.connected.len() >= self.minimum as usize;
+        let line = Line::Connected(connection);
+        if known.is_some() {
+            let member = self.members.get_mut(&worker).expect("just found");
+            let before = match std::mem::replace(&mut member.line, line) {
+                Line::Connected(before) => self.connections.remove(&before).map(|_| before),
+                Line::Away { .. } => None,
+            };
+            return Arrived::Back(worker, before);
+        }
+        self.next_worker += 1;
+        let (host, process) = (registration.host.clone(), registration.process);
+        let member = Member { key, host, process, line, leaving: false, drained: None };
+        self.members.insert(worker, member);
+        self.begun |= self.connections.len() >= self.minimum as usize;
+        Arrived::New(worker)
     }
 
     pub(super) fn leaves(&mut self, worker: WorkerId) {
-        if let Some(connected) = self.connected.get_mut(&worker) {
-            connected.leaving = true;
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.leaving = true;
         }
     }
 
-    /// Takes note that a connection is gone; returns whether the worker had said so before.
-    pub(super) fn disconnected(&mut self, worker: WorkerId) -> bool {
-        let Some(connected) = self.connected.remove(&worker) else { return false };
-        let launched = self.launched.get_mut(&connected.key);
-        if let Some(launched) = launched.filter(|launched| launched.worker == Some(worker)) {
-            launched.worker = None;
-            launched.left = connected.leaving;
+    pub(super) fn drains(&mut self, worker: WorkerId, cause: String) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.drained = Some(cause);
         }
-        connected.leaving
+    }
+
+    pub(super) fn used(&mut self, worker: WorkerId, peak_memory: u64) {
+        let member = self.members.get(&worker);
+        if let Some(launched) = member.and_then(|member| self.launched.get_mut(&member.key)) {
+            launched.peak_memory = launched.peak_memory.max(peak_memory);
+        }
+    }
+
+    /// Takes note that a connection has ended, and of what that means. A worker that is not about to leave may be back
+    /// soon, unless it has been silent for too long or is known to have ended.
+    pub(super) fn disconnected(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        how: Disconnect,
+    ) -> Option<Parted> {
+        let worker = self.connections.remove(&connection)?;
+        let member = self.members.get_mut(&worker).expect("a connection is of a member");
+        let launched = self.launched.get_mut(&member.key).expect("a member was launched");
+        launched.worker = None;
+        launched.left = member.leaving;
+        if member.leaving {
+            let cause = member.drained.take().map_or(Cause::Finished, Cause::Drained);
+            self.members.remove(&worker);
+            return Some(Parted::Left(worker, cause));
+        }
+        let silent = matches!(how, Disconnect::Silent(_));
+        let network = || silent.then(|| Cause::Network(how.clone()));
+        if let Some(cause) = launched.cause(self.memory).or_else(network) {
+            self.members.remove(&worker);
+            return Some(Parted::Lost(worker, cause));
+        }
+        member.line = Line::Away { until: now + AWAY, how: how.clone() };
+        Some(Parted::Away(worker, how))
     }
 
     /// Takes note of a launched worker's state; returns whether it now runs and did not before.
@@ -92,6 +220,30 @@ impl Roster {
         let runs = before == Phase::Waiting && state.phase == Phase::Running;
         launched.state = Some(state);
         runs
+    }
+
+    /// Takes out the workers that are away and have ended, or have been away for too long. One that talks is alive
+    /// whatever Slurm says.
+    pub(super) fn lost(&mut self, now: Timestamp) -> Vec<(WorkerId, Cause)> {
+        let mut lost = Vec::new();
+        self.members.retain(|&worker, member| {
+            let Line::Away { until, how } = &member.line else { return true };
+            let ended = self.launched[&member.key].cause(self.memory);
+            let cause = ended.or_else(|| (*until <= now).then(|| Cause::Network(how.clone())));
+            let gone = cause.is_some();
+            lost.extend(cause.map(|cause| (worker, cause)));
+            !gone
+        });
+        lost
+    }
+
+    /// When to ask [`Roster::lost`] again.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        let until = |member: &Member| match member.line {
+            Line::Away { until, .. } => Some(until),
+            Line::Connected(_) => None,
+        };
+        self.members.values().filter_map(until).min()
     }
 
     /// Whether a launched worker is neither connected nor known to have ended.
@@ -115,9 +267,10 @@ impl Roster {
             (false, _) => format!("only {possible} of the {needed} workers needed can still come"),
         };
         let error = Error::new(ErrorKind::Workers, what);
-        let last = ended.filter_map(|launched| launched.state.as_ref()).next_back();
-        Some(match last {
-            Some(state) => error.cause(describe(state)),
+        let last =
+            ended.filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(self.memory)?)));
+        Some(match last.last() {
+            Some((state, cause)) => cause.explain(error.cause(describe(state))),
             None => error.cause("every worker has left"),
         })
     }

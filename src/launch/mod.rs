@@ -14,6 +14,7 @@ pub use program::{Program, work};
 pub use slurm::SlurmLauncher;
 pub use threads::ThreadsLauncher;
 
+pub use crate::slurm::Exit;
 pub(crate) use crate::worker::peak_memory;
 
 use crate::error::Error;
@@ -107,6 +108,8 @@ pub struct State {
     pub word: String,
     /// The system's reason, empty where there is none.
     pub reason: String,
+    /// How its process ended, where that is known.
+    pub exit: Option<Exit>,
     /// Where its log is and how it ends, where the worker has ended.
     pub log: String,
 }

@@ -1,7 +1,7 @@
 //! Workers as processes of this machine, over loopback, with the same program, keys and messages as on Slurm.
 
 use crate::error::Error;
-use crate::launch::{Key, Launcher, Order, Orders, Phase, Program, Report, Reports, State, tail};
+use crate::launch::{Exit, Key, Launcher, Order, Orders, Phase, Program, Report, Reports, State, tail};
 use crate::run::RunDirectory;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::Future;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
@@ -23,7 +24,7 @@ const LEAVE: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Which worker ended, how, and where its log is.
-type Exit = (Key, io::Result<ExitStatus>, PathBuf);
+type Ended = (Key, io::Result<ExitStatus>, PathBuf);
 
 /// Starts workers as processes.
 pub struct ProcessLauncher {
@@ -90,9 +91,10 @@ impl Launcher for ProcessLauncher {
                 tokio::select! {
                     Some(Ok((key, status, log))) = exits.join_next() => {
                         running.remove(&key);
+                        let exit = status.as_ref().ok().and_then(exit);
                         let word = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                        let reason = String::new();
-                        let state = State { key, phase: Phase::Ended, word, reason, log: tail(&log) };
+                        let (reason, log) = (String::new(), tail(&log));
+                        let state = State { key, phase: Phase::Ended, word, reason, exit, log };
                         let _ = reports.send(Report::States(vec![state]));
                     }
                     order = orders.recv() => match order {
@@ -107,9 +109,13 @@ impl Launcher for ProcessLauncher {
     }
 }
 
+fn exit(status: &ExitStatus) -> Option<Exit> {
+    status.signal().map(Exit::Signal).or_else(|| status.code().map(Exit::Code))
+}
+
 /// Waits for those that leave by themselves; asks, then kills, the others. At once, or where another order comes
 /// meanwhile, they are killed without being waited for.
-async fn end(mut running: BTreeMap<Key, Pid>, mut exits: JoinSet<Exit>, mut orders: Orders, at_once: bool) {
+async fn end(mut running: BTreeMap<Key, Pid>, mut exits: JoinSet<Ended>, mut orders: Orders, at_once: bool) {
     let mut hurry = at_once;
     for (signal, grace) in [(None, LEAVE), (Some(Signal::SIGTERM), GRACE), (Some(Signal::SIGKILL), GRACE)] {
         if hurry && signal != Some(Signal::SIGKILL) {

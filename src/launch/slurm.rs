@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Commands, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, SubmitError, SubmitStyle,
-    Submitted, render, sbatch_arguments, scancel_line,
+    Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, SubmitError,
+    SubmitStyle, Submitted, render, sbatch_arguments, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -62,7 +62,14 @@ enum Happening {
     Submitted(u32, Submitted),
     /// No more submissions follow.
     Finished(Result<()>),
-    Looked(Result<Vec<JobRecord>>),
+    Looked(Result<Look>),
+}
+
+/// What one look at the queue found.
+struct Look {
+    records: Vec<JobRecord>,
+    /// How those ended that failed since the look before.
+    exits: BTreeMap<JobIdentity, Exit>,
 }
 
 impl SlurmLauncher {
@@ -102,8 +109,10 @@ impl SlurmLauncher {
                     Some(Order::Look) if !looking && !self.jobs.is_empty() => {
                         looking = true;
                         let (commands, happen) = (self.commands.clone(), happen.clone());
+                        let known = self.jobs.iter().filter(|(_, seen)| !seen.ended);
+                        let awaited = known.map(|(&identity, _)| identity).collect();
                         tokio::spawn(async move {
-                            let _ = happen.send(Happening::Looked(commands.jobs().await));
+                            let _ = happen.send(Happening::Looked(look(&commands, &awaited).await));
                         });
                     }
                     Some(Order::Look) => {}
@@ -137,9 +146,9 @@ impl SlurmLauncher {
         let _ = reports.send(Report::Started { job, keys });
     }
 
-    fn looked(&mut self, records: Result<Vec<JobRecord>>, reports: &Reports) {
-        let records = match records {
-            Ok(records) => records,
+    fn looked(&mut self, look: Result<Look>, reports: &Reports) {
+        let Look { records, exits } = match look {
+            Ok(look) => look,
             Err(error) => {
                 let _ = reports.send(Report::Notice(error.to_string()));
                 return;
@@ -153,6 +162,7 @@ impl SlurmLauncher {
             // One that Slurm no longer knows may be there all the same, and is cancelled at the end.
             let ended = state.phase == Phase::Ended && record.is_some();
             if state.phase == Phase::Ended {
+                state.exit = exits.get(identity).copied();
                 state.log = tail(&self.specification.log_file(*identity));
             }
             *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended, ..*seen };
@@ -306,6 +316,18 @@ impl SubmissionTask {
     }
 }
 
+/// Looks at the queue once. Most states say how a job ended; of those that only say that it failed more is asked.
+async fn look(commands: &Commands, awaited: &BTreeSet<JobIdentity>) -> Result<Look> {
+    let records = commands.jobs().await?;
+    let failed = |record: &&JobRecord| {
+        matches!(record.state, JobState::Failed) && awaited.contains(&record.identity())
+    };
+    let failed = records.iter().filter(failed).map(|record| record.array_job_id).collect();
+    // A controller that has forgotten a job, or hangs just now, leaves the cause unknown.
+    let exits = commands.exits(&failed).await.unwrap_or_default();
+    Ok(Look { records, exits })
+}
+
 /// How many workers each call of `sbatch` asks for.
 fn sizes(specification: &JobSpecification, largest_array: u32) -> Vec<u32> {
     let largest = if specification.submit == SubmitStyle::Jobs { 1 } else { largest_array.max(1) };
@@ -362,7 +384,7 @@ fn news(identity: JobIdentity, seen: &Seen, record: Option<&JobRecord>) -> Optio
         _ => Phase::Running,
     };
     let word = state.as_str().to_owned();
-    Some(State { key: key(&identity), phase, word, reason, log: String::new() })
+    Some(State { key: key(&identity), phase, word, reason, exit: None, log: String::new() })
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ mod tests {
         let mut apart = Apart::new(Slow(told.clone()));
         let hanging = told.lock().expect("not poisoned");
         for worker in 0..WAITING as u64 + 10 {
-            apart.receive(Timestamp::default(), &RunEvent::Left { worker });
+            apart.receive(Timestamp::default(), &RunEvent::Returned { worker });
         }
         drop(apart);
         drop(hanging);
@@ -81,7 +81,7 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let mut apart = Apart::new(Slow(told.clone()));
         for worker in 0..1000 {
-            apart.receive(Timestamp::default(), &RunEvent::Left { worker });
+            apart.receive(Timestamp::default(), &RunEvent::Returned { worker });
         }
         drop(apart);
         assert_eq!(told.lock().expect("not poisoned").len(), 1000);

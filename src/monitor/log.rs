@@ -1,15 +1,20 @@
 //! Events as lines of JSON, for programs and for finding out later what happened. Progress is left out: the
-//! answers tell it.
+//! answers tell it. Once the log is long, leases and their answers are left out too: there may be many millions, and the
+//! recording of the scheduler has them in a tenth of the room.
 
 use crate::event::{Monitor, RunEvent, Timestamp};
 use serde::Serialize;
 use std::io::Write;
+
+/// From here on leases are left out, in bytes.
+const LONG: u64 = 64 << 20;
 
 /// Writes events to a file, one JSON object a line: `at` in seconds from the start of the run, `event`, and the
 /// event's own fields.
 pub struct Log<W> {
     /// `None` once a line could not be written: a full disk must not end a run.
     file: Option<W>,
+    written: u64,
 }
 
 #[derive(Serialize)]
@@ -22,18 +27,22 @@ struct Line<'a> {
 impl<W: Write> Log<W> {
     /// A log to `file`, which needs no buffer: each line is written at once.
     pub fn new(file: W) -> Log<W> {
-        Log { file: Some(file) }
+        Log { file: Some(file), written: 0 }
     }
 }
 
 impl<W: Write + Send> Monitor for Log<W> {
     fn receive(&mut self, at: Timestamp, event: &RunEvent) {
-        let Some(file) = self.file.as_mut().filter(|_| !matches!(event, RunEvent::Progress { .. })) else {
-            return;
+        let is_told = match event {
+            RunEvent::Progress { .. } => false,
+            RunEvent::Leased { .. } | RunEvent::Answered { .. } => self.written < LONG,
+            _ => true,
         };
+        let Some(file) = self.file.as_mut().filter(|_| is_told) else { return };
         let line = Line { at: at.0.as_secs_f64(), event };
         let mut text = serde_json::to_vec(&line).expect("events are plain data");
         text.push(b'\n');
+        self.written += text.len() as u64;
         if file.write_all(&text).is_err() {
             self.file = None;
         }
@@ -46,9 +55,24 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    fn long_log_goes_on_without_leases() {
+        let mut bytes = Vec::new();
+        let mut log = Log::new(&mut bytes);
+        log.written = LONG;
+        let leased = RunEvent::Leased { lease: 1, worker: 3, first: 0, end: 5 };
+        for event in [leased, RunEvent::Returned { worker: 3 }] {
+            log.receive(Timestamp::default(), &event);
+        }
+        let text = String::from_utf8(bytes).expect("text");
+        assert_eq!(text, "{\"at\":0.0,\"event\":\"returned\",\"worker\":3}\n");
+    }
+
+    #[test]
     fn an_event_is_one_line_of_json_with_its_time() {
         let mut bytes = Vec::new();
-        Log::new(&mut bytes).receive(Timestamp(Duration::from_millis(1500)), &RunEvent::Left { worker: 3 });
-        assert_eq!(String::from_utf8(bytes).expect("text"), "{\"at\":1.5,\"event\":\"left\",\"worker\":3}\n");
+        Log::new(&mut bytes)
+            .receive(Timestamp(Duration::from_millis(1500)), &RunEvent::Returned { worker: 3 });
+        let text = String::from_utf8(bytes).expect("text");
+        assert_eq!(text, "{\"at\":1.5,\"event\":\"returned\",\"worker\":3}\n");
     }
 }

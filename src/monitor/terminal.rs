@@ -218,6 +218,7 @@ impl<W: Write + Send> Monitor for Terminal<W> {
                 let again = if *leases > 0 { ", and what it held waits again" } else { "" };
                 self.line(&format!("worker {worker} is lost: {cause}{again}"));
             }
+            RunEvent::Returned { worker } => self.line(&format!("worker {worker} is back")),
             RunEvent::Stage { done, .. } => self.stage = Stage { before: *done, ..Stage::default() },
             // The clock of a stage starts with its first lease, not while workers are awaited.
             RunEvent::Leased { .. } => drop(self.stage.began.get_or_insert(at)),

@@ -15,7 +15,7 @@ use crate::plan::{Partial, Stage};
 use serde::{Deserialize, Serialize};
 
 /// The protocol's name and version, as ALPN. To change what is below is to change this.
-pub const VERSION: &[u8] = b"squall/1";
+pub const VERSION: &[u8] = b"squall/2";
 
 /// The largest frame in bytes: some answers carry a partial for every column of a wide array.
 pub const MAX_FRAME: u32 = 4 << 20;
@@ -41,6 +41,10 @@ pub struct Registration {
     pub kernel: String,
     /// Milliseconds since its process started.
     pub age_milliseconds: u64,
+    /// How many connections it has had before this one.
+    pub session: u32,
+    /// The leases that it holds from those: computes, will compute, or has an answer of.
+    pub holds: Vec<u64>,
 }
 
 /// What a worker says.
@@ -69,8 +73,10 @@ pub enum FromWorker {
         /// Who or what asked.
         cause: String,
     },
-    /// It cannot go on.
+    /// It cannot do the tasks of a lease, or cannot go on at all.
     Failed {
+        /// The lease's id; none where it is not the tasks.
+        lease: Option<u64>,
         /// Why.
         cause: String,
         /// Whether squall is to blame, rather than a file, its elements, or the machine.

@@ -207,6 +207,23 @@ impl RunDirectory {
             .map_err(|error| unwritable(&path, &error))
     }
 
+    /// A new file for what the scheduler of one driver is told: each driver of a run has its own.
+    pub fn create_recording(&self) -> Result<File> {
+        let path = self.path.join(format!("schedule-{}", self.recordings().len()));
+        OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| unwritable(&path, &error))
+    }
+
+    /// The files that [`RunDirectory::create_recording`] has made, in their order.
+    pub fn recordings(&self) -> Vec<PathBuf> {
+        let paths = (0..).map(|number| self.path.join(format!("schedule-{number}")));
+        paths.take_while(|path| path.exists()).collect()
+    }
+
     /// Writes the script of a submission; returns its path.
     pub fn write_script(&self, submission: u32, text: &str) -> Result<PathBuf> {
         let name = format!("job-{submission}.sh");

@@ -1,10 +1,13 @@
 //! Who computes what: a pure state machine, told events, answering with effects.
 //!
-//! At every moment the waiting, leased and done ranges partition the stage's tasks. A lease is a range, cut
-//! once, under an id that is never used again; a leased range has one live id, or two when it was given
-//! again to a second worker (a twin). An answer counts if and only if its id is live: counting removes the
-//! id and its twin, marks the finished prefix done, and puts the rest back to waiting. When a range's last
+//! At every moment the waiting, suspected, leased and done ranges partition the stage's tasks. A lease is a
+//! range, cut once, under an id that is never used again; a leased range has one live id, or two when it was
+//! given again to a second worker (a twin). An answer counts if and only if its id is live: counting removes
+//! the id and its twin, marks the finished prefix done, and puts the rest back to waiting. When a range's last
 //! id is forgotten the range waits again. Nothing else is checked; this alone counts every task once.
+//!
+//! A range that may have cost a worker its life, or that failed, is suspected: it comes back in halves, which go
+//! out before anything else, so that what is the matter with them is known soon and narrowly.
 //!
 //! Time is an argument and never a clock. Plans, partials and connections are not known here. The
 //! simulator in `simulation.rs` is this room's test.
@@ -12,107 +15,25 @@
 #[cfg(test)]
 mod checker;
 pub mod pool;
+mod invariants;
+mod losses;
+mod messages;
 mod ranges;
+pub mod record;
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod simulation;
 mod sizing;
+mod suspects;
+
+pub use messages::{Effect, Event, LeaseId, Why, WorkerId};
 
 use crate::event::Timestamp;
 use ranges::RangeSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-
-/// A worker's number: rising, never used again. A worker that comes back is another worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkerId(pub u64);
-
-/// A lease's number: rising, never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LeaseId(pub u64);
-
-/// What the scheduler is told.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// A stage of so many tasks begins. The one before it must be done.
-    Begin {
-        /// How many tasks it has.
-        tasks: u64,
-        /// How many of them a lease may have at most, so that its answer is not too large.
-        most: u64,
-        /// Those that an earlier driver of the run has counted: ascending ranges that do not touch.
-        done: Vec<Range<u64>>,
-    },
-    /// A worker is there.
-    Registered {
-        /// A number never used before.
-        worker: WorkerId,
-        /// Its compute threads.
-        threads: u32,
-    },
-    /// A worker answered a lease with its first `finished` tasks.
-    Answered {
-        /// Who.
-        worker: WorkerId,
-        /// Which lease.
-        lease: LeaseId,
-        /// How many tasks of it, from the first.
-        finished: u64,
-    },
-    /// A worker should be given nothing more, hand in what it has, and leave.
-    Drain {
-        /// Who.
-        worker: WorkerId,
-    },
-    /// A worker is gone.
-    Lost {
-        /// Who.
-        worker: WorkerId,
-    },
-    /// The deadline has come.
-    Tick,
-    /// Nothing more is to be computed.
-    Close,
-}
-
-/// What the scheduler wants done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Give these tasks to the worker.
-    Lease {
-        /// To whom.
-        worker: WorkerId,
-        /// Under which id.
-        lease: LeaseId,
-        /// Which tasks.
-        tasks: Range<u64>,
-    },
-    /// Ask the worker to answer this lease now, with what it has.
-    Yield {
-        /// Whom.
-        worker: WorkerId,
-        /// Which lease.
-        lease: LeaseId,
-    },
-    /// The answer just told counts: combine its partial.
-    Accept {
-        /// Which lease.
-        lease: LeaseId,
-        /// The tasks that it says are finished.
-        tasks: Range<u64>,
-    },
-    /// The answer just told does not count: drop its partial.
-    Drop {
-        /// Which lease.
-        lease: LeaseId,
-    },
-    /// The worker has nothing left to do here: ask it to leave.
-    Dismiss {
-        /// Whom.
-        worker: WorkerId,
-    },
-    /// Every task of the stage is done.
-    Done,
-}
+use suspects::Suspects;
 
 /// The state machine. See the room's documentation for its one rule.
 #[derive(Debug)]
@@ -133,6 +54,8 @@ struct Stage {
     /// Tasks of a lease at most.
     most: u64,
     waiting: RangeSet,
+    /// What has failed before, apart from what waits.
+    suspects: Suspects,
     done: RangeSet,
     /// By first task.
     leased: BTreeMap<u64, Leased>,
@@ -143,6 +66,8 @@ struct Stage {
 #[derive(Debug)]
 struct Leased {
     tasks: Range<u64>,
+    /// How often these tasks have failed.
+    faults: u32,
     /// One, or two when there is a twin.
     holders: Vec<Holder>,
 }
@@ -167,10 +92,36 @@ struct Worker {
     /// Since when it has worked on the first of them, as far as answers tell.
     busy_since: Timestamp,
     draining: bool,
+    /// It cannot be reached.
+    away: bool,
 }
 
 /// A worker computes one lease while the next one is already there.
 const LEASES_PER_WORKER: usize = 2;
+/// How often the same tasks may fail before they are given up.
+const MOST_FAULTS: u32 = 3;
+
+impl Stage {
+    /// Whether anything can be leased.
+    fn waits(&self) -> bool {
+        !self.waiting.is_empty() || !self.suspects.is_empty()
+    }
+
+    /// Takes what is leased next, up to `most` tasks, and how often it has failed.
+    fn take(&mut self, most: u64) -> Option<(Range<u64>, u32)> {
+        let waiting = |waiting: &mut RangeSet| Some((waiting.take_first(most.min(self.most))?, 0));
+        self.suspects.take().or_else(|| waiting(&mut self.waiting))
+    }
+
+    /// What was leased waits again.
+    fn put_back(&mut self, tasks: Range<u64>, faults: u32) {
+        if faults == 0 {
+            self.waiting.insert(tasks);
+        } else {
+            self.suspects.insert(tasks, faults);
+        }
+    }
+}
 
 impl Scheduler {
     /// A scheduler that leases nothing until `minimum_workers` have registered.
@@ -195,7 +146,10 @@ impl Scheduler {
                 self.answered(now, worker, lease, finished, effects);
             }
             Event::Drain { worker } => self.drain(worker, effects),
-            Event::Lost { worker } => self.lost(worker),
+            Event::Away { worker } => self.away(now, worker),
+            Event::Returned { worker, holds } => self.returned(now, worker, &holds, effects),
+            Event::Failed { worker, lease } => self.failed(worker, lease, effects),
+            Event::Lost { worker, blamed } => self.lost(worker, blamed, effects),
             Event::Tick => {}
             Event::Close => self.close(effects),
         }
@@ -206,7 +160,7 @@ impl Scheduler {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let stage = self.stage.as_ref()?;
         let idle = self.open.first().is_some_and(|&(held, _)| held == 0);
-        if self.closed || !self.begun || !idle || !stage.waiting.is_empty() {
+        if self.closed || !self.begun || !idle || stage.waits() {
             return None;
         }
         let single = stage.leased.values().filter(|leased| leased.holders.len() == 1);
@@ -218,9 +172,9 @@ impl Scheduler {
         self.stage.as_ref().map_or_else(Vec::new, |stage| stage.done.ranges().collect())
     }
 
-    /// How many leases the worker holds.
-    pub fn held(&self, worker: WorkerId) -> usize {
-        self.workers.get(&worker).map_or(0, |worker| worker.leases.len())
+    /// The leases that the worker holds, the one that it computes first.
+    pub fn leases(&self, worker: WorkerId) -> Vec<LeaseId> {
+        self.workers.get(&worker).map_or_else(Vec::new, |worker| worker.leases.clone())
     }
 
     fn begin(&mut self, tasks: u64, most: u64, counted: Vec<Range<u64>>, effects: &mut Vec<Effect>) {
@@ -235,6 +189,7 @@ impl Scheduler {
             tasks,
             most: most.max(1),
             waiting: done.rest(tasks),
+            suspects: Suspects::default(),
             done,
             leased: BTreeMap::new(),
             ids: BTreeMap::new(),
@@ -242,7 +197,8 @@ impl Scheduler {
     }
 
     fn registered(&mut self, now: Timestamp, id: WorkerId, threads: u32) {
-        let worker = Worker { threads, speed: None, leases: Vec::new(), busy_since: now, draining: false };
+        let leases = Vec::new();
+        let worker = Worker { threads, speed: None, leases, busy_since: now, draining: false, away: false };
         assert!(self.workers.insert(id, worker).is_none(), "{id:?} registered twice");
         self.open.insert((0, id));
         self.begun |= self.workers.len() >= self.minimum_workers;
@@ -257,26 +213,28 @@ impl Scheduler {
         effects: &mut Vec<Effect>,
     ) {
         let range = self.live_range(id, lease);
-        let Some(leased) = range.filter(|tasks| finished <= tasks.end - tasks.start) else {
+        let Some(range) = range.filter(|tasks| finished <= tasks.end - tasks.start) else {
             effects.push(Effect::Drop { lease });
             if let Some(worker) = self.workers.get_mut(&id) {
                 worker.busy_since = now;
             }
             return;
         };
-        effects.push(Effect::Accept { lease, tasks: leased.start..leased.start + finished });
-        let holders = self.release(leased.start);
+        let Range { start, end } = range;
+        effects.push(Effect::Accept { lease, tasks: start..start + finished });
+        let Leased { holders, faults, .. } = self.release(start);
         for holder in &holders {
             self.forget(holder.worker, holder.lease);
             if holder.lease == lease {
                 self.measure(now, id, holder.since, finished);
             } else {
-                effects.push(Effect::Yield { worker: holder.worker, lease: holder.lease });
+                let (worker, lease) = (holder.worker, holder.lease);
+                effects.push(Effect::Yield { worker, lease, why: Why::Answered });
             }
         }
         let stage = self.stage.as_mut().expect("a live lease is of a stage");
-        stage.done.insert(leased.start..leased.start + finished);
-        stage.waiting.insert(leased.start + finished..leased.end);
+        stage.done.insert(start..start + finished);
+        stage.put_back(start + finished..end, faults);
         if stage.done.len() == stage.tasks {
             self.stage = None;
             effects.push(Effect::Done);
@@ -295,13 +253,13 @@ impl Scheduler {
     }
 
     /// Takes the range that starts at `first` out of the leased ones, and its ids out of the live ones.
-    fn release(&mut self, first: u64) -> Vec<Holder> {
+    fn release(&mut self, first: u64) -> Leased {
         let stage = self.stage.as_mut().expect("a leased range is of a stage");
         let leased = stage.leased.remove(&first).expect("the range is leased");
         for holder in &leased.holders {
             stage.ids.remove(&holder.lease);
         }
-        leased.holders
+        leased
     }
 
     /// Takes `lease` from what the worker is known to hold.
@@ -309,8 +267,7 @@ impl Scheduler {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let before = worker.leases.len();
         worker.leases.retain(|&held| held != lease);
-        if !worker.draining {
-            self.open.remove(&(before, id));
+        if self.open.remove(&(before, id)) {
             self.open.insert((worker.leases.len(), id));
         }
     }
@@ -330,7 +287,7 @@ impl Scheduler {
         worker.draining = true;
         self.open.remove(&(worker.leases.len(), id));
         for &lease in &worker.leases {
-            effects.push(Effect::Yield { worker: id, lease });
+            effects.push(Effect::Yield { worker: id, lease, why: Why::Drained });
         }
         self.dismiss_if_drained(id, effects);
     }
@@ -340,21 +297,6 @@ impl Scheduler {
         if drained {
             self.workers.remove(&id);
             effects.push(Effect::Dismiss { worker: id });
-        }
-    }
-
-    fn lost(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.remove(&id) else { return };
-        self.open.remove(&(worker.leases.len(), id));
-        for lease in worker.leases {
-            let stage = self.stage.as_mut().expect("a live lease is of a stage");
-            let first = stage.ids.remove(&lease).expect("a held id is live");
-            let leased = stage.leased.get_mut(&first).expect("a live id is of a leased range");
-            leased.holders.retain(|holder| holder.lease != lease);
-            if leased.holders.is_empty() {
-                let leased = stage.leased.remove(&first).expect("just looked at");
-                stage.waiting.insert(leased.tasks);
-            }
         }
     }
 
@@ -375,16 +317,21 @@ impl Scheduler {
             let Some(stage) = self.stage.as_mut().filter(|_| held < LEASES_PER_WORKER) else { break };
             let worker = &self.workers[&id];
             let most = sizing::tasks(worker.speed, worker.threads, stage.waiting.len(), self.workers.len());
-            let Some(tasks) = stage.waiting.take_first(most.min(stage.most)) else { break };
+            let Some((tasks, faults)) = stage.take(most) else { break };
             let first = tasks.start;
-            stage.leased.insert(first, Leased { tasks, holders: Vec::new() });
-            effects.push(self.lease(now, id, first));
+            let why = match (faults, worker.speed) {
+                (0, None) => Why::Unmeasured,
+                (0, Some(speed)) => Why::Measured(speed),
+                (faults, _) => Why::Suspected(faults),
+            };
+            stage.leased.insert(first, Leased { tasks, faults, holders: Vec::new() });
+            effects.push(self.lease(now, id, first, why));
         }
         self.help(now, effects);
     }
 
     /// Gives the leased range that starts at `first` to the worker, under a new id.
-    fn lease(&mut self, now: Timestamp, id: WorkerId, first: u64) -> Effect {
+    fn lease(&mut self, now: Timestamp, id: WorkerId, first: u64, why: Why) -> Effect {
         let lease = LeaseId(self.next_lease);
         self.next_lease += 1;
         let worker = self.workers.get_mut(&id).expect("an open worker is known");
@@ -397,7 +344,7 @@ impl Scheduler {
         let length = leased.tasks.end - leased.tasks.start;
         let overdue = now + sizing::patience(worker.speed, length, worker.leases.len());
         leased.holders.push(Holder { lease, worker: id, since: now, overdue, yielding: false });
-        Effect::Lease { worker: id, lease, tasks: leased.tasks.clone() }
+        Effect::Lease { worker: id, lease, tasks: leased.tasks.clone(), why }
     }
 
     /// Finds work for workers that have none when nothing waits: what others have not begun, or have held
@@ -405,10 +352,10 @@ impl Scheduler {
     fn help(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(stage) = &mut self.stage else { return };
         let mut idle = self.open.iter().take_while(|&&(held, _)| held == 0).count();
-        if idle == 0 || !stage.waiting.is_empty() {
+        if idle == 0 || stage.waits() {
             return;
         }
-        for (&id, worker) in &self.workers {
+        for (&id, worker) in self.workers.iter().filter(|(_, worker)| !worker.away) {
             for &queued in worker.leases.iter().skip(1) {
                 let leased = stage.leased.get_mut(&stage.ids[&queued]).expect("a live id");
                 let twins = leased.holders.len();
@@ -417,7 +364,7 @@ impl Scheduler {
                 if idle > 0 && twins == 1 && !holder.yielding {
                     holder.yielding = true;
                     idle -= 1;
-                    effects.push(Effect::Yield { worker: id, lease: queued });
+                    effects.push(Effect::Yield { worker: id, lease: queued, why: Why::Queued });
                 }
             }
         }
@@ -428,38 +375,11 @@ impl Scheduler {
     fn twin(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(stage) = &self.stage else { return };
         let overdue = |leased: &&Leased| leased.holders.len() == 1 && leased.holders[0].overdue <= now;
-        let firsts: Vec<u64> =
-            stage.leased.values().filter(overdue).map(|leased| leased.tasks.start).collect();
-        for first in firsts {
+        let twinned = |leased: &Leased| (leased.tasks.start, leased.holders[0].lease);
+        let overdue: Vec<_> = stage.leased.values().filter(overdue).map(twinned).collect();
+        for (first, other) in overdue {
             let Some(&(0, id)) = self.open.first() else { break };
-            effects.push(self.lease(now, id, first));
-        }
-    }
-}
-
-impl Scheduler {
-    /// Checks what must hold between any two events; the simulator calls it after each.
-    ///
-    /// # Panics
-    /// If the waiting, leased and done tasks do not partition the stage, or the two sides of a lease differ.
-    pub fn check_invariants(&self) {
-        let live: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
-        let Some(stage) = &self.stage else {
-            assert_eq!(live, 0, "leases without a stage");
-            return;
-        };
-        let leased: u64 = stage.leased.values().map(|leased| leased.tasks.end - leased.tasks.start).sum();
-        assert_eq!(stage.waiting.len() + leased + stage.done.len(), stage.tasks, "tasks got lost");
-        assert_eq!(stage.ids.len(), live, "the ids alive are those held");
-        for leased in stage.leased.values() {
-            assert!(matches!(leased.holders.len(), 1 | 2), "one id, or two");
-            for holder in &leased.holders {
-                assert!(self.workers[&holder.worker].leases.contains(&holder.lease), "held by its holder");
-            }
-        }
-        for (id, worker) in &self.workers {
-            assert!(worker.leases.len() <= LEASES_PER_WORKER, "{id:?} holds too many leases");
-            assert_eq!(self.open.contains(&(worker.leases.len(), *id)), !worker.draining);
+            effects.push(self.lease(now, id, first, Why::Twin(other)));
         }
     }
 }

@@ -1,10 +1,13 @@
-//! The scheduler in a simulated world: seeded workers that are slow, lost, stopped or drained, and a network
-//! that delays, repeats and delivers late. A checker, separate from the scheduler, counts every task.
+//! The scheduler in a simulated world: seeded workers that are slow, lost, stopped or drained, that fail, go away
+//! and come back, and a network that delays, repeats and delivers late. A checker, separate from the scheduler,
+//! counts every task.
 //!
 //! `SQUALL_SEED=N cargo test --lib simulation` replays one seed; a failing seed is printed.
 
 use super::*;
 use crate::scheduler::checker::Checker;
+use crate::scheduler::record::{Recorded, Recording};
+use crate::scheduler::recorded::judge;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, LogNormal};
 use std::cmp::Reverse;
@@ -17,9 +20,12 @@ const SILENCE: u64 = 60_000_000;
 /// What travels or is due, in the order of time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
-    ToDriver(WorkerId, LeaseId, u64),
-    ConnectionLost(WorkerId),
-    ToWorker(WorkerId, Order),
+    /// Over which of the worker's connections, of which lease, how many tasks; none where it failed.
+    ToDriver(WorkerId, u32, LeaseId, Option<u64>),
+    Lost(WorkerId),
+    /// The worker has connected anew.
+    Returned(WorkerId),
+    ToWorker(WorkerId, u32, Order),
     /// The worker may have finished what it computes; the number tells stale ones apart.
     Computed(WorkerId, u64),
     NewWorker,
@@ -41,6 +47,10 @@ struct SimulatedWorker {
     leases: VecDeque<(LeaseId, u64, u64)>,
     started: u64,
     generation: u64,
+    /// Which of its connections this is; what travels over one that broke is lost.
+    connection: u32,
+    /// Answers to be sent once it is connected, while it is not.
+    unsent: Option<Vec<(LeaseId, Option<u64>)>>,
     /// Stopped ones neither compute nor answer, and their connection stays for `SILENCE`.
     stopped: bool,
 }
@@ -55,6 +65,10 @@ struct World {
     next_worker: u64,
     fault_rate: f64,
     checker: Checker,
+    /// What the scheduler was told, as a recording, and what it decided.
+    recording: Recording,
+    recorded: Vec<u8>,
+    decided: Vec<Effect>,
 }
 
 impl World {
@@ -72,6 +86,9 @@ impl World {
             next_worker: 0,
             fault_rate,
             checker: Checker::default(),
+            recording: Recording::default(),
+            recorded: Recording::beginning(minimum),
+            decided: Vec::new(),
         };
         for _ in 0..world.rng.random_range(minimum..minimum + 6) {
             world.later(Happening::NewWorker);
@@ -93,8 +110,10 @@ impl World {
         self.at(delay as u64, happening);
     }
 
-    fn order(&mut self, worker: WorkerId, order: Order) {
-        self.later(Happening::ToWorker(worker, order));
+    fn order(&mut self, id: WorkerId, order: Order) {
+        let Some(worker) = self.workers.get(&id).filter(|worker| worker.unsent.is_none()) else { return };
+        let connection = worker.connection;
+        self.later(Happening::ToWorker(id, connection, order));
     }
 
     fn fault(&mut self) -> bool {
@@ -105,16 +124,19 @@ impl World {
         let now = Timestamp(Duration::from_micros(self.now));
         let mut effects = Vec::new();
         let finished = if let Event::Answered { finished, .. } = event { finished } else { 0 };
+        self.recorded.extend(self.recording.record(now, &event).expect("it is small"));
         self.scheduler.handle(now, event, &mut effects);
         self.scheduler.check_invariants();
+        self.decided.extend(effects.iter().cloned());
         for effect in effects {
             match effect {
-                Effect::Lease { worker, lease, tasks } => {
+                Effect::Lease { worker, lease, tasks, .. } => {
                     self.checker.leased(lease, &tasks);
                     self.order(worker, Order::Lease(lease, tasks.start, tasks.end));
                 }
-                Effect::Yield { worker, lease } => self.order(worker, Order::Yield(lease)),
+                Effect::Yield { worker, lease, .. } => self.order(worker, Order::Yield(lease)),
                 Effect::Dismiss { worker } => self.order(worker, Order::Dismiss),
+                Effect::GiveUp { tasks, faults } => self.checker.given_up(&tasks, faults),
                 Effect::Accept { lease, .. } => self.checker.accepted(lease, finished),
                 Effect::Drop { .. } => self.checker.dropped += 1,
                 Effect::Done => self.checker.done(),
@@ -130,15 +152,39 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::NewWorker => self.new_worker(),
-            Happening::ToDriver(worker, lease, finished) => {
-                self.tell(Event::Answered { worker, lease, finished });
+            Happening::ToDriver(worker, connection, lease, finished) => {
+                // The driver hears what is said over a broken connection until the worker comes back.
+                let stale = |known: &SimulatedWorker| known.connection != connection;
+                if self.workers.get(&worker).is_some_and(stale) {
+                    return;
+                }
+                match finished {
+                    Some(finished) => self.tell(Event::Answered { worker, lease, finished }),
+                    None => {
+                        self.checker.failed(lease);
+                        self.tell(Event::Failed { worker, lease });
+                    }
+                }
             }
-            Happening::ConnectionLost(worker) => {
-                self.tell(Event::Lost { worker });
+            Happening::Lost(worker) => {
+                let blamed = self.rng.random_bool(0.3);
+                if blamed {
+                    self.scheduler
+                        .leases(worker)
+                        .into_iter()
+                        .take(1)
+                        .for_each(|lease| self.checker.failed(lease));
+                }
+                self.tell(Event::Lost { worker, blamed });
                 self.later(Happening::NewWorker);
             }
+            Happening::Returned(worker) => self.returned(worker),
             Happening::Computed(worker, generation) => self.computed(worker, generation),
-            Happening::ToWorker(worker, order) => self.ordered(worker, order),
+            Happening::ToWorker(worker, connection, order) => {
+                if self.workers.get(&worker).is_some_and(|known| known.connection == connection) {
+                    self.ordered(worker, order);
+                }
+            }
             Happening::DrainOne => {
                 let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
                 if !ids.is_empty() {
@@ -159,8 +205,7 @@ impl World {
             pace,
             leases: VecDeque::new(),
             started: self.now,
-            generation: 0,
-            stopped: false,
+            ..SimulatedWorker::default()
         };
         self.workers.insert(id, worker);
         let threads = self.rng.random_range(1..5);
@@ -168,8 +213,7 @@ impl World {
     }
 
     fn ordered(&mut self, id: WorkerId, order: Order) {
-        let fault = self.fault();
-        let half = self.rng.random_bool(0.5);
+        let fault = self.fault().then(|| self.rng.random_range(0..3));
         let Some(worker) = self.workers.get_mut(&id) else { return };
         if worker.stopped {
             return;
@@ -181,18 +225,21 @@ impl World {
                 if worker.leases.len() == 1 {
                     self.compute_next(id);
                 }
-                if fault && half {
-                    self.workers.get_mut(&id).expect("there").stopped = true;
-                    self.at(SILENCE, Happening::ConnectionLost(id));
-                } else if fault {
-                    self.crash(id);
+                match fault {
+                    Some(0) => {
+                        self.workers.get_mut(&id).expect("there").stopped = true;
+                        self.at(SILENCE, Happening::Lost(id));
+                    }
+                    Some(1) => self.crash(id),
+                    Some(_) => self.part(id),
+                    None => {}
                 }
             }
             Order::Yield(lease) => {
                 let Some(position) = worker.leases.iter().position(|held| held.0 == lease) else { return };
                 let (_, start, end) = worker.leases.remove(position).expect("just found");
                 let computed = if position == 0 { (self.now - worker.started) / worker.pace } else { 0 };
-                self.answer(id, lease, computed.min(end - start));
+                self.answer(id, lease, Some(computed.min(end - start)));
                 if position == 0 {
                     self.compute_next(id);
                 }
@@ -202,12 +249,34 @@ impl World {
 
     /// The process is gone; its last answers may still arrive, before or after the loss is known.
     fn crash(&mut self, id: WorkerId) {
-        let worker = self.workers.remove(&id).expect("there");
-        if let Some(&(lease, start, end)) = worker.leases.front() {
+        let leases = &self.workers[&id].leases;
+        if let Some(&(lease, start, end)) = leases.front() {
             let finished = self.rng.random_range(0..=end - start);
-            self.answer(id, lease, finished);
+            self.answer(id, lease, Some(finished));
         }
-        self.later(Happening::ConnectionLost(id));
+        self.workers.remove(&id);
+        self.later(Happening::Lost(id));
+    }
+
+    /// The connection breaks, and the worker, which goes on, is back after a while.
+    fn part(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id).expect("there");
+        if worker.unsent.is_none() {
+            worker.unsent = Some(Vec::new());
+            self.tell(Event::Away { worker: id });
+            self.later(Happening::Returned(id));
+        }
+    }
+
+    fn returned(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.connection += 1;
+        let unsent = worker.unsent.take().expect("it was away");
+        let computing = worker.leases.iter().map(|&(lease, ..)| lease);
+        let holds = computing.chain(unsent.iter().map(|&(lease, _)| lease)).collect();
+        self.checker.returned += 1;
+        self.tell(Event::Returned { worker: id, holds });
+        unsent.into_iter().for_each(|(lease, finished)| self.answer(id, lease, finished));
     }
 
     fn compute_next(&mut self, id: WorkerId) {
@@ -225,14 +294,21 @@ impl World {
             return;
         }
         let (lease, start, end) = worker.leases.pop_front().expect("it computed something");
-        self.answer(id, lease, end - start);
+        let failed = self.fault_rate > 0.0 && self.rng.random_bool(0.02);
+        self.answer(id, lease, (!failed).then_some(end - start));
         self.compute_next(id);
     }
 
-    fn answer(&mut self, worker: WorkerId, lease: LeaseId, finished: u64) {
-        self.later(Happening::ToDriver(worker, lease, finished));
+    fn answer(&mut self, id: WorkerId, lease: LeaseId, finished: Option<u64>) {
+        let worker = self.workers.get_mut(&id).expect("there");
+        if let Some(unsent) = &mut worker.unsent {
+            unsent.push((lease, finished));
+            return;
+        }
+        let connection = worker.connection;
+        self.later(Happening::ToDriver(id, connection, lease, finished));
         if self.fault() {
-            self.later(Happening::ToDriver(worker, lease, finished));
+            self.later(Happening::ToDriver(id, connection, lease, finished));
         }
     }
 
@@ -249,15 +325,13 @@ impl World {
         done
     }
 
-    /// Runs one stage to its end. Every run ends: the number of happenings is bounded.
+    /// Runs one stage to its end, or until it is given up. Every run ends: the number of happenings is bounded.
     fn stage(&mut self, tasks: u64) {
-        self.checker.counted = vec![false; tasks as usize];
-        self.checker.leased.clear();
-        self.checker.stage_done = false;
+        self.checker.begin(tasks);
         let done = self.counted_before(tasks);
         self.tell(Event::Begin { tasks, most: u64::MAX, done });
         for _ in 0..200_000 {
-            if self.checker.stage_done {
+            if self.checker.stage_done || self.checker.given_up {
                 return;
             }
             let Reverse((now, _, happening)) = self.agenda.pop().expect("nothing will ever happen again");
@@ -268,17 +342,21 @@ impl World {
     }
 }
 
-/// Simulates one seed; returns the twins and the dropped answers, so that the test can tell it saw some.
-fn simulate(seed: u64) -> (u64, u64) {
+/// Simulates one seed; returns the checker, so that the test can tell what it saw.
+fn simulate(seed: u64) -> Checker {
     let mut world = World::new(seed);
     for _ in 0..world.rng.random_range(1..3) {
         let tasks = world.rng.random_range(1..400);
-        world.stage(tasks);
+        if !world.checker.given_up {
+            world.stage(tasks);
+        }
     }
     world.checker.closed = true;
     world.tell(Event::Close);
     world.tell(Event::Tick);
-    (world.checker.twins, world.checker.dropped)
+    let recorded = Recorded::read(&world.recorded).expect("its beginning is there");
+    assert!(judge(&recorded) == world.decided, "told again it decides otherwise");
+    world.checker
 }
 
 #[test]
@@ -287,13 +365,17 @@ fn every_task_is_counted_once_and_every_run_ends() {
         Ok(seed) => seed.parse().map(|seed: u64| seed..seed + 1).expect("SQUALL_SEED is a number"),
         Err(_) => 0..10_000,
     };
-    let (mut twins, mut dropped) = (0, 0);
     let many = seeds.end - seeds.start > 1;
+    let (mut twins, mut dropped, mut returned, mut given_up) = (0, 0, 0, 0);
     for seed in seeds {
         let seen = std::panic::catch_unwind(|| simulate(seed));
-        let (more_twins, more_dropped) = seen.unwrap_or_else(|_| panic!("SQUALL_SEED={seed} fails"));
-        twins += more_twins;
-        dropped += more_dropped;
+        let checker = seen.unwrap_or_else(|_| panic!("SQUALL_SEED={seed} fails"));
+        twins += checker.twins;
+        dropped += checker.dropped;
+        returned += checker.returned;
+        given_up += u64::from(checker.given_up);
     }
-    assert!(!many || (twins > 1000 && dropped > 1000), "too few faults: {twins} twins, {dropped} dropped");
+    let seen = [twins, dropped, returned, given_up];
+    let enough = seen.iter().zip([1000, 1000, 1000, 10]).all(|(&seen, least)| seen > least);
+    assert!(!many || enough, "too few faults: twins, drops, returns, given up: {seen:?}");
 }

@@ -3,6 +3,7 @@
 //! Each command gets a process group of its own, so that a Ctrl-C in the terminal ends the program in order
 //! and not the `sbatch` or `scancel` it is just running.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 use std::process::Stdio;
@@ -16,11 +17,12 @@ use tokio::process::{Child, Command};
 use crate::error::{Error, ErrorKind, Result};
 use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, scancel_pending};
 use crate::slurm::environment::{find_program, scrub};
+use crate::slurm::exit::parse_exits;
 use crate::slurm::queue::{
     RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, lay_out_table, parse_records, parse_time_left,
 };
 use crate::slurm::submission::{ambiguous, failure, judge};
-use crate::slurm::{JobId, JobIdentity, JobRecord, Site, SubmitError, Submitted};
+use crate::slurm::{Exit, JobId, JobIdentity, JobRecord, Site, SubmitError, Submitted};
 
 /// `sbatch` itself goes on trying for two minutes where the queue is full.
 const SBATCH_LIMIT: Duration = Duration::from_secs(180);
@@ -71,6 +73,16 @@ impl Commands {
     /// All of this user's jobs that Slurm still knows, ended ones included, from one `squeue`.
     pub async fn jobs(&self) -> Result<Vec<JobRecord>> {
         parse_records(&self.queue(&["--states=all"], RECORD_FORMAT).await?)
+    }
+
+    /// How the jobs of these submissions ended, those that did, from one `scontrol` for each submission.
+    pub async fn exits(&self, submissions: &BTreeSet<JobId>) -> Result<BTreeMap<JobIdentity, Exit>> {
+        let mut exits = BTreeMap::new();
+        for job in submissions {
+            let arguments = ["--oneliner", "show", "job", &job.to_string()].map(OsString::from);
+            exits.extend(parse_exits(&self.query("scontrol", &arguments, QUERY_LIMIT).await?));
+        }
+        Ok(exits)
     }
 
     /// This user's jobs of wanted names as a table for people, one line for each element of an array.

@@ -53,6 +53,15 @@ impl From<JobId> for JobIdentity {
     }
 }
 
+/// How a job's process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal; Slurm has numbers of its own here for ends that were none.
+    Signal(i32),
+}
+
 /// One line of Slurm's queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JobRecord {

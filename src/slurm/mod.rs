@@ -6,6 +6,7 @@
 mod arguments;
 mod commands;
 mod environment;
+mod exit;
 mod job;
 mod lint;
 mod queue;
@@ -17,7 +18,7 @@ mod submission;
 pub use arguments::{sbatch_arguments, scancel_line};
 pub use commands::Commands;
 pub use environment::{Allocation, in_path, on_login_node, scrub};
-pub use job::{JobId, JobIdentity, JobRecord, JobState, Reason};
+pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};
 pub use lint::lint;
 pub use script::{WORKER_TEMPLATE, render};
 pub use site::Site;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Tasks to do, and where the answer goes.
 pub(super) struct Lease {
@@ -23,6 +23,41 @@ pub(super) struct Lease {
 pub(super) struct Answer {
     pub(super) id: u64,
     pub(super) done: Result<(u64, Partial), Failure>,
+}
+
+/// Answers on their way from the compute threads to the driver; they outlive a connection.
+pub(super) struct Answers {
+    sender: UnboundedSender<Answer>,
+    receiver: UnboundedReceiver<Answer>,
+    unsent: VecDeque<Answer>,
+}
+
+impl Answers {
+    pub(super) fn new() -> Answers {
+        let (sender, receiver) = unbounded_channel();
+        Answers { sender, receiver, unsent: VecDeque::new() }
+    }
+
+    /// Where leases are to be answered.
+    pub(super) fn sender(&self) -> UnboundedSender<Answer> {
+        self.sender.clone()
+    }
+
+    /// The leases of which there is an answer that was not taken yet.
+    pub(super) fn unsent(&mut self) -> impl Iterator<Item = u64> {
+        while let Ok(answer) = self.receiver.try_recv() {
+            self.unsent.push_back(answer);
+        }
+        self.unsent.iter().map(|answer| answer.id)
+    }
+
+    /// The next answer, once there is one.
+    pub(super) async fn next(&mut self) -> Answer {
+        match self.unsent.pop_front() {
+            Some(answer) => answer,
+            None => self.receiver.recv().await.expect("this holds a sender of its own"),
+        }
+    }
 }
 
 /// Why tasks cannot be done.
@@ -78,6 +113,13 @@ impl LeaseQueue {
         }
     }
 
+    /// The leases that are not answered yet.
+    pub(super) fn held(&self) -> Vec<u64> {
+        let state = self.shared.lock();
+        let current = state.current.iter().map(|(id, _)| *id);
+        current.chain(state.waiting.iter().map(|lease| lease.id)).collect()
+    }
+
     /// Drops everything: nobody waits for the answers any more.
     pub(super) fn clear(&self) {
         let mut state = self.shared.lock();
@@ -108,11 +150,12 @@ impl Shared {
     fn compute(&self, executor: &Executor) {
         while let Some((lease, stop)) = self.next() {
             let done = executor.run(lease.stage.clone(), lease.tasks.clone(), stop);
-            self.lock().current = None;
+            // It is answered before it is no longer held: at no moment is it neither.
             lease.answer(done.map(|done| (done.finished, done.partial)).map_err(|error| Failure {
                 defect: error.kind() == ErrorKind::Internal,
                 cause: error.to_string(),
             }));
+            self.lock().current = None;
         }
     }
 
@@ -129,7 +172,7 @@ impl Shared {
 
 impl Lease {
     fn answer(&self, done: Result<(u64, Partial), Failure>) {
-        // A session that ended no longer listens, and its driver no longer counts.
+        // A worker that has ended no longer listens.
         let _ = self.answers.send(Answer { id: self.id, done });
     }
 }

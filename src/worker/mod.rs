@@ -11,7 +11,7 @@ mod session;
 use crate::execute::Executor;
 use crate::protocol::address::Candidate;
 use crate::protocol::{Registration, Stream};
-use compute::LeaseQueue;
+use compute::{Answers, LeaseQueue};
 use session::{Ended, Session};
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -58,6 +58,9 @@ pub struct Worker {
     kernel: String,
     /// Requests to end, with the reason.
     terminations: mpsc::Receiver<String>,
+    answers: Answers,
+    /// Connections so far.
+    sessions: u32,
 }
 
 impl Worker {
@@ -68,7 +71,8 @@ impl Worker {
         terminations: mpsc::Receiver<String>,
     ) -> Worker {
         let kernel = executor.kernel().to_owned();
-        Worker { configuration, queue: LeaseQueue::start(executor), kernel, terminations }
+        let queue = LeaseQueue::start(executor);
+        Worker { configuration, queue, kernel, terminations, answers: Answers::new(), sessions: 0 }
     }
 
     /// Works over one stream until it ends.
@@ -80,7 +84,7 @@ impl Worker {
     }
 
     /// Finds the driver at one of `candidates` and works for it; finds it again when the connection breaks.
-    /// What was held then is dropped: the driver has given it to others.
+    /// It computes on meanwhile, and hands in what it holds once it is back.
     pub async fn run(&mut self, connector: &TlsConnector, candidates: Vec<Candidate>) -> Ending {
         let mut candidates = candidates;
         let mut deadline = self.configuration.started + self.configuration.death_timeout;
@@ -104,6 +108,10 @@ impl Worker {
 
     fn session(&mut self, stream: Box<dyn Stream>) -> impl Future<Output = Ended> {
         let configuration = &self.configuration;
+        let mut holds = self.queue.held();
+        holds.extend(self.answers.unsent());
+        holds.sort_unstable();
+        holds.dedup();
         let registration = Registration {
             host: configuration.host.clone(),
             process: std::process::id(),
@@ -111,9 +119,13 @@ impl Worker {
             threads: configuration.threads,
             kernel: self.kernel.clone(),
             age_milliseconds: configuration.started.elapsed().as_millis() as u64,
+            session: self.sessions,
+            holds,
         };
+        self.sessions += 1;
         let silence = configuration.death_timeout;
-        Session::new(&mut self.queue, &mut self.terminations, silence).run(stream, registration)
+        let session = Session::new(&mut self.queue, &mut self.answers, &mut self.terminations, silence);
+        session.run(stream, registration)
     }
 }
 

@@ -4,11 +4,11 @@ use crate::plan::Stage;
 use crate::protocol::{
     ConnectionError, FromWorker, HEARTBEAT_SECONDS, Receiver, Registration, Sender, Stream, ToWorker, split,
 };
-use crate::worker::compute::{Answer, Failure, Lease, LeaseQueue};
+use crate::worker::compute::{Answer, Answers, Failure, Lease, LeaseQueue};
 use crate::worker::{Ending, peak_memory};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -28,24 +28,23 @@ pub(super) enum Ended {
 /// What a session works with.
 pub(super) struct Session<'a> {
     queue: &'a mut LeaseQueue,
+    answers: &'a mut Answers,
     terminations: &'a mut mpsc::Receiver<String>,
     /// How long the driver may be silent.
     silence: Duration,
     stage: Option<Arc<Stage>>,
     /// Once it was asked to end: when it does, whatever happens.
     leave_by: Option<Instant>,
-    answers: UnboundedSender<Answer>,
-    answered: UnboundedReceiver<Answer>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(
         queue: &'a mut LeaseQueue,
+        answers: &'a mut Answers,
         terminations: &'a mut mpsc::Receiver<String>,
         silence: Duration,
     ) -> Self {
-        let (answers, answered) = mpsc::unbounded_channel();
-        Session { queue, terminations, silence, stage: None, leave_by: None, answers, answered }
+        Session { queue, answers, terminations, silence, stage: None, leave_by: None }
     }
 
     /// Registers and works until the driver or the connection ends it.
@@ -56,10 +55,11 @@ impl<'a> Session<'a> {
         // The channel is new and empty, so this cannot fail.
         let _ = outgoing.try_send(FromWorker::Register(registration));
         let ended = self.converse(&outgoing, &mut incoming).await;
-        self.queue.clear();
         if let Ended::Over(ending) = &ended {
+            self.queue.clear();
             if let Ending::Failed(cause) = ending {
-                let _ = outgoing.try_send(FromWorker::Failed { cause: cause.clone(), defect: true });
+                let _ =
+                    outgoing.try_send(FromWorker::Failed { lease: None, cause: cause.clone(), defect: true });
             }
             let _ = outgoing.try_send(FromWorker::Leave);
             drop(outgoing);
@@ -94,7 +94,7 @@ impl<'a> Session<'a> {
                     Some(Err(cause)) => return Ended::Lost { cause, heard },
                     None => return Ended::Lost { cause: "the driver closed the connection".to_owned(), heard },
                 },
-                Some(answer) = self.answered.recv() => outgoing.try_send(message(answer)),
+                answer = self.answers.next() => outgoing.try_send(message(answer)),
                 _ = heartbeat.tick() => outgoing.try_send(FromWorker::Heartbeat { peak_memory: peak_memory() }),
                 Some(cause) = self.terminations.recv(), if self.leave_by.is_none() => {
                     self.leave_by = Some(Instant::now() + HAND_IN);
@@ -124,7 +124,12 @@ impl<'a> Session<'a> {
                 else {
                     return Some(Ending::Failed(format!("lease {lease} is of no known stage")));
                 };
-                self.queue.push(Lease { id: lease, stage, tasks: first..end, answers: self.answers.clone() });
+                self.queue.push(Lease {
+                    id: lease,
+                    stage,
+                    tasks: first..end,
+                    answers: self.answers.sender(),
+                });
             }
             ToWorker::Yield { lease } => self.queue.hand_in(lease),
             ToWorker::Dismiss => {
@@ -141,7 +146,7 @@ fn message(answer: Answer) -> FromWorker {
         Ok((finished, partial)) => {
             FromWorker::Answer { lease: answer.id, finished, partial, peak_memory: peak_memory() }
         }
-        Err(Failure { cause, defect }) => FromWorker::Failed { cause, defect },
+        Err(Failure { cause, defect }) => FromWorker::Failed { lease: Some(answer.id), cause, defect },
     }
 }
 

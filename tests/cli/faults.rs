@@ -71,6 +71,31 @@ fn twin_finishes_what_a_stopped_worker_holds_and_leaves_the_bits_unchanged() {
 }
 
 #[test]
+fn worker_stopped_beyond_the_death_timeout_is_lost_and_comes_back_as_another_one() {
+    let place = Place::new();
+    let flags = ["--seed=1", "--cluster=processes", "--workers=2", "--set=cluster.minimum_workers=2"];
+    let timeout = ["--set=cluster.death_timeout=6"];
+    let mut running = place.start(["run", "-e", EXPRESSION].into_iter().chain(flags).chain(timeout));
+    let worker = running.until_events("a worker answered a lease", Events::busy_worker);
+    let (run, process) = (running.run_directory().expect("it runs"), process(&running, worker));
+    kill(process, Signal::SIGSTOP).expect("it works");
+    running.until_events("it is given up", |events| events.leases_lost(worker));
+    kill(process, Signal::SIGCONT).expect("it is there");
+    let another = |events: &Events| {
+        let jobs = events.jobs();
+        let again = jobs.iter().find(|(number, job)| *number != worker && *job == process.to_string())?.0;
+        (events.counted_answers(again) > 0).then_some(())
+    };
+    running.until_events("it works as another one", another);
+    let outcome = running.wait().ok();
+    let lost = Events::of(&run).expect("they stay");
+    let lost = lost.all("lost").next().expect("it was lost")["cause"].to_string();
+    assert_eq!(lost, "\"it has been silent for 6 s\"");
+    assert_eq!(outcome.bits()["result"], *UNDISTURBED);
+    assert_no_process_of(&place);
+}
+
+#[test]
 fn orphans_of_a_killed_driver_go_by_themselves() {
     let place = Place::new();
     let (running, _) = busy(&place);

@@ -12,6 +12,7 @@ mod kernels;
 mod library;
 mod messages;
 mod processes;
+mod replay;
 mod resume;
 mod settings;
 mod strangers;

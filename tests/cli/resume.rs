@@ -45,6 +45,9 @@ fn run_of_a_killed_driver_is_gone_on_with_by_other_workers_to_the_same_bits() {
     assert_eq!(running.wait().code(), -9);
     let before = Events::of(&run).expect("they stay");
     assert!(before.all("stage_done").next().is_none(), "it was done before it was killed");
+    let told = place.run(["config"]).ok().stderr;
+    let left = format!("run {0} was left by its driver: `squall resume {0}` goes on, ", id(&run));
+    assert!(told.contains(&left), "{told}");
     std::fs::remove_file(run.join("events.jsonl")).expect("only those of the second driver are of interest");
 
     let outcome = place.run(["resume", &id(&run), "--workers=1", "--set=cluster.minimum_workers=1"]).ok();
@@ -52,6 +55,7 @@ fn run_of_a_killed_driver_is_gone_on_with_by_other_workers_to_the_same_bits() {
     let (again, tasks) = leased(&Events::of(&run).expect("the second driver has told"));
     assert!(again < tasks, "all {tasks} tasks were leased again");
     assert_none_within(&place, std::time::Duration::from_secs(20));
+    assert_eq!(place.run(["config"]).ok().stderr, "", "nothing is left");
     let refused = place.run(["resume", &id(&run)]);
     assert_eq!(refused.code(), 2);
     assert!(refused.stderr.contains("has no checkpoint to go on from"), "{}", refused.stderr);

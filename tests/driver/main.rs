@@ -1,112 +1,26 @@
 //! The driver's decisions, told as values: no runtime, no clock, no workers.
 
+mod losses;
+mod world;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use squall::array::{Definitions, parse};
+use squall::driver::ConnectionId;
+use squall::driver::cause::Disconnect;
 use squall::driver::checkpoint::Checkpoint;
-use squall::driver::core::{Core, Input, Output, Stop};
+use squall::driver::core::{Input, Output, Stop};
 use squall::error::{Error, ErrorKind};
 use squall::event::{RunEvent, Timestamp};
-use squall::execute::Executor;
-use squall::launch::{Key, Order, Phase, State};
-use squall::plan::{Finished, Plan, Stage, plan};
-use squall::protocol::{FromWorker, Registration, ToWorker};
+use squall::launch::{Exit, Key, Phase, State};
+use squall::plan::{Finished, Plan, plan};
+use squall::protocol::{FromWorker, ToWorker};
 use squall::run::Written;
-use squall::scheduler::WorkerId;
 use squall::store::LocalFiles;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// A core with a clock that is moved by hand, and what it wants done.
-struct World {
-    core: Core,
-    now: Timestamp,
-    executor: Executor,
-    stage: Option<Arc<Stage>>,
-}
-
-impl World {
-    fn new(workers: u32, minimum: u32) -> World {
-        let executor = Executor::detect(1).expect("a thread");
-        World { core: Core::new(workers, minimum, None), now: Timestamp::default(), executor, stage: None }
-    }
-
-    fn tell(&mut self, input: Input) -> Vec<Output> {
-        self.now = self.now + Duration::from_millis(1);
-        let outputs = self.core.handle(self.now, input);
-        for output in &outputs {
-            if let Output::Send(_, ToWorker::Stage(stage)) = output {
-                self.stage = Some(Arc::new(stage.clone()));
-            }
-        }
-        outputs
-    }
-
-    fn register(&mut self, worker: u64, job: u64) -> Vec<Output> {
-        let registration = Registration {
-            host: "node-1".to_owned(),
-            process: 7,
-            job: Some((job, None)),
-            threads: 1,
-            kernel: "portable".to_owned(),
-            age_milliseconds: 3,
-        };
-        self.tell(Input::Registered(WorkerId(worker), registration))
-    }
-
-    /// Does what was leased, all of it, as whichever worker was asked.
-    fn answers(&self, outputs: &[Output]) -> Vec<Input> {
-        let stage = self.stage.clone().expect("a stage comes before its leases");
-        let answer = |output: &Output| {
-            let Output::Send(worker, ToWorker::Lease { lease, first, end }) = output else { return None };
-            let done = self.executor.run(stage.clone(), *first..*end, Arc::new(AtomicBool::new(false)));
-            let done = done.expect("the stage has these tasks");
-            let (lease, finished, partial) = (*lease, done.finished, done.partial);
-            Some(Input::Said(*worker, FromWorker::Answer { lease, finished, partial, peak_memory: 1 }))
-        };
-        outputs.iter().filter_map(answer).collect()
-    }
-
-    /// Answers everything until a computation ends.
-    fn compute(&mut self, outputs: Vec<Output>) -> Result<Finished, Error> {
-        let mut waiting = outputs;
-        loop {
-            if let Some(position) = waiting.iter().position(|output| matches!(output, Output::Computed(_))) {
-                let Output::Computed(result) = waiting.swap_remove(position) else { unreachable!() };
-                return result;
-            }
-            let answers = self.answers(&waiting);
-            assert!(!answers.is_empty(), "nothing is computed any more");
-            waiting = answers.into_iter().flat_map(|answer| self.tell(answer)).collect();
-        }
-    }
-}
-
-fn mean(size: u64) -> Arc<Plan> {
-    let expression = format!("random.normal(size={size}).mean()");
-    let results = vec![("mean".to_owned(), expression)];
-    let parsed = parse(&Definitions { results, ..Definitions::default() }, &LocalFiles).expect("it parses");
-    Arc::new(plan(&parsed.results, &[], 7).expect("it can be planned"))
-}
-
-fn ended(job: u64, word: &str) -> Input {
-    let key = Key(job.to_string());
-    let log = String::new();
-    Input::States(vec![State { key, phase: Phase::Ended, word: word.to_owned(), reason: String::new(), log }])
-}
-
-fn computed(outputs: &[Output]) -> Option<&Result<Finished, Error>> {
-    outputs.iter().find_map(|output| if let Output::Computed(result) = output { Some(result) } else { None })
-}
-
-fn orders_end(outputs: &[Output]) -> Option<bool> {
-    outputs.iter().find_map(|output| match output {
-        Output::Order(Order::End { at_once, .. }) => Some(*at_once),
-        _ => None,
-    })
-}
-
+use crate::world::{World, broken, computed, core, ended, mean, orders_end};
 #[test]
 fn two_computations_follow_each_other_on_the_same_workers() {
     let mut world = World::new(1, 1);
@@ -137,8 +51,8 @@ fn worker_that_registers_before_sbatch_has_answered_is_one_worker() {
     world.register(0, 12);
     world.tell(Input::Started("job 12".to_owned(), vec![Key("12".to_owned())]));
     world.tell(Input::Compute(mean(5_000_000), None));
-    world.tell(Input::Disconnected(WorkerId(0), "broken".to_owned()));
-    let error = world.tell(ended(12, "NODE_FAIL"));
+    world.tell(Input::Disconnected(ConnectionId(0), broken()));
+    let error = world.tell(ended(12, "NODE_FAIL", None));
     let error = computed(&error).expect("nothing can be computed any more").as_ref().expect_err("no worker");
     assert_eq!(error.kind(), ErrorKind::Workers);
     assert!(error.to_string().contains("worker 12 ended: NODE_FAIL"), "{error}");
@@ -150,7 +64,7 @@ fn answer_that_comes_after_its_worker_was_lost_does_not_count() {
     world.tell(Input::Compute(mean(50_000_000), None));
     let outputs = world.register(0, 12);
     let late = world.answers(&outputs);
-    world.tell(Input::Disconnected(WorkerId(0), "broken".to_owned()));
+    world.tell(Input::Disconnected(ConnectionId(0), broken()));
     for answer in late {
         let told = world.tell(answer);
         let counted = told
@@ -173,6 +87,7 @@ fn jobs_that_end_before_enough_workers_came_end_the_wait() {
         phase: Phase::Ended,
         word: "FAILED".to_owned(),
         reason: "NonZeroExitCode".to_owned(),
+        exit: Some(Exit::Code(127)),
         log: "worker.log ends:\nno such library".to_owned(),
     };
     let outputs = world.tell(Input::States(vec![state]));
@@ -202,8 +117,8 @@ fn end_comes_at_once_where_every_worker_has_left() {
     let mut world = World::new(1, 1);
     world.register(0, 12);
     assert_eq!(orders_end(&world.tell(Input::Stop(Stop::Close))), None);
-    world.tell(Input::Said(WorkerId(0), FromWorker::Leave));
-    let outputs = world.tell(Input::Disconnected(WorkerId(0), "it closed the connection".to_owned()));
+    world.tell(Input::Said(ConnectionId(0), FromWorker::Leave));
+    let outputs = world.tell(Input::Disconnected(ConnectionId(0), Disconnect::Closed));
     assert_eq!(orders_end(&outputs), Some(false));
 }
 
@@ -250,7 +165,7 @@ fn drivers_that_die_at_any_moment_come_to_the_same_bits_together() {
         drivers += 1;
         // Every driver is another one: nothing but the bytes goes from one to the next.
         let mut world = World::new(1, 1);
-        world.core = Core::new(1, 1, Some(Timestamp::default()));
+        world.core = core(1, 1, Some(Timestamp::default()));
         world.register(0, drivers);
         let from = kept.as_deref().map(|bytes| Box::new(Checkpoint::decode(bytes).expect("whole")));
         let mut waiting = world.tell(Input::Compute(plan.clone(), from));
@@ -284,7 +199,7 @@ fn drivers_that_die_at_any_moment_come_to_the_same_bits_together() {
 #[test]
 fn checkpoint_of_another_plan_is_refused() {
     let mut world = World::new(1, 1);
-    world.core = Core::new(1, 1, Some(Timestamp::default()));
+    world.core = core(1, 1, Some(Timestamp::default()));
     world.register(0, 1);
     let outputs = world.tell(Input::Compute(mean(50_000_000), None));
     let answers = world.answers(&outputs);
@@ -306,7 +221,7 @@ fn checkpoint_of_another_plan_is_refused() {
 #[test]
 fn disk_that_is_full_is_told_of_and_another_driver_ends_this_one() {
     let mut world = World::new(1, 1);
-    world.core = Core::new(1, 1, Some(Timestamp::default()));
+    world.core = core(1, 1, Some(Timestamp::default()));
     world.register(0, 1);
     world.tell(Input::Compute(mean(50_000_000), None));
     let full = Error::new(ErrorKind::System, "cannot write the checkpoint").cause("No space left on device");

@@ -1,0 +1,186 @@
+//! What workers do and say: they register, answer, fail, part, come back and are lost.
+
+use crate::driver::cause::{Cause, Disconnect};
+use crate::driver::checkpoint::Schedule;
+use crate::driver::computation::Computation;
+use crate::driver::core::{Core, Output};
+use crate::driver::roster::{Arrived, ConnectionId, Parted};
+use crate::error::{Error, ErrorKind};
+use crate::event::{RunEvent, Timestamp};
+use crate::launch::Key;
+use crate::plan::Partial;
+use crate::protocol::{FromWorker, Registration, ToWorker};
+use crate::scheduler::{self, Effect, LeaseId, WorkerId};
+use std::time::Duration;
+
+impl Core {
+    pub(super) fn registered(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        registration: Registration,
+    ) {
+        let holds = registration.holds.iter().copied().map(LeaseId).collect::<Vec<_>>();
+        let threads = registration.threads;
+        let (worker, new) = match self.roster.registered(connection, &registration) {
+            Arrived::New(worker) => (worker, true),
+            Arrived::Back(worker, before) => {
+                self.outputs.extend(before.map(Output::Close));
+                self.tell(RunEvent::Returned { worker: worker.0 });
+                (worker, false)
+            }
+        };
+        if new {
+            self.tell_of_new(now, worker, registration);
+        }
+        if self.closing.is_some() {
+            return self.send(worker, ToWorker::Dismiss);
+        }
+        if let Some(stage) = self.computation.as_ref().and_then(Computation::stage) {
+            self.outputs.push(Output::Send(connection, ToWorker::Stage(stage.clone())));
+        }
+        if new {
+            // What it holds is from before it was given up.
+            holds.iter().for_each(|lease| self.send(worker, ToWorker::Yield { lease: lease.0 }));
+            self.schedule(now, scheduler::Event::Registered { worker, threads });
+        } else {
+            self.schedule(now, scheduler::Event::Returned { worker, holds });
+        }
+    }
+
+    fn tell_of_new(&mut self, now: Timestamp, worker: WorkerId, registration: Registration) {
+        self.times.registered(now, Duration::from_millis(registration.age_milliseconds));
+        self.tell(RunEvent::Registered {
+            worker: worker.0,
+            job: Key::of(&registration).0,
+            host: registration.host,
+            threads: registration.threads,
+            kernel: registration.kernel,
+            start_seconds: registration.age_milliseconds as f64 / 1000.0,
+        });
+    }
+
+    pub(super) fn said(&mut self, now: Timestamp, connection: ConnectionId, message: FromWorker) {
+        // One that has connected anew says nothing more here that counts.
+        let Some(worker) = self.roster.worker(connection) else { return };
+        match message {
+            FromWorker::Register(_) => {}
+            FromWorker::Heartbeat { peak_memory } => self.used(worker, peak_memory),
+            FromWorker::Answer { lease, finished, partial, peak_memory } => {
+                self.used(worker, peak_memory);
+                self.answered(now, worker, lease, finished, partial);
+            }
+            FromWorker::Drain { cause } => {
+                self.tell(RunEvent::Notice {
+                    text: format!("worker {} was asked to end: {cause}", worker.0),
+                });
+                self.roster.drains(worker, cause);
+                self.schedule(now, scheduler::Event::Drain { worker });
+            }
+            FromWorker::Failed { lease, cause, defect } => {
+                let kind = if defect { ErrorKind::Internal } else { ErrorKind::System };
+                let failure = with_words(Error::new(kind, format!("worker {} failed", worker.0)), &cause);
+                match lease.map(LeaseId) {
+                    Some(lease) => {
+                        self.schedule_fault(now, scheduler::Event::Failed { worker, lease }, failure);
+                    }
+                    None => self.fail(failure),
+                }
+            }
+            FromWorker::Leave => self.roster.leaves(worker),
+        }
+    }
+
+    fn used(&mut self, worker: WorkerId, peak_memory: u64) {
+        self.times.peak(peak_memory);
+        self.roster.used(worker, peak_memory);
+    }
+
+    fn answered(&mut self, now: Timestamp, worker: WorkerId, lease: u64, finished: u64, partial: Partial) {
+        if self.computation.is_none() {
+            // It has failed, and nothing of it counts any more.
+            return;
+        }
+        let event = scheduler::Event::Answered { worker, lease: LeaseId(lease), finished };
+        let effects = self.scheduled(now, event);
+        let counted = effects.iter().find_map(|effect| match effect {
+            Effect::Accept { tasks, .. } => Some(tasks.clone()),
+            _ => None,
+        });
+        self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted: counted.is_some() });
+        if let Some(tasks) = counted {
+            self.times.answered(now);
+            let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
+            if let Err(error) = computation.combine(tasks, partial) {
+                self.fail(error);
+                return;
+            }
+            self.outputs.push(Output::Tell(computation.progress_event()));
+            self.checkpoints.iter_mut().for_each(Schedule::changed);
+            self.times.elements(computation.elements_of(finished));
+        }
+        self.perform(now, effects);
+    }
+
+    pub(super) fn disconnected(&mut self, now: Timestamp, connection: ConnectionId, how: Disconnect) {
+        // What Slurm says of it is worth knowing soon.
+        self.looks.restart(now);
+        match self.roster.disconnected(now, connection, how) {
+            Some(Parted::Left(worker, cause)) => {
+                self.tell(RunEvent::Left { worker: worker.0, cause: cause.to_string() });
+                self.schedule(now, scheduler::Event::Lost { worker, blamed: false });
+            }
+            Some(Parted::Away(worker, how)) => {
+                self.tell(RunEvent::Away { worker: worker.0, cause: how.to_string() });
+                self.schedule(now, scheduler::Event::Away { worker });
+            }
+            Some(Parted::Lost(worker, cause)) => self.lose(now, worker, &cause),
+            None => {}
+        }
+        self.check_hope();
+    }
+
+    /// Gives up the workers that are away and have ended, or have been away for too long.
+    pub(super) fn lose_those_away(&mut self, now: Timestamp) {
+        let lost = self.roster.lost(now);
+        if !lost.is_empty() {
+            lost.iter().for_each(|(worker, cause)| self.lose(now, *worker, cause));
+            self.check_hope();
+        }
+    }
+
+    fn lose(&mut self, now: Timestamp, worker: WorkerId, cause: &Cause) {
+        self.times.lost();
+        let leases = self.scheduler.leases(worker).len() as u64;
+        self.tell(RunEvent::Lost { worker: worker.0, cause: cause.to_string(), leases });
+        let failure = Error::new(ErrorKind::Workers, format!("worker {} was lost", worker.0));
+        let failure = cause.advise(failure.cause(cause.to_string()));
+        self.schedule_fault(now, scheduler::Event::Lost { worker, blamed: cause.blames_the_work() }, failure);
+    }
+
+    /// Schedules what may be a fault of the tasks: at the limit the run fails, with this failure as the last.
+    fn schedule_fault(&mut self, now: Timestamp, event: scheduler::Event, failure: Error) {
+        let effects = self.scheduled(now, event);
+        let given_up = effects.iter().find_map(|effect| match effect {
+            Effect::GiveUp { tasks, faults } => Some((tasks.clone(), *faults)),
+            _ => None,
+        });
+        match given_up.zip(self.computation.as_ref()) {
+            Some(((tasks, faults), computation)) => {
+                let stage = computation.number();
+                let cause = format!("it held tasks {} to {} of stage {stage}", tasks.start, tasks.end - 1);
+                self.fail(failure.cause(format!("{cause}, which have failed {faults} times")));
+            }
+            None => self.perform(now, effects),
+        }
+    }
+}
+
+/// Adds a worker's failure as it was printed.
+fn with_words(error: Error, failure: &str) -> Error {
+    failure.lines().fold(error, |error, line| match line.split_once(": ") {
+        Some(("hint", hint)) => error.hint(hint),
+        Some(("error" | "cause", cause)) => error.cause(cause),
+        _ => error.cause(line.trim()),
+    })
+}

@@ -1,0 +1,118 @@
+//! A core with a clock that is moved by hand, and plans for it.
+
+use squall::array::{Definitions, parse};
+use squall::driver::ConnectionId;
+use squall::driver::cause::Disconnect;
+use squall::driver::core::{Configuration, Core, Input, Output};
+use squall::error::Error;
+use squall::event::Timestamp;
+use squall::execute::Executor;
+use squall::launch::{Exit, Key, Order, Phase, State};
+use squall::plan::{Finished, Plan, Stage, plan};
+use squall::protocol::{FromWorker, Registration, ToWorker};
+use squall::store::LocalFiles;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// A core with a clock that is moved by hand, and what it wants done.
+pub(crate) struct World {
+    pub(crate) core: Core,
+    pub(crate) now: Timestamp,
+    pub(crate) executor: Executor,
+    pub(crate) stage: Option<Arc<Stage>>,
+}
+
+pub(crate) fn core(workers: u32, minimum_workers: u32, checkpoints_from: Option<Timestamp>) -> Core {
+    Core::new(Configuration { workers, minimum_workers, worker_memory: Some(500 << 20), checkpoints_from })
+}
+
+impl World {
+    pub(crate) fn new(workers: u32, minimum: u32) -> World {
+        let executor = Executor::detect(1).expect("a thread");
+        World { core: core(workers, minimum, None), now: Timestamp::default(), executor, stage: None }
+    }
+
+    pub(crate) fn tell(&mut self, input: Input) -> Vec<Output> {
+        self.now = self.now + Duration::from_millis(1);
+        let outputs = self.core.handle(self.now, input);
+        for output in &outputs {
+            if let Output::Send(_, ToWorker::Stage(stage)) = output {
+                self.stage = Some(Arc::new(stage.clone()));
+            }
+        }
+        outputs
+    }
+
+    pub(crate) fn register(&mut self, connection: u64, job: u64) -> Vec<Output> {
+        self.tell(Input::Registered(ConnectionId(connection), registration(job, 0, &[])))
+    }
+
+    /// Does what was leased, all of it, as whichever worker was asked.
+    pub(crate) fn answers(&self, outputs: &[Output]) -> Vec<Input> {
+        let stage = self.stage.clone().expect("a stage comes before its leases");
+        let answer = |output: &Output| {
+            let Output::Send(worker, ToWorker::Lease { lease, first, end }) = output else { return None };
+            let done = self.executor.run(stage.clone(), *first..*end, Arc::new(AtomicBool::new(false)));
+            let done = done.expect("the stage has these tasks");
+            let (lease, finished, partial) = (*lease, done.finished, done.partial);
+            Some(Input::Said(*worker, FromWorker::Answer { lease, finished, partial, peak_memory: 1 }))
+        };
+        outputs.iter().filter_map(answer).collect()
+    }
+
+    /// Answers everything until a computation ends.
+    pub(crate) fn compute(&mut self, outputs: Vec<Output>) -> Result<Finished, Error> {
+        let mut waiting = outputs;
+        loop {
+            if let Some(position) = waiting.iter().position(|output| matches!(output, Output::Computed(_))) {
+                let Output::Computed(result) = waiting.swap_remove(position) else { unreachable!() };
+                return result;
+            }
+            let answers = self.answers(&waiting);
+            assert!(!answers.is_empty(), "nothing is computed any more");
+            waiting = answers.into_iter().flat_map(|answer| self.tell(answer)).collect();
+        }
+    }
+}
+
+pub(crate) fn registration(job: u64, session: u32, holds: &[u64]) -> Registration {
+    Registration {
+        host: "node-1".to_owned(),
+        process: 7,
+        job: Some((job, None)),
+        threads: 1,
+        kernel: "portable".to_owned(),
+        age_milliseconds: 3,
+        session,
+        holds: holds.to_vec(),
+    }
+}
+
+pub(crate) fn broken() -> Disconnect {
+    Disconnect::Broken("connection reset".to_owned())
+}
+
+pub(crate) fn mean(size: u64) -> Arc<Plan> {
+    let expression = format!("random.normal(size={size}).mean()");
+    let results = vec![("mean".to_owned(), expression)];
+    let parsed = parse(&Definitions { results, ..Definitions::default() }, &LocalFiles).expect("it parses");
+    Arc::new(plan(&parsed.results, &[], 7).expect("it can be planned"))
+}
+
+pub(crate) fn ended(job: u64, word: &str, exit: Option<Exit>) -> Input {
+    let (key, word) = (Key(job.to_string()), word.to_owned());
+    let (reason, log) = (String::new(), String::new());
+    Input::States(vec![State { key, phase: Phase::Ended, word, reason, exit, log }])
+}
+
+pub(crate) fn computed(outputs: &[Output]) -> Option<&Result<Finished, Error>> {
+    outputs.iter().find_map(|output| if let Output::Computed(result) = output { Some(result) } else { None })
+}
+
+pub(crate) fn orders_end(outputs: &[Output]) -> Option<bool> {
+    outputs.iter().find_map(|output| match output {
+        Output::Order(Order::End { at_once, .. }) => Some(*at_once),
+        _ => None,
+    })
+}
