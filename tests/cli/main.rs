@@ -6,6 +6,7 @@ mod support;
 
 mod arrays;
 mod conformance;
+mod extend;
 mod fake;
 mod faults;
 mod kernels;
