@@ -82,7 +82,12 @@ pub(super) fn lives(
 
 /// The submission of the driver itself, where `squall submit` made one.
 pub(super) fn submitted(run: &RunDirectory) -> Option<Submission> {
-    run.submissions().into_iter().find(|submission| submission.workers == 0)
+    run.submissions().into_iter().find(is_driver)
+}
+
+/// `squall submit` submits one job, before anybody else does.
+fn is_driver(submission: &Submission) -> bool {
+    submission.number == 0 && submission.workers == 0
 }
 
 /// Cancels what is left of a run's jobs, and returns them; all but its driver's where that is this process.
@@ -93,7 +98,7 @@ pub(super) async fn cancel_left(
     own: Option<u64>,
 ) -> Result<Vec<JobIdentity>> {
     let submissions = run.submissions();
-    let others = submissions.iter().filter(|submission| own.is_none() || submission.workers > 0);
+    let others = submissions.iter().filter(|submission| own.is_none() || !is_driver(submission));
     let names: BTreeSet<&str> = others.map(|submission| submission.name.as_str()).collect();
     let left: Vec<JobIdentity> = records
         .iter()

@@ -70,7 +70,7 @@ impl Opening<'_> {
         let workers = self.settings.cluster.workers;
         let launcher = ProcessLauncher::new(run.clone(), Program(self.program.to_owned()), workers);
         let checkpoints = self.soon((run.clone(), nonce));
-        let networked = Some((self.listen(&run, true)?, run));
+        let networked = Some((self.listen(&run, true)?, (run, nonce)));
         self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
     }
 
@@ -96,7 +96,7 @@ impl Opening<'_> {
         let job = allocation.map(|allocation| allocation.job_id);
         let launcher = SlurmLauncher::new(run.clone(), specification, template, job)?;
         let checkpoints = self.soon((run.clone(), nonce));
-        let networked = Some((self.listen(&run, false)?, run));
+        let networked = Some((self.listen(&run, false)?, (run, nonce)));
         let workers = self.settings.cluster.workers;
         self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
     }
@@ -160,14 +160,14 @@ impl Opening<'_> {
     fn start(
         self,
         workers: u32,
-        networked: Option<(Listen, RunDirectory)>,
+        networked: Option<(Listen, Owned)>,
         launcher: Box<dyn Launcher>,
         mut monitor: Box<dyn Monitor>,
         checkpoints: Checkpoints,
     ) -> Result<Cluster> {
         let (limits, kept) = (self.limits(), checkpoints.kept.clone());
         let cluster = &self.settings.cluster;
-        let run = networked.as_ref().map(|(_, run)| run.clone());
+        let run = networked.as_ref().map(|(_, (run, _))| run.clone());
         let kind = match cluster.kind {
             ClusterKind::Threads => "threads",
             ClusterKind::Processes => "processes",

@@ -58,7 +58,7 @@ pub struct Configuration {
     /// How long a worker may be silent.
     pub death_timeout: Duration,
     /// Where workers can reach the driver, where they come over a network.
-    pub listen: Option<(Listen, RunDirectory)>,
+    pub listen: Option<(Listen, Owned)>,
     /// What starts, watches and ends workers.
     pub launcher: Box<dyn Launcher>,
     /// Who is told.
@@ -209,7 +209,7 @@ struct Shell {
     inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     computing: VecDeque<oneshot::Sender<Result<Finished>>>,
     waiting: VecDeque<Asked>,
-    run_directory: Option<RunDirectory>,
+    run_directory: Option<Owned>,
     keeper: Option<Keeper>,
     /// Waits for the last checkpoint of what has just been computed.
     last: Option<Last>,
@@ -227,11 +227,11 @@ impl Shell {
     async fn open(configuration: Configuration) -> Result<Shell> {
         let arrivals = mpsc::channel(INPUTS);
         let mut run_directory = None;
-        if let Some((listen, run)) = configuration.listen {
+        if let Some((listen, (run, nonce))) = configuration.listen {
             let listener: TcpListener = listen.bind().await?;
             run.write_addresses(&listen.offer(&listener)?)?;
             tokio::spawn(connection::accept(listener, listen.acceptor, arrivals.0.clone()));
-            run_directory = Some(run);
+            run_directory = Some((run, nonce));
         }
         let (orders, ordered) = mpsc::unbounded_channel();
         let (report, reports) = mpsc::unbounded_channel();
@@ -278,7 +278,10 @@ impl Shell {
                 let made = self.keeper.take().and_then(|keeper| keeper.finish(!self.broken));
                 if line.is_none() {
                     // Where it cannot be noted, `squall reap` finds out again.
-                    let _ = self.run_directory.or(made).as_ref().map(RunDirectory::mark_ended);
+                    let _ = match &self.run_directory {
+                        Some((run, nonce)) => run.mark_ended_by(*nonce),
+                        None => made.as_ref().map_or(Ok(()), RunDirectory::mark_ended),
+                    };
                 }
                 return line;
             }
