@@ -4,6 +4,7 @@
 //! failed, and `cli` alone turns the kind into an exit code. Distinctions that only the program needs
 //! (a handshake that may be retried, a lease that is dead) stay as types of the room that makes them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The result of everything that can fail in front of a user.
@@ -133,14 +134,31 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// Text that can do nothing to the terminal on which it is shown: characters that steer one, or turn the direction of
+/// writing, are written out. Whoever wrote it may be a stranger: a job's log, a worker, a wrapper of Slurm's commands.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let steers = |character: char| {
+        let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        (character.is_control() && !matches!(character, '\n' | '\t')) || turns
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if steers(character) { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    Cow::Owned(shown)
+}
+
 /// Writes `label: text`, further lines indented below the text's first.
 fn labelled(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     write!(f, "{label}: ")?;
-    for (index, line) in text.trim_end().lines().enumerate() {
+    for (index, line) in text.trim_end().lines().map(printable).enumerate() {
         if index > 0 {
             write!(f, "\n{:width$}", "", width = label.len() + 2)?;
         }
-        f.write_str(line)?;
+        f.write_str(&line)?;
     }
     Ok(())
 }
@@ -148,6 +166,16 @@ fn labelled(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_of_strangers_cannot_steer_a_terminal() {
+        let hostile = "\u{1b}]0;title\u{7}\u{1b}[2Jall is well\u{202e}\u{9b}31m\r\nnext\tline";
+        let error = Error::new(ErrorKind::System, hostile).cause(hostile).hint(hostile);
+        let shown = format!("{error}{error:?}");
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\r']), "{shown}");
+        assert!(shown.contains("\\u{1b}[2Jall is well\\u{202e}"), "{shown}");
+        assert!(matches!(printable("two\nlines\tå"), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn swapped_letters_are_one_mistake() {

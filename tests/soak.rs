@@ -1,7 +1,6 @@
 //! A driver and workers that live long, while clusters come and go and workers are killed: nothing grows.
 //!
 //! `SQUALL_SOAK_SECONDS=3600 cargo test --test soak -- --nocapture` takes an hour; without it a few seconds do.
-#![expect(clippy::print_stdout, reason = "a long run says what it has done")]
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -18,6 +18,7 @@ mod submit;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -79,6 +80,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(exit::of_arguments(&error)),
     };
+    raise_open_files();
     if !arguments.command.ends_runs() {
         orphans::name();
     }
@@ -97,6 +99,15 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(result.map_or_else(|error| exit::failed(&error), |()| 0))
+}
+
+/// Takes as many descriptors as the system grants: the soft limit is for programs that cannot handle many. A driver
+/// needs one for each worker.
+fn raise_open_files() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it cannot be, the limit that is left is the one that counts.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// Turns this process into a worker if it was started as one, and then never returns. To be called first in

@@ -6,6 +6,7 @@
 mod builder;
 mod computation;
 mod control_group;
+mod descriptors;
 mod limits;
 mod open;
 mod request;

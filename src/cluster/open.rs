@@ -1,6 +1,6 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
-use crate::cluster::{Cluster, Limits, available};
+use crate::cluster::{Cluster, Limits, available, descriptors};
 use crate::driver::{Checkpoints, Configuration, Driver, Kept, Listen, Owned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
@@ -28,6 +28,7 @@ pub fn open(
     into: Option<&RunDirectory>,
     make_monitor: &MakeMonitor<'_>,
 ) -> Result<Cluster> {
+    descriptors::fit(settings)?;
     let id = into.map_or_else(RunId::generate, |run| run.id().clone());
     let seed = settings.seed.unwrap_or_else(|| rand::rng().random());
     let opening = Opening { settings, program, started, into, id, seed };
@@ -94,7 +95,8 @@ impl Opening<'_> {
                 .hint("set slurm.log_directory to a place that can be written")
         })?;
         let job = allocation.map(|allocation| allocation.job_id);
-        let launcher = SlurmLauncher::new(run.clone(), specification, template, job)?;
+        let janitor = self.settings.slurm.janitor;
+        let launcher = SlurmLauncher::new(run.clone(), specification, template, job, janitor)?;
         let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, (run, nonce)));
         let workers = self.settings.cluster.workers;

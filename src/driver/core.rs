@@ -9,6 +9,7 @@ mod workers;
 use crate::driver::cause::Disconnect;
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
+use crate::driver::progress::Progress;
 use crate::driver::roster::{ConnectionId, Roster};
 use crate::driver::times::Times;
 use crate::error::{Error, Result};
@@ -107,6 +108,7 @@ pub struct Core {
     failure: Option<Error>,
     looks: Looks,
     times: Times,
+    progress: Progress,
     /// Where checkpoints are kept.
     checkpoints: Option<Schedule>,
     closing: Option<Closing>,
@@ -132,6 +134,7 @@ impl Core {
             failure: None,
             looks: Looks::default(),
             times: Times::default(),
+            progress: Progress::default(),
             checkpoints: checkpoints_from.map(Schedule::from),
             closing: None,
             outputs: Vec::new(),
@@ -156,6 +159,7 @@ impl Core {
         }
         self.lose_those_away(now);
         self.checkpoint(now, false);
+        self.fail_where_nothing_goes_on(now);
         self.look(now);
         self.end_when_all_left(now);
         std::mem::take(&mut self.outputs)
@@ -165,8 +169,14 @@ impl Core {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let end_by = self.closing.as_ref().filter(|closing| !closing.ordered).map(|closing| closing.end_by);
         let checkpoint = self.checkpoints.as_ref().and_then(Schedule::next);
-        let deadlines =
-            [self.scheduler.next_deadline(), self.looks.next(), self.roster.next(), end_by, checkpoint];
+        let deadlines = [
+            self.scheduler.next_deadline(),
+            self.looks.next(),
+            self.roster.next(),
+            self.progress.next(),
+            end_by,
+            checkpoint,
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -189,6 +199,7 @@ impl Core {
         let Some(computation) = &mut self.computation else { return };
         match computation.begin() {
             Ok(Some(done)) => {
+                self.progress.begin();
                 let stage = computation.stage().expect("it has just begun");
                 for connection in self.roster.connected() {
                     self.outputs.push(Output::Send(connection, ToWorker::Stage(stage.clone())));
@@ -360,7 +371,10 @@ impl Core {
                     self.tell(RunEvent::Leased { lease, worker: worker.0, first, end });
                     self.send(worker, ToWorker::Lease { lease, first, end });
                 }
-                Effect::Yield { worker, lease, .. } => self.send(worker, ToWorker::Yield { lease: lease.0 }),
+                Effect::Yield { worker, lease, .. } => {
+                    self.progress.called_in(lease);
+                    self.send(worker, ToWorker::Yield { lease: lease.0 });
+                }
                 Effect::Dismiss { worker } => self.send(worker, ToWorker::Dismiss),
                 Effect::Done => {
                     self.keep_last(now);

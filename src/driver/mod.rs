@@ -10,6 +10,7 @@ mod connection;
 pub mod core;
 mod keeper;
 mod listen;
+mod progress;
 mod recorder;
 mod roster;
 mod times;
@@ -20,7 +21,7 @@ pub use listen::Listen;
 pub use roster::ConnectionId;
 
 use crate::driver::checkpoint::Checkpoint;
-use crate::driver::connection::Arrival;
+use crate::driver::connection::{Arrival, Inputs};
 use crate::driver::core::{Core, Input, Output, Stop};
 use crate::driver::keeper::Keeper;
 use crate::driver::recorder::Recorder;
@@ -42,8 +43,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-/// Inputs that may wait: beyond it connections are read no further.
-const INPUTS: usize = 1024;
+/// Inputs that may wait: beyond it connections are read no further. Few, since one may be much larger than its frame.
+const INPUTS: usize = 2;
+/// Connections for each worker that was asked for: one may be back before its broken connection is missed.
+const CONNECTIONS: usize = 2;
+/// And as many more.
+const MORE_CONNECTIONS: usize = 16;
 
 /// What a driver is made of.
 pub struct Configuration {
@@ -202,11 +207,14 @@ struct Shell {
     silence: Duration,
     monitor: Box<dyn Monitor>,
     connections: BTreeMap<ConnectionId, mpsc::Sender<ToWorker>>,
+    /// How many there may be.
+    most_connections: usize,
     next_connection: u64,
     orders: mpsc::UnboundedSender<Order>,
     reports: mpsc::UnboundedReceiver<Report>,
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
-    inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    said: Inputs,
+    inputs: mpsc::Receiver<Input>,
     computing: VecDeque<oneshot::Sender<Result<Finished>>>,
     waiting: VecDeque<Asked>,
     run_directory: Option<Owned>,
@@ -251,11 +259,13 @@ impl Shell {
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
             connections: BTreeMap::new(),
+            most_connections: CONNECTIONS * configuration.workers as usize + MORE_CONNECTIONS,
             next_connection: 0,
             orders,
             reports,
             arrivals,
-            inputs,
+            said: Inputs::new(inputs.0),
+            inputs: inputs.1,
             computing: VecDeque::new(),
             waiting: VecDeque::new(),
             run_directory,
@@ -299,8 +309,8 @@ impl Shell {
                     }
                     Request::Stop(stop) => Some(Input::Stop(stop)),
                 },
-                Some(arrival) = self.arrivals.1.recv() => Some(self.arrived(arrival)),
-                Some(input) = self.inputs.1.recv() => Some(input),
+                Some(arrival) = self.arrivals.1.recv() => self.arrived(arrival),
+                Some(input) = self.inputs.recv() => Some(input),
                 Some(report) = self.reports.recv() => self.reported(report),
                 () = sleep_until(deadline.into()) => Some(Input::Tick),
             };
@@ -329,7 +339,7 @@ impl Shell {
             Output::Send(connection, message) => {
                 // One that takes no more is cut off; its reader then tells the core.
                 let sender = self.connections.get(&connection);
-                if !sender.is_none_or(|sender| sender.try_send(message).is_ok()) {
+                if sender.is_some_and(|sender| sender.try_send(message).is_err()) {
                     self.connections.remove(&connection);
                 }
             }
@@ -396,13 +406,17 @@ impl Shell {
         asked.map(|(plan, from)| Input::Compute(plan, from))
     }
 
-    fn arrived(&mut self, arrival: Arrival) -> Input {
+    fn arrived(&mut self, arrival: Arrival) -> Option<Input> {
+        if self.connections.len() >= self.most_connections {
+            // It tries again, and those who are there may be lost meanwhile.
+            return None;
+        }
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let registration = arrival.registration.clone();
-        let sender = connection::serve(connection, arrival, self.silence, self.inputs.0.clone());
+        let sender = connection::serve(connection, arrival, self.silence, self.said.clone());
         self.connections.insert(connection, sender);
-        Input::Registered(connection, registration)
+        Some(Input::Registered(connection, registration))
     }
 
     fn reported(&mut self, report: Report) -> Option<Input> {

@@ -36,6 +36,8 @@ pub(super) struct Roster {
 #[derive(Default)]
 struct Launched {
     worker: Option<WorkerId>,
+    /// Whether the launcher knows it.
+    known: bool,
     state: Option<State>,
     /// It said that it leaves.
     left: bool,
@@ -133,7 +135,7 @@ impl Roster {
     pub(super) fn started(&mut self, keys: Vec<Key>) {
         for key in keys {
             // A quick worker registers before the launcher knows its name.
-            self.launched.entry(key).or_default();
+            self.launched.entry(key).or_default().known = true;
         }
     }
 
@@ -200,13 +202,13 @@ impl Roster {
         launched.left = member.leaving;
         if member.leaving {
             let cause = member.drained.take().map_or(Cause::Finished, Cause::Drained);
-            self.members.remove(&worker);
+            self.remove(worker);
             return Some(Parted::Left(worker, cause));
         }
         let silent = matches!(how, Disconnect::Silent(_));
         let network = || silent.then(|| Cause::Network(how.clone()));
         if let Some(cause) = launched.cause(self.memory).or_else(network) {
-            self.members.remove(&worker);
+            self.remove(worker);
             return Some(Parted::Lost(worker, cause));
         }
         member.line = Line::Away { until: now + AWAY, how: how.clone() };
@@ -218,7 +220,7 @@ impl Roster {
         let launched = self.launched.entry(state.key.clone()).or_default();
         let before = launched.state.as_ref().map_or(Phase::Waiting, |before| before.phase);
         let runs = before == Phase::Waiting && state.phase == Phase::Running;
-        launched.state = Some(state);
+        (launched.state, launched.known) = (Some(state), true);
         runs
     }
 
@@ -226,15 +228,23 @@ impl Roster {
     /// whatever Slurm says.
     pub(super) fn lost(&mut self, now: Timestamp) -> Vec<(WorkerId, Cause)> {
         let mut lost = Vec::new();
-        self.members.retain(|&worker, member| {
-            let Line::Away { until, how } = &member.line else { return true };
+        for (&worker, member) in &self.members {
+            let Line::Away { until, how } = &member.line else { continue };
             let ended = self.launched[&member.key].cause(self.memory);
             let cause = ended.or_else(|| (*until <= now).then(|| Cause::Network(how.clone())));
-            let gone = cause.is_some();
             lost.extend(cause.map(|cause| (worker, cause)));
-            !gone
-        });
+        }
+        lost.iter().for_each(|(worker, _)| self.remove(*worker));
         lost
+    }
+
+    /// Forgets a worker, and also its key where the launcher knows none such: nobody has to wait for it.
+    fn remove(&mut self, worker: WorkerId) {
+        let Some(Member { key, .. }) = self.members.remove(&worker) else { return };
+        let known = self.launched.get(&key).is_none_or(|launched| launched.known);
+        if !known && !self.members.values().any(|member| member.key == key) {
+            self.launched.remove(&key);
+        }
     }
 
     /// When to ask [`Roster::lost`] again.
@@ -267,9 +277,9 @@ impl Roster {
             (false, _) => format!("only {possible} of the {needed} workers needed can still come"),
         };
         let error = Error::new(ErrorKind::Workers, what);
-        let last =
+        let mut last =
             ended.filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(self.memory)?)));
-        Some(match last.last() {
+        Some(match last.next_back() {
             Some((state, cause)) => cause.explain(error.cause(describe(state))),
             None => error.cause("every worker has left"),
         })

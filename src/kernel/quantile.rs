@@ -97,11 +97,12 @@ impl Bins {
         if !other.is_of(self.low, self.high) {
             return false;
         }
-        self.below += other.below;
-        self.above += other.above;
-        self.nans += other.nans;
+        // Of honest counts no sum wraps; of others it must not matter.
+        self.below = self.below.wrapping_add(other.below);
+        self.above = self.above.wrapping_add(other.above);
+        self.nans = self.nans.wrapping_add(other.nans);
         for (own, other) in self.bins.iter_mut().zip(&other.bins) {
-            own.count += other.count;
+            own.count = own.count.wrapping_add(other.count);
             own.least = own.least.min(other.least);
             own.greatest = own.greatest.max(other.greatest);
         }
@@ -206,6 +207,11 @@ impl Between {
             self.keys.extend_from_slice(&other.keys);
         }
         same
+    }
+
+    /// How many elements it has.
+    pub fn elements(&self) -> u64 {
+        self.keys.len() as u64
     }
 
     /// The keys in ascending order.

@@ -4,8 +4,10 @@
 //! never holds up the driver. What it starts is named by a key, the same that a worker's registration yields.
 //! What workers compute is not known here.
 
+mod janitor;
 mod process;
 mod program;
+mod search;
 mod slurm;
 mod threads;
 

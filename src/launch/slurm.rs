@@ -4,6 +4,8 @@
 //! before `sbatch` is called, so that its jobs can be found by name whatever happens next.
 
 use crate::error::{Error, Result};
+use crate::launch::janitor::{self, Janitor};
+use crate::launch::search::Search;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
@@ -23,6 +25,9 @@ use tokio::task::JoinHandle;
 /// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
 const CANCEL_SHARE: Duration = Duration::from_secs(4);
 
+/// How long Slurm's programs wait for each other, unless a site changes its MessageTimeout.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A job that so many looks in a row did not find is taken for ended: `squeue` is a moment behind `sbatch`, and
 /// forgets a job some minutes after its end.
 const MISSES: u32 = 3;
@@ -34,6 +39,9 @@ pub struct SlurmLauncher {
     template: String,
     /// The job that the driver runs in, if it runs in one.
     allocation: Option<JobId>,
+    /// How long workers of a driver in a job may wait before there is a janitor, if there is to be one.
+    patience: Option<Duration>,
+    janitor: Option<Janitor>,
     commands: Commands,
     jobs: BTreeMap<JobIdentity, Seen>,
     /// Reasons of Slurm's that were explained.
@@ -80,10 +88,20 @@ impl SlurmLauncher {
         specification: JobSpecification,
         template: String,
         allocation: Option<JobId>,
+        patience: Option<Duration>,
     ) -> Result<SlurmLauncher> {
         render(&template, &specification)?;
-        let (commands, jobs, explained) = (Commands::new(), BTreeMap::new(), BTreeSet::new());
-        Ok(SlurmLauncher { run, specification, template, allocation, commands, jobs, explained })
+        Ok(SlurmLauncher {
+            run,
+            specification,
+            template,
+            allocation,
+            patience,
+            janitor: None,
+            commands: Commands::new(),
+            jobs: BTreeMap::new(),
+            explained: BTreeSet::new(),
+        })
     }
 
     async fn serve(mut self, mut orders: Orders, reports: Reports) {
@@ -96,8 +114,11 @@ impl SlurmLauncher {
                     Happening::Submitted(workers, submitted) => self.submitted(workers, &submitted, &reports),
                     Happening::Finished(result) => {
                         submitting = None;
-                        if let Err(error) = result {
-                            let _ = reports.send(Report::Failed(error));
+                        match result {
+                            Ok(()) => self.janitor = self.plan_janitor(&reports),
+                            Err(error) => {
+                                let _ = reports.send(Report::Failed(error));
+                            }
                         }
                     }
                     Happening::Looked(records) => {
@@ -136,6 +157,13 @@ impl SlurmLauncher {
             commands: self.commands.clone(),
             reports,
         }
+    }
+
+    fn plan_janitor(&self, reports: &Reports) -> Option<Janitor> {
+        let (driver, patience) = self.allocation.zip(self.patience)?;
+        let (run, workers) = (self.run.clone(), self.specification.clone());
+        let (commands, reports) = (self.commands.clone(), reports.clone());
+        Some(Janitor::start(janitor::Plan { run, workers, driver, commands, reports, patience }))
     }
 
     fn submitted(&mut self, workers: u32, submitted: &Submitted, reports: &Reports) {
@@ -206,20 +234,30 @@ impl SlurmLauncher {
         }
         // An `sbatch` that still hangs is killed before its jobs are cancelled; they may come all the same.
         let hanging = submitting.inspect(JoinHandle::abort).is_some();
+        let janitor = match self.janitor.take() {
+            Some(janitor) => janitor.end(deadline - CANCEL_SHARE, &self.run).await,
+            None => None,
+        };
         let here = |(identity, seen): (&JobIdentity, &Seen)| {
             (!seen.ended && !left.contains(&key(identity))).then_some(*identity)
         };
         let remaining: Vec<JobIdentity> = self.jobs.iter().filter_map(here).collect();
         let known = !hanging && self.run.submissions().iter().all(Submission::is_known);
-        if remaining.is_empty() && known {
+        if remaining.is_empty() && known && janitor.is_none() {
             return None;
         }
         let name = self.specification.name.as_str();
         // By name too where that can hit nothing that is just ending in order.
         let by_name = (!known || left.is_empty()).then_some(name);
         let budget = deadline.saturating_duration_since(Instant::now());
-        let ids = whole_arrays(&remaining, self.jobs.len());
-        let cancelled = self.commands.cancel(&ids, by_name, budget).await;
+        let mut ids = whole_arrays(&remaining, self.jobs.len());
+        ids.extend(janitor.as_ref().and_then(|janitor| janitor.job).map(|job| JobIdentity::from(JobId(job))));
+        let unknown =
+            janitor.as_ref().filter(|janitor| !janitor.is_known()).map(|janitor| janitor.name.as_str());
+        let (cancelled, _) = tokio::join!(
+            self.commands.cancel(&ids, by_name, budget),
+            self.commands.cancel(&[], unknown, budget),
+        );
         (cancelled.is_err() || hanging).then(|| scancel_line(&ids, Some(name)))
     }
 }
@@ -301,18 +339,20 @@ impl SubmissionTask {
         Ok(submitted)
     }
 
-    /// After a failure that says nothing: the job may be there all the same, and then its name is.
+    /// After a failure that says nothing: the job may be there all the same.
     async fn find(&self, error: Error) -> Result<Submitted> {
-        let known: BTreeSet<u64> = self.run.submissions().iter().filter_map(|done| done.job).collect();
-        let unknown = |record: &&JobRecord| {
-            record.name == self.specification.name
-                && !record.state.is_final()
-                && !known.contains(&record.array_job_id.0)
+        let search = Search {
+            commands: &self.commands,
+            name: &self.specification.name,
+            known: self.run.submissions().iter().filter_map(|done| done.job).collect(),
+            apart: MESSAGE_TIMEOUT,
         };
-        let Ok(records) = self.commands.jobs().await else { return Err(error) };
-        let record = records.iter().find(unknown).ok_or(error)?;
+        let notice = |text| {
+            let _ = self.reports.send(Report::Notice(text));
+        };
+        let job_id = search.find(error, notice).await?;
         let (stdout, stderr) = (String::new(), String::new());
-        Ok(Submitted { job_id: record.array_job_id, cluster: None, stdout, stderr })
+        Ok(Submitted { job_id, cluster: None, stdout, stderr })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Under `srun` and in log files there is no terminal, so the lines come first and are sparse. Where there is a
 //! terminal, a live line below them shows the progress.
 
+use crate::error::printable;
 use crate::event::{JobNews, Monitor, Receipt, RunEvent, Timestamp};
 use crate::monitor::words::{count, mebibytes, seconds, workers};
 use crate::units::Memory;
@@ -75,7 +76,7 @@ impl<W: Write> Terminal<W> {
     fn line(&mut self, text: &str) {
         self.clear();
         // Where standard error is closed nobody reads it, and the run goes on.
-        let _ = writeln!(self.out, "{}", text.replace('\n', "\n  "));
+        let _ = writeln!(self.out, "{}", printable(text).replace('\n', "\n  "));
     }
 
     /// Takes the live line away.

@@ -166,7 +166,24 @@ impl Partial {
     }
 }
 
+impl Partial {
+    /// The panels of a gather that something is there of, and how many elements are there themselves.
+    pub(super) fn panels(&self, gather: usize) -> impl Iterator<Item = (u64, u64)> {
+        self.gathered[gather].iter().map(|(&panel, accumulator)| (panel, accumulator.elements()))
+    }
+}
+
 impl Accumulator {
+    /// How many elements it holds themselves.
+    fn elements(&self) -> u64 {
+        match self {
+            Accumulator::Real(own) => own.elements(),
+            Accumulator::Integer(own) => own.elements(),
+            Accumulator::Between(own) => own.elements(),
+            _ => 0,
+        }
+    }
+
     /// One that has gathered nothing.
     pub fn new(gather: &Gather) -> Self {
         let outputs = gather.outputs as usize;
@@ -340,6 +357,11 @@ impl<T: Copy> Collected<T> {
             }
         }
         Ok(())
+    }
+
+    /// A run of elements counts as one at the least: it takes room.
+    fn elements(&self) -> u64 {
+        self.runs.iter().map(|run| run.values.len().max(1) as u64).sum()
     }
 
     /// The elements without their places.

@@ -111,9 +111,43 @@ impl Running {
     /// Adds the partial of tasks that were not counted before; panels that are complete are finished.
     pub fn combine(&mut self, graph: &super::Plan, tasks: Range<u64>, partial: Partial) -> Result<()> {
         partial.check(&self.stage.gathers)?;
+        self.check_places(&tasks, &partial)?;
         self.partial.combine(partial)?;
         let completed = self.completed(tasks);
         self.finish_panels(&graph.graph, &completed)
+    }
+
+    /// Refuses what these tasks cannot have gathered: panels that they do not give to, and more elements than they
+    /// have. So what is gathered is bounded by the plan, whatever is sent.
+    fn check_places(&self, tasks: &Range<u64>, partial: &Partial) -> Result<()> {
+        let mut allowed: Vec<(BTreeSet<u64>, u64)> = vec![Default::default(); self.stage.gathers.len()];
+        let mut first = 0;
+        for group in &self.stage.groups {
+            let own = first..first + group.tasks();
+            first = own.end;
+            let tasks = tasks.start.max(own.start)..tasks.end.min(own.end);
+            let tile = group.tile.iter().zip(&group.extents).map(|(tile, extent)| tile.min(extent));
+            let of_a_task = group.range.unwrap_or_else(|| tile.product());
+            for sink in group.sinks.iter().filter(|_| !tasks.is_empty()) {
+                let (panels, elements) = &mut allowed[sink.gather as usize];
+                // What is saved stays with the worker.
+                if !self.stage.gathers[sink.gather as usize].kind.is_saved() {
+                    *elements = elements.saturating_add(of_a_task.saturating_mul(tasks.end - tasks.start));
+                }
+                if sink.widths.iter().all(|&width| width == 0) {
+                    panels.insert(0);
+                    continue;
+                }
+                let panel = |task| sink.panel(group, &group.task(task - own.start).start).0;
+                panels.extend(tasks.clone().map(panel));
+            }
+        }
+        let fits = |(gather, (panels, most)): (usize, (BTreeSet<u64>, u64))| {
+            let given: Vec<(u64, u64)> = partial.panels(gather).collect();
+            let elements: u64 = given.iter().map(|(_, elements)| elements).sum();
+            elements <= most && given.iter().all(|(panel, _)| panels.contains(panel))
+        };
+        if allowed.into_iter().enumerate().all(fits) { Ok(()) } else { Err(foreign()) }
     }
 
     /// Panels whose last task is among these.

@@ -61,6 +61,11 @@ impl<M: Serialize> Sender<M> {
 impl<M: DeserializeOwned> Receiver<M> {
     /// The next message, or `None` where the other side has ended in order. Not to be cancelled half-way.
     pub async fn receive(&mut self) -> Result<Option<M>, ConnectionError> {
+        self.frame().await?.map(Frame::message).transpose()
+    }
+
+    /// The next message as it came: what is made of it may be much larger.
+    pub async fn frame(&mut self) -> Result<Option<Frame<M>>, ConnectionError> {
         let mut length = [0; 4];
         if self.stream.read(&mut length[..1]).await? == 0 {
             return Ok(None);
@@ -76,7 +81,20 @@ impl<M: DeserializeOwned> Receiver<M> {
         if body.len() < length as usize {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        Ok(Some(codec::decode(&body, u64::from(MAX_FRAME))?))
+        Ok(Some(Frame { body, message: PhantomData }))
+    }
+}
+
+/// A message of type `M` that has arrived and is not decoded yet.
+pub struct Frame<M> {
+    body: Vec<u8>,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M: DeserializeOwned> Frame<M> {
+    /// Decodes it.
+    pub fn message(self) -> Result<M, ConnectionError> {
+        Ok(codec::decode(&self.body, u64::from(MAX_FRAME))?)
     }
 }
 

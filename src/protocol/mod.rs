@@ -7,9 +7,10 @@
 
 pub mod address;
 mod connection;
+mod tame;
 pub mod tls;
 
-pub use connection::{ConnectionError, Receiver, Sender, Stream, split};
+pub use connection::{ConnectionError, Frame, Receiver, Sender, Stream, split};
 
 use crate::plan::{Partial, Stage};
 use serde::{Deserialize, Serialize};

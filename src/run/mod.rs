@@ -141,9 +141,20 @@ impl RunDirectory {
         Ok(kept)
     }
 
-    /// Writes the keys that let workers in.
+    /// Writes the keys that let workers in; refuses where the file could be read by others.
     pub fn write_key(&self, text: &str) -> Result<()> {
-        self.write(KEY, text.as_bytes())
+        let partial = self.path.join(format!(".{KEY}.partial"));
+        let written =
+            private_file(&partial).map_err(|error| unwritable(&partial, &error)).and_then(|mut file| {
+                refuse_open(&partial, &file.metadata().map_err(|error| unwritable(&partial, &error))?)?;
+                let kept = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+                let kept = kept.and_then(|()| fs::rename(&partial, self.path.join(KEY)));
+                kept.map_err(|error| unwritable(&self.path.join(KEY), &error))
+            });
+        written.inspect_err(|_| {
+            // What is left of it must not stay, and where it cannot be removed there is nothing in it.
+            let _ = fs::remove_file(&partial);
+        })
     }
 
     /// The keys that let a worker in.
@@ -309,6 +320,30 @@ fn refuse_foreign(base: &Path) -> Result<()> {
         .hint("set run.directory to a directory of your own"))
 }
 
+/// A new file that nobody else had open before.
+fn private_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
+}
+
+/// Some file systems give every file one owner, or one mode, whatever is asked of them.
+fn refuse_open(path: &Path, file: &fs::Metadata) -> Result<()> {
+    let (owner, user, mode) = (file.uid(), nix::unistd::geteuid().as_raw(), file.mode() & 0o777);
+    if owner == user && mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let cause = match owner == user {
+        true => format!("its file system made it with mode {mode:o} instead of 600"),
+        false => format!("its file system gave it to user {owner}"),
+    };
+    Err(Error::refused(format!("the key file `{}` is open to others", path.display()))
+        .cause(cause)
+        .hint("set run.directory to a place on a file system that keeps owners and permissions"))
+}
+
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
@@ -342,6 +377,44 @@ mod tests {
         assert_eq!(mode(run.path()), 0o700);
         assert_eq!(mode(&run.path().join("key.pem")), 0o600);
         assert_eq!(run.key().expect("read"), "secret");
+    }
+
+    #[test]
+    fn key_file_of_somebody_else_or_open_to_others_is_refused() {
+        let (_base, run) = run();
+        let path = run.path().join("file");
+        let file = private_file(&path).expect("made");
+        assert_eq!(refuse_open(&path, &file.metadata().expect("there")), Ok(()));
+        for mode in [0o640, 0o604, 0o610] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
+            let error = refuse_open(&path, &file.metadata().expect("there")).expect_err("refused");
+            assert!(error.to_string().contains(&format!("with mode {mode:o} instead of 600")), "{error}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
+        // Only root can give a file away.
+        if nix::unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(65534), None).expect("given away");
+            let error = refuse_open(&path, &file.metadata().expect("there")).expect_err("refused");
+            assert!(error.to_string().contains("gave it to user 65534"), "{error}");
+        }
+    }
+
+    #[test]
+    fn file_that_others_have_open_does_not_become_the_key() {
+        let (_base, run) = run();
+        let partial = run.path().join(".key.pem.partial");
+        let mut theirs = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .read(true)
+            .truncate(true)
+            .open(&partial)
+            .expect("made");
+        run.write_key("secret").expect("written");
+        let mut seen = String::new();
+        io::Read::read_to_string(&mut theirs, &mut seen).expect("read");
+        assert_eq!((seen.as_str(), run.key().expect("there").as_str()), ("", "secret"));
+        assert!(!partial.exists());
     }
 
     #[test]

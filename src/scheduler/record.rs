@@ -81,7 +81,7 @@ mod tests {
         let at = |milliseconds| Timestamp(Duration::from_millis(milliseconds));
         vec![
             (at(2), Event::Registered { worker, threads: 8 }),
-            (at(2), Event::Begin { tasks: 1 << 40, most: 4096, done: vec![5..7] }),
+            (at(2), Event::Begin { tasks: 1 << 40, most: 4096, done: vec![5..7, 9..10] }),
             (at(1002), Event::Answered { worker, lease, finished: 4000 }),
             (at(1500), Event::Tick),
         ]

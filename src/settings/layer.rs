@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::settings::values::{Expressions, Lines, Port, Seed, Whole};
+use crate::settings::values::{Expressions, Lines, Patience, Port, Seed, Whole};
 use crate::settings::{Asked, ClusterKind, MemoryOption, Submit};
 use crate::units::{Memory, Walltime};
 
@@ -67,6 +67,7 @@ section! {
         submit: Submit,
         template: String,
         log_directory: String,
+        janitor: Patience,
     }
 }
 

@@ -103,6 +103,8 @@ pub struct SlurmSettings {
     pub template: Option<PathBuf>,
     /// Where workers' logs go, if not in the run directory.
     pub log_directory: Option<PathBuf>,
+    /// After how long of waiting workers a driver in a job submits a janitor; none for never.
+    pub janitor: Option<Duration>,
 }
 
 /// `[run]`: where runs are kept.

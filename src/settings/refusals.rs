@@ -48,7 +48,7 @@ fn unknown_keys_name_the_nearest_known_one() {
 
     error: unknown key `xylophone` in [slurm]
     cause: run.toml:2:1
-    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, template, log_directory
+    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, template, log_directory, janitor
 
     error: unknown key `seeed` in [run]
     cause: run.toml:2:1
@@ -105,7 +105,7 @@ fn the_first_slip_of_a_file_is_told_first() {
              |
            2 | q = 1
              | ^
-    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, template, log_directory
+    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, template, log_directory, janitor
     "#);
 }
 

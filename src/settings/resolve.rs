@@ -75,6 +75,7 @@ fn slurm(layer: Slurm, paths: &Paths<'_>) -> Result<SlurmSettings> {
         submit: layer.submit.expect(BUILT_IN),
         template: paths.input("slurm.template", layer.template)?,
         log_directory: paths.output("slurm.log_directory", layer.log_directory)?,
+        janitor: layer.janitor.expect(BUILT_IN).0.map(|seconds| Duration::from_secs(seconds.into())),
     })
 }
 

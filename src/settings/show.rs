@@ -93,6 +93,10 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
         ("slurm.submit", Some(text(slurm.submit))),
         ("slurm.template", slurm.template.as_deref().map(path)),
         ("slurm.log_directory", slurm.log_directory.as_deref().map(path)),
+        (
+            "slurm.janitor",
+            Some(slurm.janitor.map_or(Value::Boolean(false), |patience| large(patience.as_secs().into()))),
+        ),
         ("run.directory", Some(path(&settings.run.directory))),
     ]
     .into_iter()

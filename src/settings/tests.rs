@@ -221,6 +221,19 @@ fn variables_and_flags_are_toml_or_bare_text() {
 }
 
 #[test]
+fn janitor_is_a_number_of_seconds_or_false() {
+    let janitor = |place: Place| place.resolved().slurm.janitor.map(|patience| patience.as_secs());
+    assert_eq!(janitor(Place::new()), Some(60));
+    assert_eq!(janitor(Place::new().set("slurm.janitor=false")), None);
+    assert_eq!(janitor(Place::new().variable("SQUALL_SLURM__JANITOR", "5")), Some(5));
+    for value in ["true", "60s", "-1", "1.5"] {
+        let error =
+            resolve(&Place::new().set(&format!("slurm.janitor={value}")).sources).unwrap_err().to_string();
+        assert!(error.contains("expected a whole number of seconds, or false"), "{error}");
+    }
+}
+
+#[test]
 fn a_value_cannot_smuggle_in_another_key() {
     let settings = Place::new().set("slurm.account=\"x\"\nqos = \"y\"").resolved();
     assert_eq!((settings.slurm.account.as_deref(), settings.slurm.qos), (Some("\"x\"\nqos = \"y\""), None));
@@ -331,6 +344,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     epilogue = []                            # built in
     memory_option = "mem"                    # built in
     submit = "array"                         # built in
+    janitor = 60                             # built in
     # not set: partition, account, qos, constraint, reservation, template, log_directory
 
     [run]
@@ -362,6 +376,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     epilogue = []
     memory_option = "mem"
     submit = "array"
+    janitor = 60
     # not set: partition, account, qos, constraint, reservation, template, log_directory
 
     [run]

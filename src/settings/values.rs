@@ -38,6 +38,35 @@ fn unfit<E: Error>(number: i64, expected: &str) -> E {
     E::invalid_value(Unexpected::Signed(number), &expected)
 }
 
+/// A number of seconds, or `false` for never.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience(pub(super) Option<u32>);
+
+impl<'de> Deserialize<'de> for Patience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PatienceVisitor)
+    }
+}
+
+struct PatienceVisitor;
+
+impl Visitor<'_> for PatienceVisitor {
+    type Value = Patience;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number of seconds, or false")
+    }
+
+    fn visit_bool<E: Error>(self, on: bool) -> Result<Patience, E> {
+        if on { Err(E::invalid_value(Unexpected::Bool(on), &self)) } else { Ok(Patience(None)) }
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Patience, E> {
+        let seconds = u32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self));
+        seconds.map(|seconds| Patience(Some(seconds)))
+    }
+}
+
 /// Reads an integer of TOML; the text says what is expected instead of anything else.
 struct Number(&'static str);
 

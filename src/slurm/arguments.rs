@@ -7,8 +7,9 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::slurm::JobIdentity;
+use crate::error::{Error, Result};
 use crate::slurm::specification::{JobSpecification, MemoryOption};
+use crate::slurm::{JobId, JobIdentity};
 
 /// The arguments of `sbatch` for one submission: an array with those indices, or a plain job.
 pub fn sbatch_arguments(
@@ -50,6 +51,29 @@ pub fn sbatch_arguments(
     option("output", &specification.log_pattern(array.is_some()));
     arguments.push(script.into());
     arguments
+}
+
+/// The arguments of `sbatch` for a job that starts when another one has ended, however it ended.
+pub fn janitor_arguments(specification: &JobSpecification, after: JobId, script: &Path) -> Vec<OsString> {
+    let mut arguments = sbatch_arguments(specification, None, script);
+    arguments.insert(arguments.len() - 1, format!("--dependency=afterany:{after}").into());
+    arguments
+}
+
+/// The script of such a job: it cancels the user's jobs of one name that have not started.
+pub fn janitor_script(name: &str) -> Result<String> {
+    let arguments = scancel_pending(name, &user());
+    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let quoted = shlex::try_join(words.iter().map(|word| &**word))
+        .map_err(|error| Error::refused(format!("invalid job name `{name}`")).cause(error.to_string()))?;
+    Ok(format!(
+        "#!/bin/bash\n# The driver has ended: the workers that it still waited for are not needed.\nexec scancel {quoted}\n"
+    ))
+}
+
+/// This user as Slurm's options take it: a number needs no look-up in a directory that may be down.
+pub(crate) fn user() -> String {
+    nix::unistd::getuid().to_string()
 }
 
 /// `0-3`, or `0` for a single element.
@@ -97,7 +121,6 @@ pub fn scancel_line(identities: &[JobIdentity], name: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slurm::JobId;
     use crate::slurm::specification::tests::example;
 
     fn shown(specification: &JobSpecification, array: Option<Range<u32>>) -> String {

@@ -15,12 +15,13 @@ mod site;
 mod specification;
 mod submission;
 
-pub use arguments::{sbatch_arguments, scancel_line};
+pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments, scancel_line};
 pub use commands::Commands;
 pub use environment::{Allocation, in_path, on_login_node, scrub};
 pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};
 pub use lint::lint;
+pub use queue::{lay_out_table, parse_records, parse_time_left};
 pub use script::{WORKER_TEMPLATE, render};
 pub use site::Site;
 pub use specification::{JobCommand, JobSpecification, MemoryOption, SubmitStyle};
-pub use submission::{SubmitError, Submitted};
+pub use submission::{SubmitError, Submitted, judge};

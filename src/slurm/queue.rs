@@ -3,7 +3,7 @@
 //! Never JSON, which old releases answer with everybody's jobs, and never `-j`, which fails once a job is
 //! forgotten. The one field that may hold anything, the name, comes last.
 
-use crate::error::Result;
+use crate::error::{Result, printable};
 use crate::slurm::job::{JobId, JobRecord, JobState, Reason};
 use crate::slurm::submission::failure;
 
@@ -18,20 +18,21 @@ pub(crate) const TIME_LEFT_FORMAT: &str = "%A|%L";
 
 /// The seconds that `squeue`'s answer to [`TIME_LEFT_FORMAT`] leaves to a job: `MM:SS`, `HH:MM:SS` or
 /// `D-HH:MM:SS`. Words such as `UNLIMITED` are no number of seconds.
-pub(crate) fn parse_time_left(answer: &str, job: JobId) -> Option<u64> {
+pub fn parse_time_left(answer: &str, job: JobId) -> Option<u64> {
     let of_job = |line: &&str| line.split('|').next().and_then(|id| id.trim().parse().ok()) == Some(job);
     let (_, left) = answer.lines().find(of_job)?.split_once('|')?;
     let (days, clock) = left.trim().split_once('-').unwrap_or(("0", left.trim()));
-    let seconds =
-        clock.split(':').try_fold(0, |sum: u64, part| Some(sum * 60 + part.parse::<u64>().ok()?))?;
-    Some(days.parse::<u64>().ok()? * 86_400 + seconds)
+    let seconds = clock
+        .split(':')
+        .try_fold(0, |sum: u64, part| sum.checked_mul(60)?.checked_add(part.parse().ok()?))?;
+    days.parse::<u64>().ok()?.checked_mul(86_400)?.checked_add(seconds)
 }
 
 /// Reads `squeue`'s answer to [`RECORD_FORMAT`].
 ///
 /// Lines that are no records are passed over, since sites' wrappers and several clusters add their own; an
 /// answer made of nothing else is an error, lest every job seem gone.
-pub(crate) fn parse_records(answer: &str) -> Result<Vec<JobRecord>> {
+pub fn parse_records(answer: &str) -> Result<Vec<JobRecord>> {
     let lines = answer.lines().filter(|line| !line.trim().is_empty());
     let records: Vec<JobRecord> = lines.clone().filter_map(parse_record).collect();
     if records.is_empty() && lines.clone().next().is_some() {
@@ -82,7 +83,7 @@ const COLUMNS: [(&str, usize); 10] = [
 ///
 /// The columns are those that Slurm courses teach (`%.7i %.9P %.8j ...`), each as wide as it needs to be, so
 /// that the index of an array's element is not cut off.
-pub(crate) fn lay_out_table(answer: &str, is_wanted: impl Fn(&str) -> bool) -> String {
+pub fn lay_out_table(answer: &str, is_wanted: impl Fn(&str) -> bool) -> String {
     let rows: Vec<[&str; 10]> =
         answer.lines().filter_map(parse_row).filter(|row| is_wanted(row[2])).collect();
     let widths: Vec<usize> = (0..COLUMNS.len())
@@ -97,7 +98,7 @@ pub(crate) fn lay_out_table(answer: &str, is_wanted: impl Fn(&str) -> bool) -> S
             9 => (*cell).to_owned(),
             _ => format!("{cell:>width$}"),
         });
-        table.push_str(cells.collect::<Vec<_>>().join(" ").trim_end());
+        table.push_str(printable(cells.collect::<Vec<_>>().join(" ").trim_end()).as_ref());
         table.push('\n');
     }
     table
@@ -176,8 +177,9 @@ mod tests {
     }
     #[test]
     fn time_left_is_read_in_all_of_squeues_forms() {
-        let answer = "7|0:42\n8|59:30\n9|1:00:05\n10|2-01:00:00\n11|UNLIMITED\n12|INVALID\n";
-        let left: Vec<_> = (7..14).map(|job| parse_time_left(answer, JobId(job))).collect();
-        assert_eq!(left, [Some(42), Some(3570), Some(3605), Some(176_400), None, None, None]);
+        let answer = "7|0:42\n8|59:30\n9|1:00:05\n10|2-01:00:00\n11|UNLIMITED\n12|INVALID\n\
+                      13|18446744073709551615:1\n14|18446744073709551615-0:0\n";
+        let left: Vec<_> = (7..15).map(|job| parse_time_left(answer, JobId(job))).collect();
+        assert_eq!(left, [Some(42), Some(3570), Some(3605), Some(176_400), None, None, None, None]);
     }
 }

@@ -160,6 +160,12 @@ impl JobSpecification {
             if line.contains('\0') {
                 return Err(Error::refused(format!("a line of {key} contains a NUL character")));
             }
+            // Of a value with several lines, each.
+            if line.lines().any(|line| line.starts_with("#SBATCH")) {
+                return Err(Error::refused(format!("a directive in {key}: `{}`", line.escape_debug()))
+                    .cause("what is asked of Slurm is not for the shell to read")
+                    .hint("move what stands after #SBATCH to slurm.directives"));
+            }
         }
         let log_directory = text_of(&self.log_directory, "the log directory's path")?;
         if let Some(cause) = unfit_for_directive(log_directory) {
@@ -211,6 +217,8 @@ pub(crate) fn unfit_for_directive(value: &str) -> Option<&'static str> {
         '\n' | '\r' => Some("a line break would end the directive"),
         '\0' => Some("a NUL character would end the directive"),
         '"' | '\'' | '\\' => Some("quotes and backslashes have a meaning of their own in a directive"),
+        // sbatch splits a directive at vertical tabs and form feeds too, and shows the rest to whoever looks.
+        character if character.is_control() && character != '\t' => Some("it contains a control character"),
         _ => None,
     };
     value.chars().find_map(cause)
@@ -241,7 +249,7 @@ fn check_directive(directive: &str) -> Result<()> {
         let shown = directive.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
         Err(Error::refused(format!("invalid directive `{shown}`")).cause(cause).hint(hint))
     };
-    if directive.contains(['\n', '\r', '\0']) {
+    if directive.contains(|character: char| character.is_control() && character != '\t') {
         return refuse(
             "a directive is one line",
             "give each directive as an entry of its own in slurm.directives",
@@ -318,6 +326,8 @@ pub(crate) mod tests {
             refusal(|job| job.qos = Some(" ".into())),
             refusal(|job| job.reservation = Some("a\0".into())),
             refusal(|job| job.prologue = vec!["a\0".into()]),
+            refusal(|job| job.prologue = vec!["#SBATCH --mem=0".into()]),
+            refusal(|job| job.qos = Some("a\u{b}--wrap=b".into())),
             refusal(|job| job.log_directory = "/home/a\nb".into()),
             refusal(|job| job.command = JobCommand::Driver { arguments: vec!["\0".into()] }),
         ];
@@ -353,6 +363,14 @@ pub(crate) mod tests {
         hint: correct slurm.reservation; further options go into slurm.directives, one each
 
         error: a line of slurm.prologue contains a NUL character
+
+        error: a directive in slurm.prologue: `#SBATCH --mem=0`
+        cause: what is asked of Slurm is not for the shell to read
+        hint: move what stands after #SBATCH to slurm.directives
+
+        error: invalid slurm.qos `a\u{b}--wrap=b`
+        cause: it contains a control character
+        hint: correct slurm.qos; further options go into slurm.directives, one each
 
         error: invalid log directory `/home/a\nb`
         cause: a line break would end the directive

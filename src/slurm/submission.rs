@@ -130,11 +130,7 @@ const REFUSALS: &[(&str, &str)] = &[
 ];
 
 /// Reads the end of one `sbatch --parsable`; `code` is none where a signal ended it.
-pub(crate) fn judge(
-    code: Option<i32>,
-    stdout: &str,
-    stderr: &str,
-) -> std::result::Result<Submitted, SubmitError> {
+pub fn judge(code: Option<i32>, stdout: &str, stderr: &str) -> std::result::Result<Submitted, SubmitError> {
     let job = parse_parsable(stdout);
     match (code, job) {
         (Some(0), Some((job_id, cluster))) => {

@@ -37,8 +37,13 @@ pub(crate) fn assert_none_within(place: &Place, limit: Duration) {
 
 /// A figure of `/proc/PID/status` in bytes, such as `VmRSS`.
 pub(crate) fn memory(process: Pid, figure: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is there");
+    memory_of_living(process, figure).expect("the process is there")
+}
+
+/// The same, unless the process has ended.
+pub(crate) fn memory_of_living(process: Pid, figure: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
-    let kibibytes = line.expect("it is told").trim().strip_suffix(" kB").expect("in kB");
-    kibibytes.parse::<u64>().expect("a number") * 1024
+    let kibibytes = line?.trim().strip_suffix(" kB").expect("in kB");
+    Some(kibibytes.parse::<u64>().expect("a number") * 1024)
 }

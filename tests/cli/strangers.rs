@@ -49,7 +49,7 @@ fn while_a_run_goes_on(strangers: impl FnOnce(SocketAddr, &Path)) {
 
 /// Where the driver of a run listens: the lines are `ADDRESS/PREFIX PORT` or the like, so its last number and
 /// its first address are taken.
-fn address(run: &Path) -> SocketAddr {
+pub(crate) fn address(run: &Path) -> SocketAddr {
     let text = std::fs::read_to_string(run.join("addresses")).expect("it is there before a worker is");
     let line = text.lines().next().expect("an address");
     let port = line.rsplit(|c: char| !c.is_ascii_digit()).next().expect("a last part");
@@ -74,13 +74,13 @@ fn knock(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).expect("the driver listens")
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { tokio::time::timeout(SHOWN_OUT, future).await.expect("the driver answers") })
 }
 
 /// Bytes that nobody has chosen (xorshift).
-fn random_bytes(seed: u64, count: usize) -> Vec<u8> {
+pub(crate) fn random_bytes(seed: u64, count: usize) -> Vec<u8> {
     let mut state = seed;
     let step = || {
         state ^= state << 13;

@@ -233,3 +233,78 @@ fn disk_that_is_full_is_told_of_and_another_driver_ends_this_one() {
     let outputs = world.tell(Input::Checkpointed(Ok(Written::Superseded("process 7 on node-1".to_owned()))));
     assert!(computed(&outputs).expect("it ends").is_err());
 }
+
+#[test]
+fn workers_that_answer_nothing_for_half_an_hour_end_the_run() {
+    let mut world = World::new(2, 1);
+    world.register(0, 12);
+    world.tell(Input::Compute(mean(50_000_000), None));
+    for minute in 1..=30 {
+        assert!(world.core.next_deadline().expect("it looks again") <= Timestamp(Duration::from_secs(1801)));
+        world.now = world.now + Duration::from_secs(60);
+        let heartbeat = FromWorker::Heartbeat { peak_memory: 1 };
+        let outputs = world.tell(Input::Said(ConnectionId(0), heartbeat));
+        if minute < 30 {
+            assert!(computed(&outputs).is_none(), "given up after {minute} minutes");
+            continue;
+        }
+        let error = computed(&outputs).expect("it ends").as_ref().expect_err("nothing was done");
+        insta::assert_snapshot!(error, @r"
+        error: nothing has been finished for half an hour
+        cause: workers are there, and answer nothing of what they hold: 0
+        ");
+    }
+}
+
+#[test]
+fn lease_given_back_undone_counts_only_where_it_was_called_in() {
+    let empty = |world: &World, lease| {
+        let partial = world.stage.as_ref().expect("it was sent").empty_partial();
+        Input::Said(ConnectionId(0), FromWorker::Answer { lease, finished: 0, partial, peak_memory: 1 })
+    };
+    let mut world = World::new(1, 1);
+    world.register(0, 12);
+    world.tell(Input::Compute(mean(50_000_000), None));
+    world.tell(Input::Said(ConnectionId(0), FromWorker::Drain { cause: "signal TERM".to_owned() }));
+    for lease in [0, 1] {
+        let answer = empty(&world, lease);
+        assert!(computed(&world.tell(answer)).is_none());
+    }
+    let mut world = World::new(1, 1);
+    world.register(0, 12);
+    world.tell(Input::Compute(mean(50_000_000), None));
+    let answer = empty(&world, 0);
+    let outputs = world.tell(answer);
+    let error = computed(&outputs).expect("it ends").as_ref().expect_err("nothing was done");
+    assert!(error.to_string().contains("worker 0 gives back undone"), "{error}");
+}
+
+#[test]
+fn more_than_tasks_can_have_gathered_fails_the_run() {
+    let texts = ["x[::500, 0]", "x.mean(axis=0)"];
+    let arrays = vec![("x".to_owned(), "random.normal(size=(4000, 1000))".to_owned())];
+    for text in texts {
+        let results = vec![("r".to_owned(), text.to_owned())];
+        let definitions = Definitions { arrays: arrays.clone(), results, ..Definitions::default() };
+        let planned = plan(&parse(&definitions, &LocalFiles).expect("it parses").results, &[], 7);
+        let mut world = World::new(1, 1);
+        world.register(0, 12);
+        let outputs = world.tell(Input::Compute(Arc::new(planned.expect("planned")), None));
+        let Some(Input::Said(worker, FromWorker::Answer { lease, finished, partial, .. })) =
+            world.answers(&outputs).into_iter().next()
+        else {
+            panic!("no answer")
+        };
+        // The same once more, and once more, in one answer.
+        let mut twice = partial.clone();
+        for _ in 0..1000 {
+            twice.combine(partial.clone()).expect("of the same stage");
+        }
+        let collects = text.contains("::");
+        let partial = if collects { twice } else { partial };
+        let answer = FromWorker::Answer { lease, finished, partial, peak_memory: 1 };
+        let outputs = world.tell(Input::Said(worker, answer));
+        let failed = computed(&outputs).is_some_and(Result::is_err);
+        assert_eq!(failed, collects, "{text}: {outputs:?}");
+    }
+}

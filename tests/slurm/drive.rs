@@ -4,7 +4,7 @@ use crate::support::{Job, Testbed};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
@@ -30,12 +30,23 @@ pub(crate) struct Driver<'a> {
 impl<'a> Driver<'a> {
     /// Starts `squall run FILE`, where FILE holds `text`.
     pub(crate) fn start(testbed: &'a Testbed, starter: Starter, text: &str) -> Driver<'a> {
+        Driver::start_after(testbed, starter, text, |_| String::new())
+    }
+
+    /// The same after these shell lines, made for its directory.
+    pub(crate) fn start_after(
+        testbed: &'a Testbed,
+        starter: Starter,
+        text: &str,
+        lines: impl Fn(&Path) -> String,
+    ) -> Driver<'a> {
         let directory = testbed.directory("drive");
         fs::write(directory.join("run.toml"), text).expect("written");
         let program = testbed.program().display().to_string();
         // Whoever runs the tests may have HUP ignored, which the program respects.
         let line = format!(
-            "#!/bin/bash\nexec /usr/bin/env --default-signal=HUP {program} run run.toml > stdout 2> stderr\n"
+            "#!/bin/bash\n{}\nexec /usr/bin/env --default-signal=HUP {program} run run.toml > stdout 2> stderr\n",
+            lines(&directory)
         );
         fs::write(directory.join("driver.sh"), line).expect("written");
         let words: &[&str] = match starter {
@@ -80,6 +91,31 @@ impl<'a> Driver<'a> {
 
     pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.directory.join("stderr")).unwrap_or_default()
+    }
+
+    /// The directory of its only run.
+    pub(crate) fn run_directory(&self) -> PathBuf {
+        let mut runs = fs::read_dir(self.directory.join(".squall")).expect("a run").flatten();
+        runs.next().expect("a run").path()
+    }
+
+    /// The process of the worker that registered with this event.
+    pub(crate) fn worker_process(&self, registered: &Value) -> Pid {
+        let job = registered["job"].as_str().expect("a job");
+        let wanted = match job.split_once('_') {
+            Some((array, index)) => {
+                vec![format!("SLURM_ARRAY_JOB_ID={array}"), format!("SLURM_ARRAY_TASK_ID={index}")]
+            }
+            None => vec![format!("SLURM_JOB_ID={job}")],
+        };
+        let processes = self.testbed.processes_of_user();
+        let process = processes.iter().find(|process| {
+            let environment = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+            let values = environment.split(|&byte| byte == 0);
+            let has = |wanted: &String| values.clone().any(|value| value == wanted.as_bytes());
+            process.command.contains(" worker ") && wanted.iter().all(has)
+        });
+        process.expect("the worker's process").pid
     }
 
     /// The run's events so far.

@@ -7,6 +7,7 @@ use crate::support::harness::cases;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 cases![
@@ -16,9 +17,10 @@ cases![
     run_is_gone_on_with_after_its_driver_was_killed_twice,
 ];
 
-const LONG: Duration = Duration::from_secs(180);
+/// For a machine that is busy with other things; otherwise nothing takes half a minute.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
-fn text(size: &str, chunks: &str, kind: &str, workers: u32) -> String {
+pub(crate) fn text(size: &str, chunks: &str, kind: &str, workers: u32) -> String {
     format!(
         "[arrays]\nx = 'random.normal(0.0, 0.1, size={size}, chunks={chunks})'\n\
          [results]\nmean = 'x.mean()'\nstd = 'x.std()'\n[random]\nseed = 42\n\
@@ -26,13 +28,19 @@ fn text(size: &str, chunks: &str, kind: &str, workers: u32) -> String {
     )
 }
 
-fn finish(driver: &mut Driver<'_>) -> (u64, u64) {
+pub(crate) fn finish(driver: &mut Driver<'_>) -> (u64, u64) {
     assert!(driver.wait(LONG).success(), "{}", driver.stderr());
     (bits(&driver.stdout(), "mean"), bits(&driver.stdout(), "std"))
 }
 
-fn run(testbed: &Testbed, text: &str) -> (u64, u64) {
+pub(crate) fn run(testbed: &Testbed, text: &str) -> (u64, u64) {
     finish(&mut Driver::start(testbed, Starter::Shell, text))
+}
+
+/// What 1e10 numbers come to where nothing happens, computed once.
+pub(crate) fn expected(testbed: &Testbed) -> (u64, u64) {
+    static EXPECTED: OnceLock<(u64, u64)> = OnceLock::new();
+    *EXPECTED.get_or_init(|| run(testbed, &text("1e10", "-1", "threads", 2)))
 }
 
 fn bits_do_not_depend_on_cluster_workers_or_chunks(testbed: &Testbed) {
@@ -50,7 +58,7 @@ fn bits_do_not_depend_on_cluster_workers_or_chunks(testbed: &Testbed) {
 }
 
 /// A run that a worker has answered and in which it holds leases; the worker's number and its event.
-fn worker_at_work(driver: &Driver<'_>) -> Value {
+pub(crate) fn worker_at_work(driver: &Driver<'_>) -> Value {
     let counted = |events: &[Value]| {
         let registered: Vec<Value> = events.iter().filter(|event| is(event, "registered")).cloned().collect();
         let worker = registered.into_iter().find(|worker| {
@@ -64,12 +72,16 @@ fn worker_at_work(driver: &Driver<'_>) -> Value {
     counted(&driver.events()).expect("just seen")
 }
 
-fn of<'a>(events: &'a [Value], kind: &'static str, worker: &'a Value) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn of<'a>(
+    events: &'a [Value],
+    kind: &'static str,
+    worker: &'a Value,
+) -> impl Iterator<Item = &'a Value> {
     events.iter().filter(move |event| is(event, kind) && event["worker"] == worker["worker"])
 }
 
 fn worker_cancelled_half_way_changes_no_bit(testbed: &Testbed) {
-    let expected = run(testbed, &text("1e10", "-1", "threads", 2));
+    let expected = expected(testbed);
     let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "50_000_000", "slurm", 3));
     let worker = worker_at_work(&driver);
     let before = of(&driver.events(), "answered", &worker).count();
@@ -89,19 +101,10 @@ fn worker_cancelled_half_way_changes_no_bit(testbed: &Testbed) {
 }
 
 fn worker_killed_half_way_changes_no_bit(testbed: &Testbed) {
-    let expected = run(testbed, &text("1e10", "-1", "threads", 2));
+    let expected = expected(testbed);
     let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "12_345_678", "slurm", 3));
     let worker = worker_at_work(&driver);
-    let job = worker["job"].as_str().expect("a job");
-    let (array, index) = job.split_once('_').expect("an element");
-    let (array, index) = (format!("SLURM_ARRAY_JOB_ID={array}"), format!("SLURM_ARRAY_TASK_ID={index}"));
-    let processes = testbed.processes_of_user();
-    let process = processes.iter().find(|process| {
-        let environment = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
-        let has = |wanted: &str| environment.split(|&byte| byte == 0).any(|value| value == wanted.as_bytes());
-        process.command.contains(" worker ") && has(&array) && has(&index)
-    });
-    signal(process.expect("the worker's process").pid, Signal::SIGKILL);
+    signal(driver.worker_process(&worker), Signal::SIGKILL);
     assert_eq!(finish(&mut driver), expected);
     let events = driver.events();
     let lost: Vec<&Value> = of(&events, "lost", &worker).collect();
@@ -112,8 +115,7 @@ fn worker_killed_half_way_changes_no_bit(testbed: &Testbed) {
 
 /// Kills the driver once a checkpoint of its run was made that there was not before.
 fn kill_when_kept(testbed: &Testbed, driver: &mut Driver<'_>, before: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let run =
-        fs::read_dir(driver.directory.join(".squall")).expect("a run").flatten().next().expect("one").path();
+    let run = driver.run_directory();
     let kept = || ["checkpoint-0", "checkpoint-1"].map(|name| fs::read(run.join(name)).unwrap_or_default());
     let new = |one: &Vec<u8>| !one.is_empty() && !before.contains(one);
     testbed.wait_until("a checkpoint is kept", LONG, || kept().iter().all(new));
@@ -124,14 +126,13 @@ fn kill_when_kept(testbed: &Testbed, driver: &mut Driver<'_>, before: &[Vec<u8>]
 }
 
 fn run_is_gone_on_with_after_its_driver_was_killed_twice(testbed: &Testbed) {
-    let expected = run(testbed, &text("1e10", "-1", "threads", 2));
+    let expected = expected(testbed);
     let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "-1", "slurm", 2));
     worker_at_work(&driver);
     let kept = kill_when_kept(testbed, &mut driver, &[]);
     let orphans = driver.worker_jobs();
     assert!(!orphans.is_empty(), "its jobs ended before it was killed");
-    let run = fs::read_dir(driver.directory.join(".squall")).expect("a run").flatten().next().expect("one");
-    let id = run.file_name().to_string_lossy().into_owned();
+    let id = driver.run_directory().file_name().expect("a name").to_string_lossy().into_owned();
 
     driver.resume(&[&id]);
     let answers = |events: &[Value]| events.iter().filter(|event| is(event, "registered")).count();

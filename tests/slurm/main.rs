@@ -4,14 +4,18 @@
 //! or process a case leaves behind fails it. Where Slurm is not installed they are reported as ignored.
 
 mod conformance;
+mod controller;
 mod drive;
 mod ends;
 mod faults;
+mod janitor;
 mod lesson;
+mod losses;
 mod memory;
 #[expect(dead_code, reason = "the tests of the program use the rest of it")]
 #[path = "../support/mod.rs"]
 mod program;
+mod requeue;
 mod support;
 mod testbed;
 
@@ -22,6 +26,10 @@ fn main() -> std::process::ExitCode {
         memory::CASES,
         conformance::CASES,
         faults::CASES,
+        losses::CASES,
+        controller::CASES,
+        janitor::CASES,
+        requeue::CASES,
         ends::CASES,
     ])
 }

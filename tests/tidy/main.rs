@@ -143,25 +143,29 @@ fn unsafe_code_is_in_kernels_alone() {
     hold(rules::unsafe_code);
 }
 
-/// The tests that `docs/failure.md` names, in the last column of its tables.
-fn named_tests() -> Vec<String> {
-    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/failure.md");
-    let text = std::fs::read_to_string(document).expect("the document is there");
-    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what happens"));
+/// The tests that a document names, in the last column of its tables.
+fn named_tests(document: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(document);
+    let text = std::fs::read_to_string(path).expect("the document is there");
+    let head = |line: &str| line.ends_with("| test |");
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !head(line));
     let last = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit_once(" | "));
     last.flat_map(|(_, tests)| tests.split(", ").map(|test| test.trim_matches('`').to_owned())).collect()
 }
 
 #[test]
-fn every_failure_has_a_test_that_exists() {
+fn every_failure_and_every_threat_has_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     rust_files(&root.join("src"), &mut files);
     rust_files(&root.join("tests"), &mut files);
     let sources: String =
         files.iter().map(|file| std::fs::read_to_string(file).expect("a readable file")).collect();
-    let named = named_tests();
-    let missing: Vec<&String> =
-        named.iter().filter(|test| !sources.contains(&format!("fn {test}("))).collect();
-    assert!(named.len() > 30 && missing.is_empty(), "{} named, missing: {missing:#?}", named.len());
+    for document in ["failure.md", "security.md"] {
+        let named = named_tests(document);
+        let missing: Vec<&String> =
+            named.iter().filter(|test| !sources.contains(&format!("fn {test}("))).collect();
+        let count = named.len();
+        assert!(count > 30 && missing.is_empty(), "{document}: {count} named, missing: {missing:#?}");
+    }
 }

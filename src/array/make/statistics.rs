@@ -8,6 +8,9 @@ use crate::array::make::reductions::shapes;
 use crate::array::shape::{Shape, axes_within, axis_within};
 use crate::error::{Error, Result};
 
+/// All bins of a histogram are counted, and so held, together.
+const MOST_BINS: u64 = (1 << 24) - 1;
+
 /// The bins a user asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HistogramBins {
@@ -74,6 +77,10 @@ impl Expr {
             HistogramBins::Count { count: 0, .. } => {
                 Err(Error::refused("`bins` must be positive, when an integer")
                     .hint("bins=10 are ten bins of one width; a list holds their edges"))
+            }
+            HistogramBins::Count { count, .. } if count > MOST_BINS => {
+                Err(Error::refused(format!("a histogram of {count} bins"))
+                    .hint(format!("give {MOST_BINS} bins at the most")))
             }
             HistogramBins::Count { count, range } => even_bins(&operand, count, range),
         }

@@ -109,10 +109,15 @@ impl Core {
         });
         self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted: counted.is_some() });
         if let Some(tasks) = counted {
+            if !self.progress.counted(LeaseId(lease), tasks.end - tasks.start) {
+                let what = format!("worker {} gives back undone what it was given", worker.0);
+                self.fail(Error::new(ErrorKind::Workers, what).cause("nobody had asked for it"));
+                return;
+            }
             self.times.answered(now);
             let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
             if let Err(error) = computation.combine(tasks, partial) {
-                self.fail(error);
+                self.fail(error.cause(format!("worker {} sent it", worker.0)));
                 return;
             }
             self.outputs.push(Output::Tell(computation.progress_event()));
@@ -146,6 +151,21 @@ impl Core {
         if !lost.is_empty() {
             lost.iter().for_each(|(worker, cause)| self.lose(now, *worker, cause));
             self.check_hope();
+        }
+    }
+
+    /// Fails what is computed where workers are there, and hold leases, and nothing comes of it.
+    pub(super) fn fail_where_nothing_goes_on(&mut self, now: Timestamp) {
+        let computing = self.computation.is_some() && self.closing.is_none();
+        let workers = self.roster.connected().filter_map(|connection| self.roster.worker(connection));
+        let mut holders = workers.filter(|worker| !self.scheduler.leases(*worker).is_empty()).peekable();
+        let at_work = computing && holders.peek().is_some();
+        if self.progress.stalled(now, at_work) {
+            let held: Vec<String> = holders.map(|worker| worker.0.to_string()).collect();
+            let error = Error::new(ErrorKind::Workers, "nothing has been finished for half an hour");
+            let cause =
+                format!("workers are there, and answer nothing of what they hold: {}", held.join(", "));
+            self.fail(error.cause(cause));
         }
     }
 
