@@ -6,8 +6,8 @@ mod support;
 
 mod arrays;
 mod conformance;
-mod extend;
 mod crowd;
+mod extend;
 mod fake;
 mod faults;
 mod hostile;
