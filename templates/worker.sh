@@ -35,7 +35,11 @@
 {% endif %}
 #SBATCH --output={{ output | directive }}
 #SBATCH --open-mode=append
+{% if requeue %}
+#SBATCH --requeue
+{% else %}
 #SBATCH --no-requeue
+{% endif %}
 #SBATCH --propagate=NONE
 {% for directive in directives %}
 #SBATCH {{ directive }}

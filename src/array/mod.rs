@@ -26,5 +26,5 @@ pub use make::{HistogramBins, Index};
 pub use random::{Distribution, Random};
 pub use shape::Shape;
 pub use stored::{Files, Format, Kind, Part, Stored, Target};
-pub use text::{Definitions, Parsed, parse};
+pub use text::{Definitions, Parsed, parse, resize};
 pub use value::{ArrayValue, Data, Value};

@@ -3,7 +3,9 @@
 mod config;
 mod exit;
 mod flags;
+mod former;
 mod graph;
+mod kept;
 mod orphans;
 mod queue;
 mod reap;
@@ -43,7 +45,7 @@ enum Command {
     Submit(submit::SubmitArguments),
     /// Show this user's squall jobs
     Queue(queue::QueueArguments),
-    /// Go on with a run whose driver has ended, from its last checkpoint
+    /// Go on with a run whose driver has ended, from its last checkpoint, or extend one that is finished
     Resume(resume::ResumeArguments),
     /// Tell the scheduler again what it was told in a run, and print each decision with its reason
     Replay(replay::ReplayArguments),

@@ -2,7 +2,8 @@
 
 use crate::cli::exit::say;
 use crate::cli::flags::SettingsFlags;
-use crate::run::{Process, RunDirectory};
+use crate::cli::former::submitted;
+use crate::run::{Owner, RunDirectory};
 
 /// How many are named.
 const NAMED: usize = 3;
@@ -27,6 +28,7 @@ pub(super) fn name() {
 }
 
 fn is_orphaned(run: &RunDirectory) -> bool {
-    let process = || run.owner().ok()?.process;
-    !run.is_ended() && process().as_ref().and_then(Process::is_alive) == Some(false)
+    // A driver that was submitted may wait in the queue, for the first time or again.
+    let is_dead = |owner: Owner| owner.process.is_alive() == Some(false) && submitted(run).is_none();
+    !run.is_ended() && run.owner().is_ok_and(is_dead)
 }

@@ -2,15 +2,11 @@
 
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
+use crate::cli::former::{cancel_left, lives};
 use crate::error::{Error, Result};
-use crate::run::{Owner, Process, RunDirectory};
-use crate::slurm::{Commands, JobIdentity, JobRecord};
+use crate::run::RunDirectory;
+use crate::slurm::{Commands, JobRecord};
 use clap::Args;
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-/// How long `scancel` may take.
-const CANCEL: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(super) struct ReapArguments {
@@ -49,46 +45,16 @@ pub(super) fn reap(arguments: &ReapArguments) -> Result<()> {
 
 /// Reaps one run; returns what was done in words.
 async fn reap_run(run: &RunDirectory, commands: &Commands, records: &[JobRecord]) -> Result<String> {
-    match run.owner().ok().and_then(|owner| lives(&owner, records)) {
+    match run.owner().ok().and_then(|owner| lives(run, &owner, records, None)) {
         Some(true) => return Ok("its driver lives".to_owned()),
         None => return Ok("its driver is on another host; reap it there".to_owned()),
         Some(false) => {}
     }
-    let left = cancel_left(run, commands, records).await?;
+    let left = cancel_left(run, commands, records, None).await?;
     run.mark_ended()?;
     Ok(match left.len() {
         0 => "its driver is dead; nothing was left".to_owned(),
         1 => format!("its driver is dead; cancelled job {}", left[0]),
         jobs => format!("its driver is dead; cancelled {jobs} jobs, {} and on", left[0]),
-    })
-}
-
-/// Cancels what is left of a run's jobs, and returns them.
-pub(super) async fn cancel_left(
-    run: &RunDirectory,
-    commands: &Commands,
-    records: &[JobRecord],
-) -> Result<Vec<JobIdentity>> {
-    let submissions = run.submissions();
-    let names: BTreeSet<&str> = submissions.iter().map(|submission| submission.name.as_str()).collect();
-    let left: Vec<JobIdentity> = records
-        .iter()
-        .filter(|record| names.contains(record.name.as_str()) && !record.state.is_final())
-        .map(JobRecord::identity)
-        .collect();
-    if !left.is_empty() {
-        for name in names {
-            commands.cancel(&left, Some(name), CANCEL).await?;
-        }
-    }
-    Ok(left)
-}
-
-/// Whether a driver lives: its process where it can be seen, else the job that it ran in.
-pub(super) fn lives(owner: &Owner, records: &[JobRecord]) -> Option<bool> {
-    owner.process.as_ref().and_then(Process::is_alive).or_else(|| {
-        let job = owner.job?;
-        let runs = |record: &JobRecord| record.job_id.0 == job && !record.state.is_final();
-        Some(records.iter().any(runs))
     })
 }

@@ -1,10 +1,12 @@
 //! `squall run`: parse, plan, open a cluster, compute, print, close.
 
-use crate::array::{Definitions, Expr, Parsed, Target, Value, parse};
+use crate::array::{Definitions, Parsed, Value, parse};
 use crate::cli::exit::{print_by, say};
 use crate::cli::flags::SettingsFlags;
+use crate::cli::kept::Kept;
+use crate::cli::resume::again;
 use crate::cli::signals;
-use crate::cluster::{Cluster, Limits, fitted, open, targets};
+use crate::cluster::{Cluster, Limits, computed_before, fitted, open, targets};
 use crate::driver::checkpoint::Checkpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
@@ -18,7 +20,7 @@ use clap::{Args, ValueEnum};
 use rand::RngExt;
 use serde::{Serialize, Serializer};
 use std::io::{IsTerminal, Write, stderr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -54,12 +56,13 @@ impl RunArguments {
 
 pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     refuse_several_drivers(Allocation::from_environment().as_ref())?;
-    let mut settings = arguments.settings.resolve()?;
-    let into = arguments.into.as_deref().map(RunDirectory::open).transpose()?;
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
-    let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
-    let plan = plan_of(&settings, seed)?;
-    driving.drive(settings, plan, into.as_ref(), None)
+    let Some(into) = &arguments.into else { return driving.begin(arguments.settings.resolve()?, None) };
+    let (into, allocation) = (RunDirectory::open(into)?, Allocation::from_environment());
+    match allocation.filter(|_| into.settings_file().exists()) {
+        Some(allocation) => again(&driving, &into, &arguments.settings.overrides, allocation.job_id.0),
+        None => driving.begin(arguments.settings.resolve()?, Some(&into)),
+    }
 }
 
 /// How a run is driven from the command line.
@@ -70,35 +73,45 @@ pub(super) struct Driving {
 }
 
 impl Driving {
-    /// Goes on with a run from its checkpoint.
-    pub(super) fn go_on(&self, settings: &Settings, run: &RunDirectory, content: &[u8]) -> Result<()> {
-        let checkpoint = Checkpoint::decode(content)?;
-        let parsed = expressions(settings)?;
-        let saves: Vec<(Target, Expr)> = checkpoint
-            .targets
-            .iter()
-            .filter_map(|target| {
-                let is_path = |(path, _): &&(String, Expr)| {
-                    std::path::absolute(path).is_ok_and(|path| path == Path::new(&target.path))
-                };
-                parsed.saves.iter().find(is_path).map(|(_, expr)| (target.clone(), expr.clone()))
-            })
-            .collect();
-        let seed = settings.seed.ok_or_else(|| Error::refused("the run has no seed"))?;
-        let plan = plan(&parsed.results, &saves, seed)?;
-        // What has changed is told before anything is started.
-        checkpoint.identity.check(&plan.identity())?;
-        self.drive(settings.clone(), plan, Some(run), Some(checkpoint))
+    /// Computes what the settings ask for from its beginning.
+    pub(super) fn begin(&self, mut settings: Settings, into: Option<&RunDirectory>) -> Result<()> {
+        let seed = *settings.seed.get_or_insert_with(|| rand::rng().random());
+        let plan = plan_of(&settings, seed)?;
+        self.drive(settings, Arc::new(plan), into, None)
+    }
+
+    /// Goes on with a run from where it was kept; where nothing is left to be computed, only prints.
+    pub(super) fn go_on(&self, run: &RunDirectory, kept: Kept) -> Result<()> {
+        let Kept { settings, plan, checkpoint } = kept;
+        let plan = Arc::new(plan);
+        match computed_before(&plan, &checkpoint)? {
+            Some(results) => {
+                run.mark_ended()?;
+                self.print(run.id(), &results)?;
+                forget(run, &plan);
+                Ok(())
+            }
+            None => self.drive(settings, plan, Some(run), Some(checkpoint)),
+        }
+    }
+
+    /// Goes on with a run even if only its end is left.
+    pub(super) fn extend(&self, run: &RunDirectory, kept: Kept) -> Result<()> {
+        let Kept { settings, plan, checkpoint } = kept;
+        self.drive(settings, Arc::new(plan), Some(run), Some(checkpoint))
+    }
+
+    fn print(&self, id: &RunId, results: &[(String, Value)]) -> Result<()> {
+        print_by(|out| write(out, id, results, self.output))
     }
 
     fn drive(
         &self,
         mut settings: Settings,
-        plan: Plan,
+        plan: Arc<Plan>,
         into: Option<&RunDirectory>,
         from: Option<Checkpoint>,
     ) -> Result<()> {
-        let plan = Arc::new(plan);
         if settings.cluster.kind == ClusterKind::Slurm {
             settings = fitted(&settings, &[&plan])?;
         }
@@ -123,12 +136,45 @@ impl Driving {
                 advise(Allocation::from_environment().as_ref());
             }
             let cluster = open(&settings, &program, self.started, into, &make_monitor)?;
-            let result = compute(cluster, plan, from, self.output, signals).await;
+            let result = self.compute(cluster, plan, from, signals).await;
             // On threads the driver leaves a directory that it was given as it is, if the run was short.
             into.filter(|_| settings.cluster.kind == ClusterKind::Threads)
                 .map_or(Ok(()), |run| run.mark_ended())?;
             result
         })
+    }
+
+    async fn compute(
+        &self,
+        cluster: Cluster,
+        plan: Arc<Plan>,
+        from: Option<Checkpoint>,
+        mut signals: tokio::sync::mpsc::Receiver<Error>,
+    ) -> Result<()> {
+        let stop = cluster.stopper();
+        // The first signal ends in order, the second at once.
+        tokio::spawn(async move {
+            while let Some(error) = signals.recv().await {
+                stop(error);
+            }
+        });
+        let (id, kept) = (cluster.id().clone(), cluster.kept());
+        let computed = async { cluster.compute_from(plan.clone(), from)?.await }.await;
+        // Whatever happened, the cluster is closed, and before anything is written: standard output may block.
+        let closed = cluster.close().await;
+        let computed = computed.map_err(|error| match kept.get() {
+            Some(_) => error.hint(format!("go on from the last checkpoint: squall resume {id}")),
+            None => error,
+        });
+        let printed = computed.and_then(|results| self.print(&id, &results));
+        if printed.is_ok() {
+            kept.get().into_iter().for_each(|run| forget(run, &plan));
+        }
+        // What happened first is what is told.
+        match (printed, closed) {
+            (Err(error), Err(left)) => Err(error.hint(left.what())),
+            (printed, closed) => printed.and(closed),
+        }
     }
 }
 
@@ -144,12 +190,15 @@ pub(super) fn expressions(settings: &Settings) -> Result<Parsed> {
         return Err(Error::refused("there is nothing to compute")
             .hint("name a run file, or give an expression: squall run -e 'random.random(size=1e9).mean()'"));
     }
-    let definitions = Definitions {
+    parse(&definitions(settings), &LocalFiles)
+}
+
+pub(super) fn definitions(settings: &Settings) -> Definitions {
+    Definitions {
         arrays: settings.arrays.clone(),
         results: settings.results.clone(),
         saves: settings.saves.clone(),
-    };
-    parse(&definitions, &LocalFiles)
+    }
 }
 
 /// The program that workers run.
@@ -160,33 +209,10 @@ pub(super) fn program(settings: &Settings) -> Result<PathBuf> {
     }
 }
 
-async fn compute(
-    cluster: Cluster,
-    plan: Arc<Plan>,
-    from: Option<Checkpoint>,
-    output: Output,
-    mut signals: tokio::sync::mpsc::Receiver<Error>,
-) -> Result<()> {
-    let stop = cluster.stopper();
-    // The first signal ends in order, the second at once.
-    tokio::spawn(async move {
-        while let Some(error) = signals.recv().await {
-            stop(error);
-        }
-    });
-    let (id, kept) = (cluster.id().clone(), cluster.kept());
-    let computed = async { cluster.compute_from(plan, from)?.await }.await;
-    // Whatever happened, the cluster is closed, and before anything is written: standard output may block.
-    let closed = cluster.close().await;
-    let computed = computed.map_err(|error| match kept.get() {
-        Some(_) => error.hint(format!("go on from the last checkpoint: squall resume {id}")),
-        None => error,
-    });
-    let printed = computed.and_then(|results| print_by(|out| write(out, &id, &results, output)));
-    // What happened first is what is told.
-    match (printed, closed) {
-        (Err(error), Err(left)) => Err(error.hint(left.what())),
-        (printed, closed) => printed.and(closed),
+/// Removes the checkpoints of a run whose results have been printed, unless another one may begin with the last.
+fn forget(run: &RunDirectory, plan: &Plan) {
+    if plan.extent().is_none() {
+        run.remove_checkpoints();
     }
 }
 

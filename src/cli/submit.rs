@@ -39,6 +39,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     limits.fit_worker(&plan)?;
     let needed = limits.bounds(&plan).driver;
     let run = RunDirectory::create(&settings.run.directory, RunId::generate())?;
+    // The driver takes the run over when it starts, which may be before `sbatch` has answered.
     run.write_owner(&Owner::this(None))?;
     let kept = run.keep_program(&program(&settings)?)?;
     let specification = specification(arguments, &settings, &run, &kept, needed)?;
@@ -55,7 +56,6 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     record.stdout.clone_from(&submitted.stdout);
     record.stderr.clone_from(&submitted.stderr);
     run.write_submission(&record)?;
-    run.write_owner(&Owner::job(submitted.job_id.0))?;
     let log = specification.log_file(JobIdentity::from(submitted.job_id));
     print(&format!(
         "submitted the driver of run {} as job {}: {}, {} (--driver-walltime)\n\

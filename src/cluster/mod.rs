@@ -21,9 +21,9 @@ pub use request::fitted;
 pub use saves::targets;
 pub use threads::{Threads, available};
 
-use crate::array::{Array, Value};
+use crate::array::{Array, Target, Value};
 use crate::driver::checkpoint::Checkpoint;
-use crate::driver::{Driver, Kept};
+use crate::driver::{Driver, Kept, complete};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, plan};
 use crate::run::{RunDirectory, RunId};
@@ -38,6 +38,15 @@ pub struct Cluster {
     seed: u128,
     limits: Limits,
     kept: Kept,
+}
+
+/// The results of a plan without a cluster, and its files, where a checkpoint says that nothing is left to be
+/// computed.
+pub fn computed_before(plan: &Arc<Plan>, from: &Checkpoint) -> Result<Option<Vec<(String, Value)>>> {
+    let Some(finished) = complete(plan, from.clone())? else { return Ok(None) };
+    let results = plan.finish(&finished)?;
+    plan.targets().iter().try_for_each(Target::finish_again)?;
+    Ok(Some(results))
 }
 
 impl Cluster {

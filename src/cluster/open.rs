@@ -50,7 +50,7 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn threads(self, make_monitor: &MakeMonitor<'_>) -> Result<Cluster> {
-        let mut monitor = make_monitor(None)?;
+        let mut monitor = make_monitor(self.into)?;
         let notice = self.settings.cluster.cores.map_or_else(|| available().notice, |_| None);
         if let Some(text) = notice {
             monitor.receive(self.now(), &RunEvent::Notice { text });
@@ -71,7 +71,7 @@ impl Opening<'_> {
         let workers = self.settings.cluster.workers;
         let launcher = ProcessLauncher::new(run.clone(), Program(self.program.to_owned()), workers);
         let checkpoints = self.soon((run.clone(), nonce));
-        let networked = Some((self.listen(&run, true)?, run));
+        let networked = Some((self.listen(&run, true)?, (run, nonce)));
         self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
     }
 
@@ -98,7 +98,7 @@ impl Opening<'_> {
         let janitor = self.settings.slurm.janitor;
         let launcher = SlurmLauncher::new(run.clone(), specification, template, job, janitor)?;
         let checkpoints = self.soon((run.clone(), nonce));
-        let networked = Some((self.listen(&run, false)?, run));
+        let networked = Some((self.listen(&run, false)?, (run, nonce)));
         let workers = self.settings.cluster.workers;
         self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
     }
@@ -120,12 +120,21 @@ impl Opening<'_> {
             RunDirectory::prune(&settings.run.directory);
             owned(&settings, cores, &id, None)
         };
-        Checkpoints { from: LASTING, open: Box::new(open), kept: self.kept() }
+        let (kept, removed) = (self.kept(), self.is_nameless());
+        Checkpoints { from: LASTING, made: false, removed, open: Box::new(open), kept }
     }
 
     /// Checkpoints in a directory that is there.
     fn soon(&self, (run, nonce): Owned) -> Checkpoints {
-        Checkpoints { from: SOON, open: Box::new(move || Ok((run.clone(), nonce))), kept: self.kept() }
+        let (kept, removed) = (self.kept(), self.is_nameless());
+        let open = Box::new(move || Ok((run.clone(), nonce)));
+        Checkpoints { from: SOON, made: true, removed, open, kept }
+    }
+
+    /// Whether its settings do not say what is computed, as in a program that uses the library: then nobody can go on
+    /// with it after its end.
+    fn is_nameless(&self) -> bool {
+        self.settings.results.is_empty() && self.settings.saves.is_empty()
     }
 
     /// A run that was begun before can be gone on with from the start.
@@ -153,14 +162,14 @@ impl Opening<'_> {
     fn start(
         self,
         workers: u32,
-        networked: Option<(Listen, RunDirectory)>,
+        networked: Option<(Listen, Owned)>,
         launcher: Box<dyn Launcher>,
         mut monitor: Box<dyn Monitor>,
         checkpoints: Checkpoints,
     ) -> Result<Cluster> {
         let (limits, kept) = (self.limits(), checkpoints.kept.clone());
         let cluster = &self.settings.cluster;
-        let run = networked.as_ref().map(|(_, run)| run.clone());
+        let run = networked.as_ref().map(|(_, (run, _))| run.clone());
         let kind = match cluster.kind {
             ClusterKind::Threads => "threads",
             ClusterKind::Processes => "processes",

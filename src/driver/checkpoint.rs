@@ -5,7 +5,7 @@ use crate::array::Target;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Timestamp;
-use crate::plan::{Finished, Gathered, Identity};
+use crate::plan::{Extent, Finished, Gathered, Identity, Plan};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct Checkpoint {
     pub identity: Identity,
     /// The files that are written, as far as they are.
     pub targets: Vec<Target>,
+    /// The size of the array that the run is of, where that can be another one.
+    pub extent: Option<Extent>,
     /// What the stages that are done have made.
     pub finished: Finished,
     /// The stage that runs, where one does.
@@ -48,6 +50,13 @@ impl Checkpoint {
             Error::refused("the checkpoint is of another version of squall").cause(error.to_string())
         })
     }
+
+    /// Where a plan begins that extends the one whose last checkpoint this is.
+    pub fn extended_by(self, plan: &Plan) -> Checkpoint {
+        let gathered = self.running.map(|counted| counted.gathered);
+        let running = gathered.map(|gathered| Counted { tasks: Vec::new(), gathered });
+        Checkpoint { identity: plan.identity(), extent: plan.extent(), running, ..self }
+    }
 }
 
 /// A checkpoint as it is written, of parts that stay where they are.
@@ -55,6 +64,7 @@ impl Checkpoint {
 pub(super) struct Parts<'a, G: Serialize> {
     pub(super) identity: &'a Identity,
     pub(super) targets: &'a [Target],
+    pub(super) extent: Option<Extent>,
     pub(super) finished: &'a Finished,
     pub(super) running: Option<(Vec<Range<u64>>, G)>,
 }
@@ -71,6 +81,8 @@ impl<G: Serialize> Parts<'_, G> {
 /// When the state is written down.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
+    /// Runs that end before this are not worth one.
+    from: Timestamp,
     /// Not before this.
     due: Timestamp,
     /// Whether anything has changed since the last one.
@@ -85,11 +97,16 @@ pub(super) struct Schedule {
 impl Schedule {
     /// One whose first checkpoint is due at `due`.
     pub(super) fn from(due: Timestamp) -> Schedule {
-        Schedule { due, ..Schedule::default() }
+        Schedule { from: due, due, ..Schedule::default() }
     }
 
     pub(super) fn changed(&mut self) {
         self.changed = true;
+    }
+
+    /// Whether what is done by now has taken so long that it is worth a last one.
+    pub(super) fn is_worth_a_last(&self, now: Timestamp) -> bool {
+        self.from <= now
     }
 
     /// Whether to write now.

@@ -3,7 +3,7 @@
 use crate::driver::checkpoint::{Checkpoint, Counted, Parts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::RunEvent;
-use crate::plan::{Finished, Identity, Partial, Plan, Running, Stage};
+use crate::plan::{Extent, Finished, Identity, Partial, Plan, Running, Stage};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub(super) struct Computation {
     plan: Arc<Plan>,
     identity: Identity,
+    extent: Option<Extent>,
     /// What the stages that are done have made.
     finished: Finished,
     running: Option<Running>,
@@ -24,10 +25,11 @@ pub(super) struct Computation {
 impl Computation {
     /// From the beginning, or from where a checkpoint of it was made.
     pub(super) fn new(plan: Arc<Plan>, from: Option<Checkpoint>) -> Result<Computation> {
-        let identity = plan.identity();
+        let (identity, extent) = (plan.identity(), plan.extent());
         let mut computation = Computation {
             plan,
             identity,
+            extent,
             finished: Finished::default(),
             running: None,
             counted: None,
@@ -70,7 +72,24 @@ impl Computation {
     pub(super) fn checkpoint(&self, tasks: Vec<Range<u64>>) -> Result<Vec<u8>> {
         let running = self.running.as_ref().map(|running| (tasks, running.gathered()));
         let (identity, finished) = (&self.identity, &self.finished);
-        Parts { identity, targets: self.plan.targets(), finished, running }.encode()
+        let (targets, extent) = (self.plan.targets(), self.extent);
+        Parts { identity, targets, extent, finished, running }.encode()
+    }
+
+    /// The same when all tasks of the running stage have been counted.
+    pub(super) fn last_checkpoint(&self) -> Result<Vec<u8>> {
+        let tasks = self.tasks();
+        self.checkpoint(if tasks > 0 { vec![0..tasks] } else { Vec::new() })
+    }
+
+    /// Whether no stage follows the running one.
+    pub(super) fn is_last(&self) -> bool {
+        self.number + 1 == self.plan.stages()
+    }
+
+    /// Whether another run may go on from its end.
+    pub(super) fn is_extendable(&self) -> bool {
+        self.extent.is_some()
     }
 
     /// The running stage's number.
@@ -132,6 +151,18 @@ impl Computation {
     fn elements(&self) -> u64 {
         if self.tasks() == 0 { 0 } else { self.plan.elements(self.number) }
     }
+}
+
+/// What all stages have made, where a checkpoint says that nothing is left to be computed.
+pub fn complete(plan: &Arc<Plan>, checkpoint: Checkpoint) -> Result<Option<Finished>> {
+    let mut computation = Computation::new(Arc::clone(plan), Some(checkpoint))?;
+    while let Some(done) = computation.begin()? {
+        if done.iter().map(|range| range.end - range.start).sum::<u64>() < computation.tasks() {
+            return Ok(None);
+        }
+        computation.stage_done()?;
+    }
+    Ok(Some(computation.take_finished()))
 }
 
 /// Whether these are ascending ranges of so many tasks that do not touch.

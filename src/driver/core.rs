@@ -78,6 +78,8 @@ pub enum Output {
     Record(scheduler::Event),
     /// Write these bytes of a [`Checkpoint`] down.
     Checkpoint(Vec<u8>),
+    /// The same of a computation whose tasks are all counted, once: results are handed over when that is tried.
+    Last(Vec<u8>),
     /// The computation is done: what its stages have made, or why not.
     Computed(Result<Finished>),
     /// Everything is over. A line is what the user must type to end what could not be ended.
@@ -320,14 +322,23 @@ impl Core {
         }
     }
 
+    /// Has the state written down when all tasks are counted: results are made of it, again if need be.
+    fn keep_last(&mut self, now: Timestamp) {
+        let (Some(schedule), Some(computation)) = (&self.checkpoints, &self.computation) else { return };
+        let wanted = computation.is_extendable() || schedule.is_worth_a_last(now);
+        if wanted && computation.is_last() {
+            match computation.last_checkpoint() {
+                Ok(content) => self.outputs.push(Output::Last(content)),
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
     fn checkpointed(&mut self, now: Timestamp, written: Result<Written>) {
         let Some(schedule) = &mut self.checkpoints else { return };
         match written {
             Ok(Written::Kept) => schedule.written(now),
-            Ok(Written::Superseded(by)) => {
-                let error = Error::refused("another driver has taken over the run");
-                self.fail(error.cause(format!("it is {by}")));
-            }
+            Ok(Written::Superseded(by)) => self.fail(superseded(by)),
             Err(error) => {
                 if schedule.failed(now) {
                     let text = format!("{}: {}", error.what(), error.causes().join(", "));
@@ -374,6 +385,7 @@ impl Core {
                 }
                 Effect::Dismiss { worker } => self.send(worker, ToWorker::Dismiss),
                 Effect::Done => {
+                    self.keep_last(now);
                     match self.computation.as_mut().map(Computation::stage_done) {
                         Some(Err(error)) => return self.fail(error),
                         done => self.outputs.extend(done.and_then(Result::ok).map(Output::Tell)),
@@ -394,6 +406,11 @@ impl Core {
     fn tell(&mut self, event: RunEvent) {
         self.outputs.push(Output::Tell(event));
     }
+}
+
+/// The failure of a driver whose run is another one's by now.
+pub(super) fn superseded(by: String) -> Error {
+    Error::refused("another driver has taken over the run").cause(format!("it is {by}"))
 }
 
 fn closed() -> Error {

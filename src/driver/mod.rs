@@ -15,6 +15,7 @@ mod recorder;
 mod roster;
 mod times;
 
+pub use computation::complete;
 pub use keeper::{Checkpoints, Kept, Owned};
 pub use listen::Listen;
 pub use roster::ConnectionId;
@@ -31,12 +32,15 @@ use crate::plan::{Finished, Plan};
 use crate::protocol::ToWorker;
 use crate::run::RunDirectory;
 use std::collections::{BTreeMap, VecDeque};
+
 use std::fs::File;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 /// Inputs that may wait: beyond it connections are read no further. Few, since one may be much larger than its frame.
@@ -59,7 +63,7 @@ pub struct Configuration {
     /// How long a worker may be silent.
     pub death_timeout: Duration,
     /// Where workers can reach the driver, where they come over a network.
-    pub listen: Option<(Listen, RunDirectory)>,
+    pub listen: Option<(Listen, Owned)>,
     /// What starts, watches and ends workers.
     pub launcher: Box<dyn Launcher>,
     /// Who is told.
@@ -90,6 +94,9 @@ pub struct Driver {
 
 /// A plan, and the checkpoint from which to go on with it.
 type Asked = (Arc<Plan>, Option<Box<Checkpoint>>);
+
+/// What waits for a last checkpoint.
+type Last = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// What a handle asks for. Unbounded: there are as many as a caller makes.
 enum Request {
@@ -210,8 +217,12 @@ struct Shell {
     inputs: mpsc::Receiver<Input>,
     computing: VecDeque<oneshot::Sender<Result<Finished>>>,
     waiting: VecDeque<Asked>,
-    run_directory: Option<RunDirectory>,
+    run_directory: Option<Owned>,
     keeper: Option<Keeper>,
+    /// Waits for the last checkpoint of what has just been computed.
+    last: Option<Last>,
+    /// Results that are about to be handed over.
+    answers: JoinSet<()>,
     recorder: Option<Recorder>,
     /// Whether a computation has failed, or was interrupted: one may want to go on with it.
     broken: bool,
@@ -224,11 +235,11 @@ impl Shell {
     async fn open(configuration: Configuration) -> Result<Shell> {
         let arrivals = mpsc::channel(INPUTS);
         let mut run_directory = None;
-        if let Some((listen, run)) = configuration.listen {
+        if let Some((listen, (run, nonce))) = configuration.listen {
             let listener: TcpListener = listen.bind().await?;
             run.write_addresses(&listen.offer(&listener)?)?;
             tokio::spawn(connection::accept(listener, listen.acceptor, arrivals.0.clone()));
-            run_directory = Some(run);
+            run_directory = Some((run, nonce));
         }
         let (orders, ordered) = mpsc::unbounded_channel();
         let (report, reports) = mpsc::unbounded_channel();
@@ -259,6 +270,8 @@ impl Shell {
             waiting: VecDeque::new(),
             run_directory,
             keeper: keeper.transpose()?,
+            last: None,
+            answers: JoinSet::new(),
             recorder: configuration
                 .recording
                 .map(|file| Recorder::start(file, configuration.minimum_workers)),
@@ -271,10 +284,14 @@ impl Shell {
     async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) -> Option<String> {
         loop {
             if let Some(line) = self.over.take() {
+                while self.answers.join_next().await.is_some() {}
                 let made = self.keeper.take().and_then(|keeper| keeper.finish(!self.broken));
                 if line.is_none() {
                     // Where it cannot be noted, `squall reap` finds out again.
-                    let _ = self.run_directory.or(made).as_ref().map(RunDirectory::mark_ended);
+                    let _ = match &self.run_directory {
+                        Some((run, nonce)) => run.mark_ended_by(*nonce),
+                        None => made.as_ref().map_or(Ok(()), RunDirectory::mark_ended),
+                    };
                 }
                 return line;
             }
@@ -341,17 +358,31 @@ impl Shell {
                     keeper.write(content);
                 }
             }
+            Output::Last(content) => {
+                self.last = self.keeper.as_ref().map(|keeper| Box::pin(keeper.write_last(content)) as Last);
+            }
             Output::Computed(result) => {
                 self.broken = result.is_err();
-                if let Some(answer) = self.computing.pop_front() {
-                    // A caller that no longer waits has no use for it.
-                    let _ = answer.send(result);
-                }
+                self.answer(result);
                 return self.next_computation();
             }
             Output::Over(line) => self.over = Some(line),
         }
         None
+    }
+
+    /// Hands a result over, once it is written down what it is made of.
+    fn answer(&mut self, result: Result<Finished>) {
+        let Some(answer) = self.computing.pop_front() else { return };
+        let last = self.last.take();
+        self.answers.spawn(async move {
+            let written = match last {
+                Some(last) => last.await,
+                None => Ok(()),
+            };
+            // A caller that no longer waits has no use for it.
+            let _ = answer.send(written.and(result));
+        });
     }
 
     /// The receipt with what only the processes know.

@@ -24,6 +24,9 @@ impl Plan {
         for (path, id) in &self.ends.saved {
             line(format!("save {path} = {}", self.formula(*id, DEPTH)));
         }
+        if let Some(extent) = self.extent().filter(|extent| extent.counted > 0) {
+            line(format!("{} of {} elements counted by an earlier run", extent.counted, extent.size));
+        }
         for (number, trial) in self.trials.iter().enumerate() {
             let tasks = trial.stage.tasks();
             line(format!(

@@ -9,6 +9,7 @@ mod cluster;
 mod compile;
 mod describe;
 mod emit;
+mod extend;
 mod finish;
 mod graph;
 mod group;
@@ -34,6 +35,8 @@ mod validate;
 
 use crate::array::{Data, Expr, Shape, Target, Value};
 use crate::error::{Error, ErrorKind, Result};
+use extend::Counted;
+pub use extend::Extent;
 pub use finish::{Cell, Finish};
 use graph::{Builder, Entry, Id, Made};
 pub use group::fastest;
@@ -59,6 +62,8 @@ pub struct Plan {
     ends: Ends,
     /// Each stage as it would be if every number were known.
     trials: Vec<Pass>,
+    /// What earlier runs have counted already.
+    counted: Option<Counted>,
 }
 
 /// What a plan is for, besides numbers.
@@ -140,7 +145,7 @@ fn together(results: &[(String, Expr)], saves: &[(Target, Expr)], seed: u128) ->
     let known = Known::trial(&graph);
     let trials = (0..stages).map(|stage| Pass::new(&known, &ends, stage)).collect::<Result<_>>()?;
     drop(known);
-    Ok(Plan { seed, graph, results, ends, trials })
+    Ok(Plan { seed, graph, results, ends, trials, counted: None })
 }
 
 impl Plan {
@@ -180,7 +185,8 @@ impl Plan {
     /// Begins the next stage, given all that stages before it have made.
     pub fn begin(&self, finished: &Finished) -> Result<Running> {
         let known = Known::new(&self.graph, finished);
-        let pass = Pass::new(&known, &self.ends, finished.stages)?;
+        let mut pass = Pass::new(&known, &self.ends, finished.stages)?;
+        self.counted.iter().for_each(|counted| counted.leave_out(&mut pass));
         Ok(Running::new(pass.stage, pass.products, pass.layouts))
     }
 

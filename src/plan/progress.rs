@@ -89,6 +89,9 @@ impl Plan {
                 let _ = write!(text, "{extents:?} {tile:?} {order:?} {:?} {:?};", group.range, group.sample);
             }
         }
+        if let Some(counted) = &self.counted {
+            let _ = write!(text, "{counted:?}");
+        }
         Identity { numbers: NUMBERS, plan: Sha256::digest(text.as_bytes()).into(), files }
     }
 

@@ -48,8 +48,7 @@ pub trait Disk {
 pub fn write(disk: &impl Disk, nonce: u64, content: &[u8]) -> Result<Written> {
     let owner = disk.owner()?;
     if owner.nonce != nonce {
-        let process = owner.process.map(|process| format!("process {} on {}", process.id, process.host));
-        let now = process.unwrap_or_else(|| "a job that has not started".into());
+        let now = format!("process {} on {}", owner.process.id, owner.process.host);
         return Ok(Written::Superseded(now));
     }
     let newest = NAMES.iter().filter_map(|name| number(&disk.read(name, HEADER as u64).ok()?)).max();

@@ -260,6 +260,11 @@ impl RunDirectory {
         }
     }
 
+    /// The same by a driver, unless the run is another one's by now.
+    pub fn mark_ended_by(&self, nonce: u64) -> Result<()> {
+        if self.owner()?.nonce == nonce { self.mark_ended() } else { Ok(()) }
+    }
+
     /// Takes a run up again that was over.
     pub fn mark_begun(&self) -> Result<()> {
         match fs::remove_file(self.path.join(ENDED)) {
@@ -420,6 +425,18 @@ mod tests {
         assert!(run.is_ended() && run.key().is_err());
         run.mark_begun().expect("marked");
         assert!(!run.is_ended());
+    }
+
+    #[test]
+    fn driver_that_was_replaced_does_not_end_the_run_of_the_next_one() {
+        let (_base, run) = run();
+        let [former, now] = [Owner::this(None), Owner::this(None)];
+        run.write_owner(&now).expect("written");
+        run.write_key("secret").expect("written");
+        run.mark_ended_by(former.nonce).expect("looked at");
+        assert!(!run.is_ended() && run.key().is_ok());
+        run.mark_ended_by(now.nonce).expect("marked");
+        assert!(run.is_ended() && run.key().is_err());
     }
 
     #[test]

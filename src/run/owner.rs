@@ -8,8 +8,8 @@ use std::path::PathBuf;
 /// The driver of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Its process; none where it is yet to be started as a job.
-    pub process: Option<Process>,
+    /// Its process; that of `squall submit` where it is yet to be started as a job.
+    pub process: Process,
     /// The Slurm job it runs in, if it runs in one.
     pub job: Option<u64>,
     /// The directory from which it was started: relative paths begin there.
@@ -34,12 +34,7 @@ pub struct Process {
 impl Owner {
     /// This process, in the Slurm job `job` if it is in one.
     pub fn this(job: Option<u64>) -> Owner {
-        Owner { process: Some(Process::this()), job, directory: here(), nonce: rand::rng().random() }
-    }
-
-    /// A driver that Slurm starts as this job.
-    pub fn job(job: u64) -> Owner {
-        Owner { process: None, job: Some(job), directory: here(), nonce: rand::rng().random() }
+        Owner { process: Process::this(), job, directory: here(), nonce: rand::rng().random() }
     }
 }
 

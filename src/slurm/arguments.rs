@@ -17,8 +17,9 @@ pub fn sbatch_arguments(
     array: Option<Range<u32>>,
     script: &Path,
 ) -> Vec<OsString> {
+    let requeue = if specification.is_requeued() { "--requeue" } else { "--no-requeue" };
     let mut arguments: Vec<OsString> =
-        ["--parsable", "--no-requeue", "--propagate=NONE", "--open-mode=append", "--nodes=1", "--ntasks=1"]
+        ["--parsable", requeue, "--propagate=NONE", "--open-mode=append", "--nodes=1", "--ntasks=1"]
             .map(OsString::from)
             .to_vec();
     let mut option = |name: &str, value: &str| arguments.push(format!("--{name}={value}").into());

@@ -86,6 +86,7 @@ fn placeholders(specification: &JobSpecification, command: &str) -> Placeholders
         ("qos", specification.qos.clone().into()),
         ("constraint", specification.constraint.clone().into()),
         ("reservation", specification.reservation.clone().into()),
+        ("requeue", specification.is_requeued().into()),
         ("directives", specification.directives.clone().into()),
         // One that breaks would go on as shell.
         ("comments", specification.comments.iter().flat_map(|comment| comment.lines()).collect::<Value>()),

@@ -88,6 +88,12 @@ pub enum JobCommand {
 }
 
 impl JobSpecification {
+    /// Whether Slurm may start the job again, after it has lost its node or was preempted. A driver goes on from its
+    /// last checkpoint then; a lost worker is replaced by others.
+    pub fn is_requeued(&self) -> bool {
+        matches!(self.command, JobCommand::Driver { .. })
+    }
+
     /// The words of the command that the job runs.
     pub fn command_words(&self) -> Result<Vec<String>> {
         let program = text_of(&self.program, "the program's path")?.to_owned();
@@ -235,6 +241,7 @@ const OWNED: &[(&str, &str, &str)] = &[
     ("--reservation", "", "set slurm.reservation"),
     ("--output", "-o", "set slurm.log_directory"),
     ("--requeue", "", "a lost worker is replaced, never started again"),
+    ("--no-requeue", "", "that is how workers are submitted; a driver goes on from its last checkpoint"),
 ];
 
 fn check_directive(directive: &str) -> Result<()> {

@@ -140,6 +140,16 @@ impl Target {
         })
     }
 
+    /// The same where an earlier driver may have done it.
+    pub fn finish_again(&self) -> Result<()> {
+        let there = |path: &str| Path::new(path).symlink_metadata().is_ok();
+        if there(&self.path) && !there(&self.temporary) {
+            return Ok(());
+        }
+        self.check_begun()?;
+        self.finish()
+    }
+
     /// Removes the temporary file, if it is there.
     pub fn discard(&self) {
         // What is not there, or cannot be removed now, is no one's loss: its name is never used again.

@@ -7,6 +7,7 @@ mod support;
 mod arrays;
 mod conformance;
 mod crowd;
+mod extend;
 mod fake;
 mod faults;
 mod hostile;

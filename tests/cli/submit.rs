@@ -50,6 +50,8 @@ fn scripts(wanted: &str) -> (Script, Script) {
     let [call] = &fake.calls("sbatch")[..] else { panic!("sbatch is called once") };
     let run = place.runs().into_iter().find(|run| run.join("submission-0.json").exists()).expect("one run");
     let driver = Script::of(fs::read_to_string(run.join("job-0.sh")).expect("its script"));
+    assert!(call.contains("--requeue") && !call.contains("--no-requeue"), "{call}");
+    assert!(driver.text.contains("\n#SBATCH --requeue\n") && workers.contains("\n#SBATCH --no-requeue\n"));
     // Arguments override a script's lines, so both have to say the same.
     let asked = call.split(' ').find_map(|word| word.strip_prefix("--mem=")).expect("memory is asked for");
     assert_eq!(bytes(asked), driver.memory);

@@ -126,7 +126,7 @@ impl Checker {
                 assert!(!book.closing && !book.computed, "lease {lease} is given out after the end");
                 assert!(book.live.contains_key(lease), "lease {lease} is sent but not told of");
             }
-            Output::Checkpoint(content) => self.written(life, content),
+            Output::Checkpoint(content) | Output::Last(content) => self.written(life, content),
             Output::Order(Order::End { .. }) => self.ordered(life),
             Output::Computed(_) => {
                 let book = &mut self.books[life];

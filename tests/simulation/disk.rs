@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use squall::error::{Error, Result};
-use squall::run::{Owner, Written, checkpoint};
+use squall::run::{Owner, Process, Written, checkpoint};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -144,7 +144,7 @@ impl checkpoint::Disk for Disk {
             return Err(Error::system("cannot read the owner", &io::Error::other("input/output error")));
         }
         let nonce = state.believed.unwrap_or(state.owner);
-        Ok(Owner { process: None, job: None, directory: PathBuf::new(), nonce })
+        Ok(Owner { process: Process::this(), job: None, directory: PathBuf::new(), nonce })
     }
 
     fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {

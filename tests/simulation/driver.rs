@@ -34,6 +34,8 @@ pub(crate) struct Life {
     ticks_at: Option<u64>,
     /// The checkpoint that is being written, and the owner that was seen before.
     writing: Option<(Vec<u8>, Option<u64>)>,
+    /// The last checkpoint could not be written, since the run is another driver's.
+    superseded: bool,
     pub(crate) looking: bool,
     pub(crate) rejected: bool,
     pub(crate) submitted: bool,
@@ -90,6 +92,7 @@ impl World {
             stopped_until: 0,
             ticks_at: None,
             writing: None,
+            superseded: false,
             looking: false,
             rejected: false,
             submitted: false,
@@ -149,7 +152,10 @@ impl World {
             Output::Order(Order::End { left, at_once }) => self.end(number, left, at_once),
             Output::Tell(_) | Output::Record(_) => {}
             Output::Checkpoint(content) => self.keeps(number, content),
+            Output::Last(content) => self.keeps_last(number, content),
             Output::Computed(result) => {
+                let superseded = || Error::new(ErrorKind::Refused, "another driver has taken over the run");
+                let result = if self.lives[number].superseded { Err(superseded()) } else { result };
                 self.lives[number].computed = Some(result.is_ok());
                 match result {
                     Ok(finished) => self.finished(number, &finished),
@@ -274,6 +280,21 @@ impl World {
             self.checker.kept(content, nonce, self.disk.nonce(), excused);
         }
         self.tell(number, Input::Checkpointed(written));
+    }
+
+    /// The thread that writes takes what waits first. Results are handed over once the last one is on the disk, or
+    /// cannot be.
+    fn keeps_last(&mut self, number: usize, content: Vec<u8>) {
+        self.written(number);
+        if !self.lives[number].alive {
+            return;
+        }
+        let nonce = self.lives[number].nonce;
+        match self.disk.write(nonce, None, &content) {
+            Ok(Written::Kept) => self.checker.kept(content, nonce, self.disk.nonce(), false),
+            Ok(Written::Superseded(_)) => self.lives[number].superseded = true,
+            Err(_) => {}
+        }
     }
 
     /// The driver is asked to end by a signal.

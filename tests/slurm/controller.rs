@@ -17,7 +17,7 @@ cases![
     controller_that_hangs_during_submission_loses_no_worker_and_doubles_none,
     driver_ended_while_it_looks_for_its_jobs_leaves_the_line_to_type,
     daemons_killed_and_restarted_under_a_run_change_no_bit,
-    requeue_is_refused_for_workers_and_submitted_drivers,
+    requeue_is_refused_for_workers,
 ];
 
 /// How long a driver takes to find its jobs once the controller answers again.
@@ -170,7 +170,7 @@ fn daemons_killed_and_restarted_under_a_run_change_no_bit(testbed: &Testbed) {
 }
 
 /// A worker that began again under an old name would be another one; so none begins again.
-fn requeue_is_refused_for_workers_and_submitted_drivers(testbed: &Testbed) {
+fn requeue_is_refused_for_workers(testbed: &Testbed) {
     let directory = testbed.directory("requeue");
     fs::write(directory.join("run.toml"), text("2e9", "-1", "slurm", 2)).expect("written");
     let mut submit = testbed.command(testbed.program());
@@ -180,8 +180,9 @@ fn requeue_is_refused_for_workers_and_submitted_drivers(testbed: &Testbed) {
     let log = log.expect("it says where the log is").to_owned();
     let running = || testbed.jobs().into_iter().filter(|job| job.state == "RUNNING").collect::<Vec<_>>();
     testbed.wait_until("driver and workers run", Duration::from_secs(30), || running().len() == 3);
-    let jobs = running();
-    for job in &jobs {
+    let (drivers, workers): (Vec<_>, Vec<_>) = running().into_iter().partition(|job| job.memory == "256M");
+    assert_eq!((drivers.len(), workers.len()), (1, 2));
+    for job in &workers {
         let mut scontrol = testbed.admin_command("scontrol");
         let output = scontrol.args(["requeue", &job.id.to_string()]).output().expect("scontrol starts");
         assert!(!output.status.success(), "{job:?} was requeued");

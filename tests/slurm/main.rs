@@ -15,6 +15,7 @@ mod memory;
 #[expect(dead_code, reason = "the tests of the program use the rest of it")]
 #[path = "../support/mod.rs"]
 mod program;
+mod requeue;
 mod support;
 mod testbed;
 
@@ -28,6 +29,7 @@ fn main() -> std::process::ExitCode {
         losses::CASES,
         controller::CASES,
         janitor::CASES,
+        requeue::CASES,
         ends::CASES,
     ])
 }

@@ -22,6 +22,8 @@ pub(super) struct Evaluation<'a> {
     files: &'a Opened<'a>,
     /// Random calls so far, in the order of the text: they number the streams.
     pub(super) random_calls: u64,
+    /// Where sizes of random arrays are written, with the arrays' streams.
+    pub(super) sizes: Vec<(String, Span)>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -32,7 +34,7 @@ impl<'a> Evaluation<'a> {
         lines: &'a [Line],
         files: &'a Opened<'a>,
     ) -> Self {
-        Evaluation { source, items, lines, files, random_calls: 0 }
+        Evaluation { source, items, lines, files, random_calls: 0, sizes: Vec::new() }
     }
 
     /// The array in a file.

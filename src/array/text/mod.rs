@@ -13,6 +13,7 @@ mod lexer;
 mod order;
 mod place;
 mod plain;
+mod resize;
 mod subscript;
 mod syntax;
 mod table;
@@ -29,6 +30,7 @@ use evaluate::Evaluation;
 use files::Opened;
 use item::Item;
 use place::{Source, Span};
+pub use resize::resize;
 use syntax::Syntax;
 
 /// The named expression texts of a run file. Their order never matters.
@@ -61,17 +63,42 @@ struct Line {
 /// The results and what is saved, all lazy. Lines that nothing needs are checked as well.
 pub fn parse(definitions: &Definitions, files: &dyn Files) -> Result<Parsed> {
     let lines = read(definitions)?;
-    let files = Opened::new(files);
-    let mut items: BTreeMap<String, Item> = BTreeMap::new();
-    for index in order::order(&lines)? {
-        let line = &lines[index];
-        let item = Evaluation::new(&line.source, &items, &lines, &files).item(&line.syntax)?;
-        items.insert(line.source.name.clone(), item);
-    }
+    let Evaluated { items, .. } = evaluated(&lines, files)?;
     let results = lines[definitions.arrays.len()..].iter();
     let results = results.map(|line| Ok((line.source.name.clone(), value(line, &items, "result `{}`")?)));
     let results = results.collect::<Result<_>>()?;
     Ok(Parsed { results, saves: saves(definitions, &lines, &items)? })
+}
+
+/// What all lines stand for.
+struct Evaluated {
+    items: BTreeMap<String, Item>,
+    /// Where the sizes of random arrays are written.
+    sizes: Vec<Size>,
+}
+
+/// The size of a random array as it is written.
+struct Size {
+    /// The number of the line.
+    line: usize,
+    /// Its place there.
+    span: Span,
+    /// The array's stream.
+    stream: String,
+}
+
+fn evaluated(lines: &[Line], files: &dyn Files) -> Result<Evaluated> {
+    let files = Opened::new(files);
+    let mut evaluated = Evaluated { items: BTreeMap::new(), sizes: Vec::new() };
+    for index in order::order(lines)? {
+        let line = &lines[index];
+        let mut evaluation = Evaluation::new(&line.source, &evaluated.items, lines, &files);
+        let item = evaluation.item(&line.syntax)?;
+        let sizes = std::mem::take(&mut evaluation.sizes).into_iter();
+        evaluated.sizes.extend(sizes.map(|(stream, span)| Size { line: index, span, stream }));
+        evaluated.items.insert(line.source.name.clone(), item);
+    }
+    Ok(evaluated)
 }
 
 fn read(definitions: &Definitions) -> Result<Vec<Line>> {

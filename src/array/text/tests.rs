@@ -7,6 +7,7 @@ mod meaning;
 mod messages;
 mod python;
 mod refusals;
+mod resize;
 mod syntax;
 
 use crate::array::dtype::Scalar;

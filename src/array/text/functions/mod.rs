@@ -70,7 +70,11 @@ impl Evaluation<'_> {
         self.random_calls += u64::from(matches!(entry.meaning, Meaning::Random(_)));
         let arguments = signature.bind(self, arguments, call)?;
         let expr = match &entry.meaning {
-            Meaning::Random(name) => sources::random(*name, seed, number, &arguments)?,
+            Meaning::Random(name) => {
+                let (expr, stream) = sources::random(*name, seed, number, &arguments)?;
+                self.sizes.extend(arguments.get("size").map(|(_, span)| (stream, span)));
+                expr
+            }
             Meaning::Unary(operation) => {
                 arguments.located(Expr::unary(*operation, &arguments.array("x")?))?
             }

@@ -13,13 +13,13 @@ use crate::array::text::item::Item;
 use crate::array::text::table::DistributionName;
 use crate::error::Result;
 
-/// A random array; `number` counts those of the line.
+/// A random array and its stream; `number` counts those of the line.
 pub(crate) fn random(
     name: DistributionName,
     seed: Option<u128>,
     number: u64,
     arguments: &Arguments<'_>,
-) -> Result<Expr> {
+) -> Result<(Expr, String)> {
     arguments.refuse_out()?;
     let distribution = distribution(name, arguments)?;
     arguments.located(distribution.check())?;
@@ -34,17 +34,18 @@ pub(crate) fn random(
         None if number == 0 => line.clone(),
         None => format!("{line}/{number}"),
     };
-    let random = Random { seed, stream: Some(stream), distribution };
+    let random = Random { seed, stream: Some(stream.clone()), distribution };
     let expr = Expr::random(random, shape, &chunks).map_err(|error| arguments.locate("size", error))?;
-    match arguments.dtype("dtype")? {
-        None | Some(DType::F64) => Ok(expr),
-        Some(DType::F32) => arguments.located(Expr::cast(&expr, DType::F32)),
+    let expr = match arguments.dtype("dtype")? {
+        None | Some(DType::F64) => expr,
+        Some(DType::F32) => arguments.located(Expr::cast(&expr, DType::F32))?,
         Some(dtype) => {
             let error = crate::error::Error::refused(format!("a random array of {dtype}"));
-            Err(arguments
-                .locate("dtype", error.hint("it is of float64 or float32; convert it with .astype(...)")))
+            return Err(arguments
+                .locate("dtype", error.hint("it is of float64 or float32; convert it with .astype(...)")));
         }
-    }
+    };
+    Ok((expr, stream))
 }
 
 fn distribution(name: DistributionName, arguments: &Arguments<'_>) -> Result<Distribution> {
