@@ -68,8 +68,9 @@ fn finished_run_is_extended_by_its_new_elements_alone_again_and_again_on_any_clu
     let each = computed(&run) / 3_000_000;
     assert!(each > 0);
 
+    let id = id(&run);
     let extend = |size: &str, flags: &[&str]| {
-        let arguments = [&["resume", &id(&run), "--size", size], flags].concat();
+        let arguments = [&["resume", &id, "--size", size], flags].concat();
         place.run(arguments).ok().stdout
     };
     assert_eq!(extend("7_000_017", &["--cluster=threads", "--cores=2"]), whole("7_000_017"));
@@ -80,7 +81,7 @@ fn finished_run_is_extended_by_its_new_elements_alone_again_and_again_on_any_clu
 
     assert_eq!(extend("12e6", &PROCESSES), whole("12e6"));
     assert!((4_999_983..=each * 4_999_983).contains(&computed(&run)), "more than the new elements");
-    let again = place.run(["resume", &id(&run)]).ok();
+    let again = place.run(["resume", &id]).ok();
     assert_eq!(again.stdout, whole("12e6"));
     assert!(!run.join("events.jsonl").exists(), "something was computed for what was there");
     assert_no_process_of(&place);

@@ -48,7 +48,8 @@ fn requeued_driver_goes_on_from_its_checkpoint(testbed: &Testbed) {
     testbed.wait_until("it waits to be started again", LONG, || state().as_deref() == Some("PENDING"));
     let log = fs::read_to_string(&submitted.log).expect("a log");
     assert!(!log.contains("mean = "), "it had come to its end: {log}");
-    let before: Vec<String> = Events::of(&submitted.run).expect("there are some").jobs().into_iter().map(|(_, job)| job).collect();
+    let before: Vec<String> =
+        Events::of(&submitted.run).expect("there are some").jobs().into_iter().map(|(_, job)| job).collect();
     assert!(!before.is_empty());
     // It will start again, so the run is nobody else's.
     if !submitted.run.join("ended").exists() {
