@@ -78,8 +78,8 @@ impl Computation {
 
     /// The same when all tasks of the running stage have been counted.
     pub(super) fn last_checkpoint(&self) -> Result<Vec<u8>> {
-        let tasks = self.tasks();
-        self.checkpoint(if tasks > 0 { vec![0..tasks] } else { Vec::new() })
+        let all = Some(0..self.tasks()).filter(|tasks| !tasks.is_empty());
+        self.checkpoint(all.into_iter().collect())
     }
 
     /// Whether no stage follows the running one.
