@@ -1,6 +1,6 @@
 //! What the scheduler was told, as bytes: enough to tell it again, and see it decide the same.
 //!
-//! A recording begins with [`BEGINNING`] and how many workers were waited for. Then come records: the length of
+//! A recording begins with a line that names its format, and how many workers were waited for. Then come records: the length of
 //! what follows in four bytes, least significant first; the nanoseconds since the record before, and the event. A
 //! recording may be cut anywhere, as by a driver that was killed.
 

@@ -16,7 +16,7 @@ pub(crate) const TABLE_FORMAT: &str = "%i|%P|%u|%t|%M|%D|%C|%m|%N|%j";
 /// Job id, time left.
 pub(crate) const TIME_LEFT_FORMAT: &str = "%A|%L";
 
-/// The seconds that `squeue`'s answer to [`TIME_LEFT_FORMAT`] leaves to a job: `MM:SS`, `HH:MM:SS` or
+/// The seconds that `squeue`'s answer to `%A|%L` leaves to a job: `MM:SS`, `HH:MM:SS` or
 /// `D-HH:MM:SS`. Words such as `UNLIMITED` are no number of seconds.
 pub fn parse_time_left(answer: &str, job: JobId) -> Option<u64> {
     let of_job = |line: &&str| line.split('|').next().and_then(|id| id.trim().parse().ok()) == Some(job);
@@ -28,7 +28,7 @@ pub fn parse_time_left(answer: &str, job: JobId) -> Option<u64> {
     days.parse::<u64>().ok()?.checked_mul(86_400)?.checked_add(seconds)
 }
 
-/// Reads `squeue`'s answer to [`RECORD_FORMAT`].
+/// Reads `squeue`'s answer to the format of records.
 ///
 /// Lines that are no records are passed over, since sites' wrappers and several clusters add their own; an
 /// answer made of nothing else is an error, lest every job seem gone.
@@ -79,7 +79,7 @@ const COLUMNS: [(&str, usize); 10] = [
     ("NODELIST", 0),
 ];
 
-/// Lays out `squeue`'s answer to [`TABLE_FORMAT`] for the jobs whose name is wanted.
+/// Lays out `squeue`'s answer to the format of the table for the jobs whose name is wanted.
 ///
 /// The columns are those that Slurm courses teach (`%.7i %.9P %.8j ...`), each as wide as it needs to be, so
 /// that the index of an array's element is not cut off.
