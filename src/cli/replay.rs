@@ -84,14 +84,12 @@ fn lines(now: Timestamp, event: &Event, effects: &[Effect]) -> String {
 
 fn told(event: &Event) -> String {
     match event {
-        Event::Begin { tasks, most, done } if done.is_empty() => {
-            format!("a stage of {tasks} tasks begins, at most {most} in a lease")
-        }
         Event::Begin { tasks, most, done } => {
             let counted: u64 = done.iter().map(|range| range.end - range.start).sum();
-            format!(
-                "a stage of {tasks} tasks begins, {counted} of them counted before, at most {most} in a lease"
-            )
+            let before =
+                if counted > 0 { format!(", {counted} of them counted before") } else { String::new() };
+            let most = if most < tasks { format!(", at most {most} in a lease") } else { String::new() };
+            format!("a stage of {tasks} tasks begins{before}{most}")
         }
         Event::Registered { worker, threads } => {
             format!("worker {} registers with {threads} threads", worker.0)

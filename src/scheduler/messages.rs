@@ -154,6 +154,7 @@ impl fmt::Display for Why {
         match self {
             Why::Unmeasured => write!(f, "its speed is not known yet"),
             Why::Measured(speed) => write!(f, "it does {speed:.1} tasks a second"),
+            Why::Suspected(1) => write!(f, "these have failed once and are tried first"),
             Why::Suspected(faults) => write!(f, "these have failed {faults} times and are tried first"),
             Why::Twin(lease) => write!(f, "nothing else waits, and lease {} of them is overdue", lease.0),
             Why::Drained => write!(f, "the worker was asked to end"),

@@ -1,6 +1,7 @@
 //! A recording as a test: it is told to a scheduler again under the eyes of the checker.
 //!
-//! `SQUALL_RECORDING=FILE cargo test --lib recorded` does so with a `schedule` file of a run.
+//! `SQUALL_RECORDING=FILE cargo test --lib recorded` does so with a `schedule` file of a run, instead of that of the
+//! tests' own.
 
 use crate::scheduler::checker::Checker;
 use crate::scheduler::record::Recorded;
@@ -50,10 +51,16 @@ fn hear(checker: &mut Checker, scheduler: &Scheduler, event: &Event) -> u64 {
     0
 }
 
+/// A worker was killed while this was recorded.
+const LOST_WORKER: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/recordings/lost-worker"));
+
 #[test]
 fn recorded_run_keeps_every_promise() {
-    let Ok(path) = std::env::var("SQUALL_RECORDING") else { return };
-    let recorded = Recorded::read(&std::fs::read(&path).expect("it can be read")).expect("a recording");
+    let file = std::env::var("SQUALL_RECORDING").ok();
+    let bytes = file.map_or(LOST_WORKER.to_vec(), |path| std::fs::read(&path).expect("it can be read"));
+    let recorded = Recorded::read(&bytes).expect("it is a recording");
     let decided = judge(&recorded);
     println!("{} events, {} decisions, {} bytes cut", recorded.events.len(), decided.len(), recorded.cut);
+    assert!(decided.iter().any(|effect| matches!(effect, Effect::Lease { .. })), "nothing was leased");
 }

@@ -40,7 +40,7 @@ fn replay_of_a_run_that_lost_a_worker_gives_the_leases_of_the_run() {
     assert_eq!(leases(&replayed.stdout), recorded(&events));
     let lost = format!("worker {worker} is lost, and its tasks may be why");
     assert!(replayed.stdout.contains(&lost), "{}", replayed.stdout);
-    assert!(replayed.stdout.contains("these have failed 1 times and are tried first"), "{}", replayed.stdout);
+    assert!(replayed.stdout.contains("these have failed once and are tried first"), "{}", replayed.stdout);
 
     let file = run.join("schedule-0");
     let answers = events.all("answered").count() as u64;
