@@ -361,7 +361,7 @@ mod tests {
         hint: correct the file of slurm.template
 
         error: unknown placeholder `never` in the job script template
-        hint: known are account, array, command, comments, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, reservation, run_directory, walltime, workers
+        hint: known are account, array, command, comments, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, requeue, reservation, run_directory, walltime, workers
         hint: correct the file of slurm.template
 
         error: the job script template cannot be rendered

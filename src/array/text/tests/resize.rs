@@ -24,7 +24,7 @@ fn size_is_changed_where_it_is_written_and_nothing_else_is() {
         of_result("(random.random(size=(2 * 10**3,), chunks=10) > 0.5).sum()"),
         "(random.random(size=77, chunks=10) > 0.5).sum()"
     );
-    let rng = "random.default_rng(5).normal(size=4, dtype=float32, stream='a').max()";
+    let rng = "random.default_rng(5).normal(size=4, dtype=np.float32, stream='a').max()";
     assert_eq!(resized(&[], rng, "a").1, rng.replace("size=4", "size=77"));
 }
 
