@@ -100,7 +100,9 @@ impl Worker {
             };
             match self.session(stream).await {
                 Ended::Over(ending) => return ending,
-                Ended::Lost { heard, .. } => deadline = heard + self.configuration.death_timeout,
+                Ended::Lost { silent, .. } => {
+                    deadline = Instant::now() + self.configuration.death_timeout.saturating_sub(silent);
+                }
             }
             candidates = vec![candidate];
         }

@@ -21,8 +21,8 @@ const OUTGOING: usize = 64;
 pub(super) enum Ended {
     /// The worker is to end.
     Over(Ending),
-    /// The connection is gone; the driver was last heard at `heard`.
-    Lost { cause: String, heard: Instant },
+    /// The connection is gone; the driver had not been heard for `silent`.
+    Lost { cause: String, silent: Duration },
 }
 
 /// What a session works with.
@@ -81,36 +81,44 @@ impl<'a> Session<'a> {
         outgoing: &mpsc::Sender<FromWorker>,
         incoming: &mut mpsc::Receiver<Result<ToWorker, String>>,
     ) -> Ended {
-        let mut heartbeat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
+        let beat = Duration::from_secs(HEARTBEAT_SECONDS);
+        let mut heartbeat = interval(beat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
+        // Counted in beats of its own: while it is stopped itself nobody else is silent.
+        let mut silent = Duration::ZERO;
         loop {
-            let end = self.leave_by.unwrap_or(heard + self.silence);
+            let leave_by = self.leave_by;
             let sent = tokio::select! {
                 message = incoming.recv() => match message {
                     Some(Ok(message)) => {
-                        heard = Instant::now();
+                        silent = Duration::ZERO;
                         match self.told(message) {
                             Some(ending) => return Ended::Over(ending),
                             None => continue,
                         }
                     }
-                    Some(Err(cause)) => return Ended::Lost { cause, heard },
-                    None => return Ended::Lost { cause: "the driver closed the connection".to_owned(), heard },
+                    Some(Err(cause)) => return Ended::Lost { cause, silent },
+                    None => return Ended::Lost { cause: "the driver closed the connection".to_owned(), silent },
                 },
                 answer = self.answers.next() => outgoing.try_send(message(answer)),
-                _ = heartbeat.tick() => outgoing.try_send(FromWorker::Heartbeat { peak_memory: peak_memory() }),
-                Some(cause) = self.terminations.recv(), if self.leave_by.is_none() => {
+                _ = heartbeat.tick() => {
+                    if silent >= self.silence && leave_by.is_none() {
+                        let cause = "the driver has been silent for too long".to_owned();
+                        return Ended::Over(Ending::Orphaned(cause));
+                    }
+                    silent += beat;
+                    outgoing.try_send(FromWorker::Heartbeat { peak_memory: peak_memory() })
+                }
+                Some(cause) = self.terminations.recv(), if leave_by.is_none() => {
                     self.leave_by = Some(Instant::now() + HAND_IN);
                     outgoing.try_send(FromWorker::Drain { cause })
                 }
-                () = sleep_until(end.into()) => return match self.leave_by {
-                    Some(_) => Ended::Over(Ending::Terminated),
-                    None => Ended::Over(Ending::Orphaned("the driver has been silent for too long".to_owned())),
-                },
+                () = sleep_until(leave_by.unwrap_or_else(Instant::now).into()), if leave_by.is_some() => {
+                    return Ended::Over(Ending::Terminated);
+                }
             };
             if sent.is_err() {
-                return Ended::Lost { cause: "the connection takes nothing more".to_owned(), heard };
+                return Ended::Lost { cause: "the connection takes nothing more".to_owned(), silent };
             }
         }
     }

@@ -264,7 +264,7 @@ fn placeholder_of_somebody_elses_template_is_refused() {
     insta::assert_snapshot!(refused_before_slurm(prepare, &arguments), @"
     exit code 2
     error: unknown placeholder `job_name` in the job script template
-    hint: known are account, array, command, comments, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, reservation, run_directory, walltime, workers
+    hint: known are account, array, command, comments, constraint, cores, directives, epilogue, log_directory, mem, mem_per_cpu, memory, name, output, partition, program, prologue, qos, requeue, reservation, run_directory, walltime, workers
     hint: correct the file of slurm.template
     ");
 }
