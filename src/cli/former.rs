@@ -121,7 +121,10 @@ fn alive(run: &RunDirectory, owner: &Owner) -> Error {
 
 fn words(run: &RunDirectory, owner: &Owner) -> String {
     let Process { id, host, .. } = &owner.process;
-    let process = (owner.process.is_alive() != Some(false)).then(|| format!("process {id} on {host}"));
-    let job = owner.job.or_else(|| submitted(run)?.job).map(|job| format!("job {job}"));
+    let alive = owner.process.is_alive();
+    let process = (alive != Some(false)).then(|| format!("process {id} on {host}"));
+    // A process that is seen is the driver, whatever job may start one later.
+    let waiting = || submitted(run).filter(|_| alive != Some(true))?.job;
+    let job = owner.job.or_else(waiting).map(|job| format!("job {job}"));
     process.into_iter().chain(job).collect::<Vec<_>>().join(", ")
 }

@@ -45,13 +45,20 @@ pub(super) fn reap(arguments: &ReapArguments) -> Result<()> {
 
 /// Reaps one run; returns what was done in words.
 async fn reap_run(run: &RunDirectory, commands: &Commands, records: &[JobRecord]) -> Result<String> {
-    match run.owner().ok().and_then(|owner| lives(run, &owner, records, None)) {
+    let owner = match run.owner() {
+        Ok(owner) => owner,
+        Err(error) => return Ok(format!("it cannot be told whether its driver lives: {}", error.what())),
+    };
+    match lives(run, &owner, records, None) {
         Some(true) => return Ok("its driver lives".to_owned()),
         None => return Ok("its driver is on another host; reap it there".to_owned()),
         Some(false) => {}
     }
     let left = cancel_left(run, commands, records, None).await?;
     run.mark_ended()?;
+    if !run.keeps_checkpoints() {
+        run.mark_done()?;
+    }
     Ok(match left.len() {
         0 => "its driver is dead; nothing was left".to_owned(),
         1 => format!("its driver is dead; cancelled job {}", left[0]),

@@ -4,12 +4,15 @@ use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Timestamp;
-use crate::run::RunDirectory;
+use crate::run::{RunDirectory, read_plain};
 use crate::scheduler::record::Recorded;
 use crate::scheduler::{Effect, Event, Scheduler};
 use clap::Args;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+/// A driver ends its recording before it is so long, in bytes.
+const LONGEST: u64 = (1 << 30) + (64 << 20);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
@@ -20,7 +23,7 @@ pub(super) struct ReplayArguments {
 
 pub(super) fn replay(arguments: &ReplayArguments) -> Result<()> {
     for path in recordings(&arguments.run)? {
-        let bytes = std::fs::read(&path)
+        let bytes = read_plain(&path, LONGEST, LONGEST)
             .map_err(|error| Error::system(format!("cannot read `{}`", path.display()), &error))?;
         let recorded = Recorded::read(&bytes).ok_or_else(|| {
             Error::new(ErrorKind::System, format!("`{}` is no recording of this version", path.display()))
@@ -39,6 +42,10 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<()> {
 fn recordings(run: &Path) -> Result<Vec<PathBuf>> {
     if run.is_file() {
         return Ok(vec![run.to_owned()]);
+    }
+    if run.components().count() > 1 && !run.is_dir() {
+        return Err(Error::refused(format!("no file or directory `{}` here", run.display()))
+            .hint("give a run's id, the path of its directory, or one of its `schedule` files"));
     }
     let directory = if run.is_dir() {
         run.to_owned()

@@ -4,11 +4,12 @@ use crate::cli::flags::{Overrides, SettingsFlags};
 use crate::cli::former::take_over;
 use crate::cli::kept::{self, Kept};
 use crate::cli::run::{Driving, Output, refuse_several_drivers};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::run::RunDirectory;
 use crate::settings::{Settings, Sources};
 use crate::slurm::Allocation;
 use clap::Args;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
@@ -37,7 +38,10 @@ pub(super) struct ResumeArguments {
 pub(super) fn resume(arguments: &ResumeArguments, started: Instant) -> Result<()> {
     refuse_several_drivers(Allocation::from_environment().as_ref())?;
     let run = find(&arguments.run)?;
-    let owner = run.owner()?;
+    refuse_others(&run)?;
+    let owner =
+        run.owner().map_err(|error| error.hint("without it nobody knows who drives the run, and where"))?;
+    let _claim = run.claim(owner.nonce)?;
     // What has ended and left nothing behind is nobody's.
     if !run.is_ended() {
         take_over(&run, &owner, arguments.force, None)?;
@@ -61,7 +65,9 @@ pub(super) fn resume(arguments: &ResumeArguments, started: Instant) -> Result<()
 
 /// Goes on with a run whose driver Slurm has started again as `job`: from its last checkpoint, or from the beginning.
 pub(super) fn again(driving: &Driving, run: &RunDirectory, overrides: &Overrides, job: u64) -> Result<()> {
-    take_over(run, &run.owner()?, false, Some(job))?;
+    let owner = run.owner()?;
+    let _claim = run.claim(owner.nonce)?;
+    take_over(run, &owner, false, Some(job))?;
     let settings = overrides.resolve(Sources::from_process(Some(&run.settings_file())))?;
     match run.checkpoint() {
         Some(content) => driving.go_on(run, Kept::of(settings, &content)?),
@@ -72,11 +78,29 @@ pub(super) fn again(driving: &Driving, run: &RunDirectory, overrides: &Overrides
 /// The refusal of a run without a checkpoint.
 fn nothing_kept(arguments: &ResumeArguments, run: &RunDirectory, settings: &Settings) -> Error {
     let unfit = || arguments.size.and_then(|_| kept::check_extendable(settings).err());
+    if run.keeps_checkpoints() {
+        return Error::new(ErrorKind::System, format!("no checkpoint of run {} can be used", run.id()))
+            .cause("those that are there are damaged, or cannot be read")
+            .hint("compute it anew with `squall run`");
+    }
     unfit().unwrap_or_else(|| {
         Error::refused(format!("run {} has no checkpoint to go on from", run.id()))
-            .cause("its results were printed, or it lasted less than a second, or ten on threads")
+            .cause("its results were printed, or it ended before the first: in a second, or ten on threads, of work")
             .hint("compute it anew with `squall run`")
     })
+}
+
+/// Refuses a run directory of somebody else's: its settings name programs that would run as this user.
+fn refuse_others(run: &RunDirectory) -> Result<()> {
+    let owner = std::fs::metadata(run.path()).map(|directory| directory.uid());
+    let owner = owner.map_err(|error| Error::system("cannot look at the run directory", &error))?;
+    let user = nix::unistd::geteuid().as_raw();
+    if owner == user {
+        return Ok(());
+    }
+    Err(Error::refused(format!("`{}` is somebody else's", run.path().display()))
+        .cause(format!("it belongs to user {owner}, and this is user {user}"))
+        .hint("its settings name programs that would run as you: copy it if you trust them"))
 }
 
 /// A number of elements, as it may be written in an expression: 3e8, 300_000_000.

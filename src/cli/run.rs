@@ -140,6 +140,8 @@ impl Driving {
             // On threads the driver leaves a directory that it was given as it is, if the run was short.
             into.filter(|_| settings.cluster.kind == ClusterKind::Threads)
                 .map_or(Ok(()), |run| run.mark_ended())?;
+            // Where that cannot be noted its directory stays.
+            let _ = into.filter(|_| result.is_ok()).map(RunDirectory::mark_done);
             result
         })
     }
@@ -209,8 +211,11 @@ pub(super) fn program(settings: &Settings) -> Result<PathBuf> {
     }
 }
 
-/// Removes the checkpoints of a run whose results have been printed, unless another one may begin with the last.
+/// Nothing more will come of a run whose results have been printed: its checkpoints are removed, unless another one
+/// may begin with the last.
 fn forget(run: &RunDirectory, plan: &Plan) {
+    // Where that cannot be noted its directory stays.
+    let _ = run.mark_done();
     if plan.extent().is_none() {
         run.remove_checkpoints();
     }

@@ -7,10 +7,10 @@
 //! [`Disk`], so that `tests/simulation` puts the same steps on a disk that tears.
 
 use crate::error::{Error, Result};
-use crate::run::{Owner, RunDirectory};
+use crate::run::{Owner, RunDirectory, read_plain};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 /// The first line; another version of what follows has another one.
@@ -18,6 +18,8 @@ const MAGIC: &[u8; 20] = b"squall checkpoint 1\n";
 /// Magic line, nonce, number, SHA-256.
 const HEADER: usize = 20 + 8 + 8 + 32;
 /// The files' names.
+/// None is larger, in bytes: it is what a driver holds.
+const LARGEST: u64 = 4 << 30;
 const NAMES: [&str; 2] = ["checkpoint-0", "checkpoint-1"];
 
 /// What has come of a checkpoint.
@@ -87,6 +89,11 @@ impl RunDirectory {
         newest(self)
     }
 
+    /// Whether there are checkpoints, whole or not.
+    pub fn keeps_checkpoints(&self) -> bool {
+        NAMES.iter().any(|name| self.path().join(name).exists())
+    }
+
     /// Removes the checkpoints of a run that needs none any more.
     pub fn remove_checkpoints(&self) {
         remove(self);
@@ -99,9 +106,7 @@ impl Disk for RunDirectory {
     }
 
     fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(self.path().join(name))?.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        read_plain(&self.path().join(name), LARGEST, most)
     }
 
     fn write(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {

@@ -6,24 +6,23 @@
 
 pub mod checkpoint;
 mod id;
+mod lifecycle;
 mod owner;
 mod submission;
 
 pub use checkpoint::Written;
 pub use id::RunId;
+pub use lifecycle::Claim;
 pub use owner::{Owner, Process, host};
 pub use submission::Submission;
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// How many ended runs are kept before the oldest are removed.
-pub const KEPT_RUNS: usize = 20;
 
 /// What a worker needs to know of the run's settings before it has found the driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,16 +95,6 @@ impl RunDirectory {
         runs.into_iter().map(|(_, run)| run).collect()
     }
 
-    /// Removes the oldest ended runs below `base`, all but [`KEPT_RUNS`].
-    pub fn prune(base: &Path) {
-        let ended: Vec<RunDirectory> =
-            RunDirectory::list(base).into_iter().filter(|run| run.is_ended()).collect();
-        for run in ended.iter().take(ended.len().saturating_sub(KEPT_RUNS)) {
-            // A run that cannot be removed is in nobody's way.
-            let _ = fs::remove_dir_all(&run.path);
-        }
-    }
-
     /// The run's id.
     pub fn id(&self) -> &RunId {
         &self.id
@@ -134,7 +123,7 @@ impl RunDirectory {
                 .hint("set cluster.program to the path of the program that workers run")
         };
         // A worker of an earlier driver may run what is there.
-        let partial = self.path.join(".squall.partial");
+        let partial = self.partial("squall");
         fs::copy(program, &partial).map_err(failed)?;
         fs::set_permissions(&partial, fs::Permissions::from_mode(0o700)).map_err(failed)?;
         fs::rename(&partial, &kept).map_err(failed)?;
@@ -143,7 +132,7 @@ impl RunDirectory {
 
     /// Writes the keys that let workers in; refuses where the file could be read by others.
     pub fn write_key(&self, text: &str) -> Result<()> {
-        let partial = self.path.join(format!(".{KEY}.partial"));
+        let partial = self.partial(KEY);
         let written =
             private_file(&partial).map_err(|error| unwritable(&partial, &error)).and_then(|mut file| {
                 refuse_open(&partial, &file.metadata().map_err(|error| unwritable(&partial, &error))?)?;
@@ -252,42 +241,24 @@ impl RunDirectory {
         (0..).map_while(|number| self.parse(&format!("submission-{number}.json")).ok()).collect()
     }
 
-    /// Notes that the run is over and has left nothing behind: nobody needs the key any more.
-    pub fn mark_ended(&self) -> Result<()> {
-        match fs::remove_file(self.path.join(KEY)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(&self.path, &error)),
-            _ => self.write(ENDED, b""),
-        }
-    }
-
-    /// The same by a driver, unless the run is another one's by now.
-    pub fn mark_ended_by(&self, nonce: u64) -> Result<()> {
-        if self.owner()?.nonce == nonce { self.mark_ended() } else { Ok(()) }
-    }
-
-    /// Takes a run up again that was over.
-    pub fn mark_begun(&self) -> Result<()> {
-        match fs::remove_file(self.path.join(ENDED)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(&self.path, &error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the run is over and has left nothing behind.
-    pub fn is_ended(&self) -> bool {
-        self.path.join(ENDED).exists()
-    }
-
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let (path, partial) = (self.path.join(name), self.path.join(format!(".{name}.partial")));
+        let (path, partial) = (self.path.join(name), self.partial(name));
         write_whole(&partial, bytes)
             .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| unwritable(&path, &error))
     }
 
+    /// Where a file is written before it has its name: two processes never write the same one.
+    fn partial(&self, name: &str) -> PathBuf {
+        self.path.join(format!(".{name}.{}.partial", std::process::id()))
+    }
+
     fn read(&self, name: &str) -> Result<String> {
         let path = self.path.join(name);
-        fs::read_to_string(&path).map_err(|error| missing(&path, &error))
+        let bytes = read_plain(&path, LARGEST, LARGEST).map_err(|error| missing(&path, &error))?;
+        String::from_utf8(bytes).map_err(|error| {
+            Error::refused(format!("`{}` is damaged", path.display())).cause(error.to_string())
+        })
     }
 
     fn parse<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
@@ -303,7 +274,24 @@ const ADDRESSES: &str = "addresses";
 const SETTINGS: &str = "settings.toml";
 const OWNER: &str = "owner.json";
 const WORKER: &str = "worker.json";
-const ENDED: &str = "ended";
+
+/// No file of a run but its checkpoints and recordings is larger, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// Reads a file that is one, and neither a device nor a pipe, whose reading might never end; its first
+/// `most` bytes, where it has no more than `limit`.
+pub fn read_plain(path: &Path, limit: u64, most: u64) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if found.len() > limit {
+        return Err(io::Error::other(format!("it has {} bytes, more than any such file has", found.len())));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.min(limit)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 fn json<T: serde::Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec_pretty(value).expect("plain data is written without fail")
@@ -360,125 +348,4 @@ fn missing(path: &Path, error: &io::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run() -> (tempfile::TempDir, RunDirectory) {
-        let base = tempfile::tempdir().expect("a directory");
-        let run = RunDirectory::create(&base.path().join("runs"), RunId::generate()).expect("created");
-        (base, run)
-    }
-
-    #[test]
-    fn only_the_user_can_enter_and_read_the_key() {
-        let (_base, run) = run();
-        run.write_key("secret").expect("written");
-        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        assert_eq!(mode(run.path()), 0o700);
-        assert_eq!(mode(&run.path().join("key.pem")), 0o600);
-        assert_eq!(run.key().expect("read"), "secret");
-    }
-
-    #[test]
-    fn key_file_of_somebody_else_or_open_to_others_is_refused() {
-        let (_base, run) = run();
-        let path = run.path().join("file");
-        let file = private_file(&path).expect("made");
-        assert_eq!(refuse_open(&path, &file.metadata().expect("there")), Ok(()));
-        for mode in [0o640, 0o604, 0o610] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
-            let error = refuse_open(&path, &file.metadata().expect("there")).expect_err("refused");
-            assert!(error.to_string().contains(&format!("with mode {mode:o} instead of 600")), "{error}");
-        }
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
-        // Only root can give a file away.
-        if nix::unistd::geteuid().is_root() {
-            std::os::unix::fs::chown(&path, Some(65534), None).expect("given away");
-            let error = refuse_open(&path, &file.metadata().expect("there")).expect_err("refused");
-            assert!(error.to_string().contains("gave it to user 65534"), "{error}");
-        }
-    }
-
-    #[test]
-    fn file_that_others_have_open_does_not_become_the_key() {
-        let (_base, run) = run();
-        let partial = run.path().join(".key.pem.partial");
-        let mut theirs = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .read(true)
-            .truncate(true)
-            .open(&partial)
-            .expect("made");
-        run.write_key("secret").expect("written");
-        let mut seen = String::new();
-        io::Read::read_to_string(&mut theirs, &mut seen).expect("read");
-        assert_eq!((seen.as_str(), run.key().expect("there").as_str()), ("", "secret"));
-        assert!(!partial.exists());
-    }
-
-    #[test]
-    fn key_is_gone_when_the_run_has_ended() {
-        let (_base, run) = run();
-        run.write_key("secret").expect("written");
-        run.mark_ended().expect("marked");
-        assert!(run.is_ended() && run.key().is_err());
-        run.mark_begun().expect("marked");
-        assert!(!run.is_ended());
-    }
-
-    #[test]
-    fn driver_that_was_replaced_does_not_end_the_run_of_the_next_one() {
-        let (_base, run) = run();
-        let [former, now] = [Owner::this(None), Owner::this(None)];
-        run.write_owner(&now).expect("written");
-        run.write_key("secret").expect("written");
-        run.mark_ended_by(former.nonce).expect("looked at");
-        assert!(!run.is_ended() && run.key().is_ok());
-        run.mark_ended_by(now.nonce).expect("marked");
-        assert!(run.is_ended() && run.key().is_err());
-    }
-
-    #[test]
-    fn a_directory_of_somebody_elses_is_refused() {
-        let base = tempfile::tempdir().expect("a directory");
-        // Only root can give a directory away.
-        if nix::unistd::geteuid().is_root() {
-            std::os::unix::fs::chown(base.path(), Some(65534), None).expect("given away");
-            let error = RunDirectory::create(base.path(), RunId::generate()).expect_err("refused");
-            assert!(error.to_string().contains("belongs to somebody else"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_run_is_found_again_by_its_path_and_in_the_list() {
-        let (base, run) = run();
-        assert_eq!(RunDirectory::open(run.path()).expect("opened"), run);
-        assert_eq!(RunDirectory::list(&base.path().join("runs")), [run]);
-    }
-
-    #[test]
-    fn submissions_are_read_back_in_order() {
-        let (_base, run) = run();
-        let submissions: Vec<Submission> =
-            (0..3).map(|number| Submission::planned(number, "sq", 2)).collect();
-        for submission in &submissions {
-            run.write_submission(submission).expect("written");
-        }
-        assert_eq!(run.submissions(), submissions);
-    }
-
-    #[test]
-    fn ended_runs_beyond_the_last_20_are_removed_and_others_stay() {
-        let (base, alive) = run();
-        let base = base.path().join("runs");
-        for _ in 0..KEPT_RUNS + 3 {
-            let run = RunDirectory::create(&base, RunId::generate()).expect("created");
-            run.mark_ended().expect("marked");
-        }
-        RunDirectory::prune(&base);
-        let left = RunDirectory::list(&base);
-        assert_eq!(left.len(), KEPT_RUNS + 1);
-        assert!(left.contains(&alive));
-    }
-}
+mod tests;

@@ -144,3 +144,41 @@ fn long_run_on_threads_is_kept_from_its_tenth_second_on() {
     assert_eq!(outcome.code(), 143, "{}", outcome.stderr);
     assert!(outcome.stderr.contains(&format!("squall resume {}", id(&run))), "{}", outcome.stderr);
 }
+
+#[test]
+fn run_whose_checkpoints_are_damaged_is_refused_with_a_true_word() {
+    let place = Place::new();
+    let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
+    let run = running.run_directory().expect("it runs");
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    for name in ["checkpoint-0", "checkpoint-1"] {
+        std::fs::write(run.join(name), "").expect("written");
+    }
+    let refused = place.run(["resume", &id(&run)]);
+    assert_eq!(refused.code(), 5);
+    let what = format!("error: no checkpoint of run {} can be used\n", id(&run));
+    assert!(refused.stderr.contains(&what), "{}", refused.stderr);
+    assert_none_within(&place, std::time::Duration::from_secs(20));
+}
+
+#[test]
+fn several_that_go_on_with_one_run_at_once_are_one() {
+    let place = Place::new();
+    let undisturbed = Place::new().run(["run", "-e", EXPRESSION, "--seed=1", "--cores=2"]).ok().bits();
+    let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
+    let run = running.run_directory().expect("it runs");
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let several: Vec<Running> = (0..4).map(|_| place.start(["resume", &id(&run)])).collect();
+    let outcomes: Vec<_> = several.into_iter().map(Running::wait).collect();
+    let done: Vec<_> = outcomes.iter().filter(|outcome| outcome.code() == 0).collect();
+    assert_eq!(done.len(), 1, "{:?}", outcomes.iter().map(|outcome| &outcome.stderr).collect::<Vec<_>>());
+    assert_eq!(done[0].bits(), undisturbed);
+    let told = |text: &str| {
+        let words =
+            ["somebody else is going on with run", "goes on already", "has no checkpoint to go on from"];
+        words.iter().any(|word| text.contains(word))
+    };
+    assert!(outcomes.iter().all(|outcome| outcome.code() == 0 || told(&outcome.stderr)));
+}
