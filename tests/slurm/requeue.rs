@@ -55,8 +55,9 @@ fn requeued_driver_goes_on_from_its_checkpoint(testbed: &Testbed) {
     if !submitted.run.join("ended").exists() {
         assert!(squall(testbed, &directory, &["reap"]).contains("its driver lives"));
     }
-    // Slurm would have it wait for two minutes.
-    testbed.scontrol(&["update", &format!("JobId={job}"), "StartTime=now"]);
+    // Slurm would have it wait for two minutes. Not at once: for some seconds the node takes it for the job that was just
+    // revoked.
+    testbed.scontrol(&["update", &format!("JobId={job}"), "StartTime=now+5seconds"]);
     testbed.wait_until("the log holds the results", LONG, || {
         fs::read_to_string(&submitted.log).is_ok_and(|text| text.contains("std = "))
     });
