@@ -42,7 +42,7 @@ fn key_file_of_somebody_else_or_open_to_others_is_refused() {
 #[test]
 fn file_that_others_have_open_does_not_become_the_key() {
     let (_base, run) = run();
-    let partial = run.path().join(".key.pem.partial");
+    let partial = run.partial(KEY);
     let mut theirs =
         OpenOptions::new().create(true).write(true).read(true).truncate(true).open(&partial).expect("made");
     run.write_key("secret").expect("written");
