@@ -102,7 +102,7 @@ fn one_array_of_one_size_has_exactly_the_new_elements_computed() {
 }
 
 /// So much that its driver can be killed in the middle on any machine.
-const LARGE: &str = "4_000_000_011";
+const LARGE: &str = "12_000_000_011";
 
 #[test]
 fn extension_whose_driver_was_killed_leaves_the_old_run_or_goes_on_with_the_new_one() {
@@ -134,7 +134,7 @@ fn extension_whose_driver_was_killed_leaves_the_old_run_or_goes_on_with_the_new_
             .map_or_else(|| fs::remove_file(&path), |content| fs::write(&path, content))
             .expect("it can");
     }
-    assert!(fs::read_to_string(run.join("settings.toml")).expect("there").contains("size=4000000011"));
+    assert!(fs::read_to_string(run.join("settings.toml")).expect("there").contains("size=12000000011"));
     assert_eq!(place.run(["resume", &id(&run)]).ok().stdout, old.stdout);
 
     for (name, content) in names.iter().zip(&half_way) {
