@@ -8,8 +8,8 @@ use crate::array::make::reductions::shapes;
 use crate::array::shape::{Shape, axes_within, axis_within};
 use crate::error::{Error, Result};
 
-/// All bins of a histogram are counted, and so held, together.
-const MOST_BINS: u64 = (1 << 24) - 1;
+/// All bins of a histogram are counted, held and sent together: no answer of a task has room for as many as these.
+const MOST_BINS: u64 = 1 << 18;
 
 /// The bins a user asks for.
 #[derive(Debug, Clone, PartialEq)]
