@@ -5,14 +5,11 @@ use crate::cli::flags::SettingsFlags;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Timestamp;
 use crate::run::{RunDirectory, read_plain};
-use crate::scheduler::record::Recorded;
+use crate::scheduler::record::{LONGEST, Recorded};
 use crate::scheduler::{Effect, Event, Scheduler};
 use clap::Args;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-
-/// A driver ends its recording before it is so long, in bytes.
-const LONGEST: u64 = (1 << 30) + (64 << 20);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
@@ -99,10 +96,12 @@ fn told(event: &Event) -> String {
             format!("a stage of {tasks} tasks begins{before}{most}")
         }
         Event::Registered { worker, threads } => {
-            format!("worker {} registers with {threads} threads", worker.0)
+            let threads = if *threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
+            format!("worker {} registers with {threads}", worker.0)
         }
-        Event::Answered { worker, lease, finished } => {
-            format!("worker {} answers lease {} with {finished} tasks", worker.0, lease.0)
+        Event::Answered { worker, lease, finished, took } => {
+            let (worker, lease) = (worker.0, lease.0);
+            format!("worker {worker} answers lease {lease} with {finished} tasks, done in {took:.3?}")
         }
         Event::Drain { worker } => format!("worker {} is to end", worker.0),
         Event::Away { worker } => format!("worker {} cannot be reached", worker.0),

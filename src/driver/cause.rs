@@ -52,6 +52,8 @@ pub(super) enum Cause {
     NoLog,
     /// It ended by itself with this exit code.
     Exited(i32),
+    /// It took this driver for gone.
+    LostDriver,
     /// The connection, and nothing else is known.
     Network(Disconnect),
     /// The system's own words.
@@ -85,7 +87,8 @@ impl Cause {
 
     fn of_exit(exit: Exit, log: &str, memory: MemoryUse) -> Cause {
         let told = |words: &[&str]| words.iter().any(|word| log.contains(word));
-        let killed = |signal| signal == KILL && (told(&["memory limit", "oom"]) || memory.is_near());
+        let killed =
+            |signal| signal == KILL && (told(&["memory limit", "oom-kill", "oom_kill"]) || memory.is_near());
         match exit {
             Exit::Signal(OUT_OF_MEMORY) => Cause::OutOfMemory(memory),
             Exit::Signal(NO_OUTPUT) => Cause::NoLog,
@@ -95,7 +98,7 @@ impl Cause {
             Exit::Code(_) if told(&["GLIBC", "error while loading shared libraries"]) => {
                 Cause::MissingLibrary
             }
-            Exit::Code(LOST_ITS_DRIVER) => Cause::Network(Disconnect::Closed),
+            Exit::Code(LOST_ITS_DRIVER) => Cause::LostDriver,
             // A shell between Slurm and the worker says signals in this way.
             Exit::Code(code @ 129..=192) => Cause::of_exit(Exit::Signal(code - 128), log, memory),
             Exit::Code(code) => Cause::Exited(code),
@@ -110,9 +113,11 @@ impl Cause {
     /// Adds to a failure that has the system's own words what these do not say, and what a person can do.
     pub(super) fn explain(&self, error: Error) -> Error {
         match self {
-            Cause::OutOfMemory(_) | Cause::IllegalInstruction | Cause::MissingLibrary | Cause::NoLog => {
-                self.advise(error.cause(self.to_string()))
-            }
+            Cause::OutOfMemory(_)
+            | Cause::IllegalInstruction
+            | Cause::MissingLibrary
+            | Cause::NoLog
+            | Cause::LostDriver => self.advise(error.cause(self.to_string())),
             _ => self.advise(error),
         }
     }
@@ -135,6 +140,9 @@ impl Cause {
                 "build the program where its oldest nodes are, or statically, and set cluster.program to it"
             }
             Cause::NoLog => "set slurm.log_directory to a directory that the nodes can write to",
+            Cause::LostDriver => {
+                "something stopped the driver, or held up its node, for longer than cluster.death_timeout"
+            }
             Cause::Walltime => "`squall resume` goes on; cluster.walltime says how long a worker may run",
             _ => return None,
         })
@@ -166,6 +174,7 @@ impl fmt::Display for Cause {
             Cause::MissingLibrary => write!(f, "the program's libraries are not on its node"),
             Cause::NoLog => write!(f, "its log could not be written"),
             Cause::Exited(code) => write!(f, "it ended with exit code {code}"),
+            Cause::LostDriver => write!(f, "it had not heard of the driver for too long"),
             Cause::Network(how) => how.fmt(f),
             Cause::Unknown(word) => write!(f, "nothing is known but {word}"),
         }
@@ -230,7 +239,13 @@ mod tests {
         assert!(is_memory(cause("FAILED", Some(Exit::Signal(9)), log, 3)));
         assert!(is_memory(cause("FAILED", Some(Exit::Signal(9)), "", 470)), "it was about to");
         assert!(is_memory(cause("exit status: 137", Some(Exit::Code(137)), "", 470)), "a shell says so");
-        assert_eq!(cause("FAILED", Some(Exit::Signal(9)), "", 3), Cause::Crashed(9), "someone killed it");
+        for log in ["", "there is room for oomph"] {
+            assert_eq!(
+                cause("FAILED", Some(Exit::Signal(9)), log, 3),
+                Cause::Crashed(9),
+                "someone killed it"
+            );
+        }
     }
 
     #[test]
@@ -242,7 +257,7 @@ mod tests {
         assert_eq!(of(Exit::Code(132), ""), Cause::IllegalInstruction);
         let glibc = "./squall: /lib64/libc.so.6: version `GLIBC_2.34' not found (required by ./squall)";
         assert_eq!(of(Exit::Code(1), glibc), Cause::MissingLibrary);
-        assert_eq!(of(Exit::Code(4), ""), Cause::Network(Disconnect::Closed));
+        assert_eq!(of(Exit::Code(4), ""), Cause::LostDriver);
         assert_eq!(of(Exit::Code(1), ""), Cause::Exited(1));
         assert!(of(Exit::Code(1), "").blames_the_work() && of(Exit::Signal(11), "").blames_the_work());
         assert!(!of(Exit::Signal(53), "").blames_the_work() && !of(Exit::Code(0), "").blames_the_work());

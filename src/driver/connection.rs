@@ -12,12 +12,13 @@ use crate::protocol::{
 };
 use std::collections::VecDeque;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// How long one may take to prove itself and register.
@@ -28,6 +29,8 @@ const AT_THE_DOOR: usize = 64;
 const LEAST_STAY: Duration = Duration::from_millis(250);
 /// How long to leave the door shut when it cannot be opened.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+/// How often it is looked whether a worker is silent.
+const BEAT: Duration = Duration::from_secs(1);
 /// Messages that may wait for one worker: a stage, two leases and their yields, heartbeats.
 const OUTGOING: usize = 64;
 /// The first byte of a TLS handshake record (RFC 8446, section 5.1).
@@ -157,18 +160,34 @@ async fn read(
     silence: Duration,
     inputs: Inputs,
 ) {
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let how = loop {
-        let frame = match timeout(silence, receiver.frame()).await {
-            Ok(Ok(Some(frame))) => frame,
-            Ok(Ok(None)) => break Disconnect::Closed,
-            Ok(Err(error)) => break Disconnect::Broken(error.to_string()),
-            Err(_) => break Disconnect::Silent(silence),
+        let frame = match within(silence, &mut beats, receiver.frame()).await {
+            Some(Ok(Some(frame))) => frame,
+            Some(Ok(None)) => break Disconnect::Closed,
+            Some(Err(error)) => break Disconnect::Broken(error.to_string()),
+            None => break Disconnect::Silent(silence),
         };
         if let Some(how) = inputs.pass(connection, frame).await {
             break how;
         }
     };
     let _ = inputs.sender.send(Input::Disconnected(connection, how)).await;
+}
+
+/// What comes within a time of this process's own: while the driver is stopped nobody else is silent.
+async fn within<T>(silence: Duration, beats: &mut Interval, next: impl Future<Output = T>) -> Option<T> {
+    let mut next = pin!(next);
+    let mut silent = Duration::ZERO;
+    loop {
+        tokio::select! {
+            biased;
+            next = &mut next => return Some(next),
+            // The first beat may come at once.
+            _ = beats.tick() => if silent >= silence { return None } else { silent += BEAT },
+        }
+    }
 }
 
 /// Sends messages, and a heartbeat now and then, until there are no more.

@@ -9,8 +9,8 @@ mod workers;
 use crate::driver::cause::Disconnect;
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
-use crate::driver::progress::Progress;
 use crate::driver::roster::{ConnectionId, Roster};
+use crate::driver::standstill::Standstill;
 use crate::driver::times::Times;
 use crate::error::{Error, Result};
 use crate::event::{JobNews, RunEvent, Timestamp};
@@ -108,7 +108,7 @@ pub struct Core {
     failure: Option<Error>,
     looks: Looks,
     times: Times,
-    progress: Progress,
+    standstill: Standstill,
     /// Where checkpoints are kept.
     checkpoints: Option<Schedule>,
     closing: Option<Closing>,
@@ -134,7 +134,7 @@ impl Core {
             failure: None,
             looks: Looks::default(),
             times: Times::default(),
-            progress: Progress::default(),
+            standstill: Standstill::default(),
             checkpoints: checkpoints_from.map(Schedule::from),
             closing: None,
             outputs: Vec::new(),
@@ -179,7 +179,7 @@ impl Core {
             self.scheduler.next_deadline(),
             self.looks.next(),
             self.roster.next(),
-            self.progress.next(),
+            self.standstill.next(),
             end_by,
             checkpoint,
         ];
@@ -205,7 +205,7 @@ impl Core {
         let Some(computation) = &mut self.computation else { return };
         match computation.begin() {
             Ok(Some(done)) => {
-                self.progress.begin();
+                self.standstill.begin();
                 let stage = computation.stage().expect("it has just begun");
                 for connection in self.roster.connected() {
                     self.outputs.push(Output::Send(connection, ToWorker::Stage(stage.clone())));
@@ -349,6 +349,10 @@ impl Core {
     }
 
     fn look(&mut self, now: Timestamp) {
+        // Whether one is needed takes a look at every worker, so that is asked when it is time.
+        if self.looks.next().is_none_or(|next| now < next) {
+            return;
+        }
         let needed = self.closing.is_none() && self.roster.awaits();
         if self.looks.due(now, needed) {
             self.outputs.push(Output::Order(Order::Look));
@@ -380,7 +384,7 @@ impl Core {
                     self.send(worker, ToWorker::Lease { lease, first, end });
                 }
                 Effect::Yield { worker, lease, .. } => {
-                    self.progress.called_in(lease);
+                    self.standstill.called_in(lease);
                     self.send(worker, ToWorker::Yield { lease: lease.0 });
                 }
                 Effect::Dismiss { worker } => self.send(worker, ToWorker::Dismiss),

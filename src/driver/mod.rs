@@ -10,9 +10,9 @@ mod connection;
 pub mod core;
 mod keeper;
 mod listen;
-mod progress;
 mod recorder;
 mod roster;
+mod standstill;
 mod times;
 
 pub use computation::complete;
@@ -54,12 +54,8 @@ const MORE_CONNECTIONS: usize = 16;
 pub struct Configuration {
     /// When the run started.
     pub started: Instant,
-    /// How many workers are asked for.
-    pub workers: u32,
-    /// How many of them must be there before work begins.
-    pub minimum_workers: u32,
-    /// What each of them is allowed, in bytes, where that is limited.
-    pub worker_memory: Option<u64>,
+    /// What decisions need.
+    pub core: core::Configuration,
     /// How long a worker may be silent.
     pub death_timeout: Duration,
     /// Where workers can reach the driver, where they come over a network.
@@ -245,21 +241,15 @@ impl Shell {
         let (report, reports) = mpsc::unbounded_channel();
         tokio::spawn(configuration.launcher.run(ordered, report));
         let inputs = mpsc::channel(INPUTS);
-        let from = configuration.checkpoints.as_ref().map(|checkpoints| Timestamp(checkpoints.from));
         let keeper =
             configuration.checkpoints.map(|checkpoints| Keeper::start(checkpoints, inputs.0.clone()));
         Ok(Shell {
-            core: Core::new(core::Configuration {
-                workers: configuration.workers,
-                minimum_workers: configuration.minimum_workers,
-                worker_memory: configuration.worker_memory,
-                checkpoints_from: from,
-            }),
+            core: Core::new(configuration.core),
             started: configuration.started,
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
             connections: BTreeMap::new(),
-            most_connections: CONNECTIONS * configuration.workers as usize + MORE_CONNECTIONS,
+            most_connections: CONNECTIONS * configuration.core.workers as usize + MORE_CONNECTIONS,
             next_connection: 0,
             orders,
             reports,
@@ -274,7 +264,7 @@ impl Shell {
             answers: JoinSet::new(),
             recorder: configuration
                 .recording
-                .map(|file| Recorder::start(file, configuration.minimum_workers)),
+                .map(|file| Recorder::start(file, configuration.core.minimum_workers)),
             broken: false,
             bounds: Bounds::default(),
             over: None,

@@ -2,7 +2,7 @@
 
 use crate::event::Timestamp;
 use crate::scheduler::Event;
-use crate::scheduler::record::Recording;
+use crate::scheduler::record::{LONGEST, Recording};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -10,8 +10,6 @@ use std::time::Duration;
 
 /// Records that may wait for the disk. Beyond them the recording ends, since one with a gap would be of no use.
 const WAITING: usize = 1 << 16;
-/// A recording of so many bytes is long enough: some fifty million leases.
-const LONGEST: u64 = 1 << 30;
 /// How long the end waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -33,14 +31,15 @@ impl Recorder {
             let _ = write(file, minimum_workers, &received);
             drop(end);
         });
-        Recorder { recording: Recording::default(), recorded: 0, records: Some(records), ended }
+        let recorded = Recording::beginning(minimum_workers).len() as u64;
+        Recorder { recording: Recording::default(), recorded, records: Some(records), ended }
     }
 
     pub(super) fn record(&mut self, now: Timestamp, event: &Event) {
         let Some(records) = &self.records else { return };
-        let record = self.recording.record(now, event).ok().filter(|_| self.recorded < LONGEST);
-        self.recorded += record.as_ref().map_or(0, |record| record.len() as u64);
-        if record.is_none_or(|record| records.try_send(record).is_err()) {
+        let record = self.recording.record(now, event).unwrap_or_default();
+        self.recorded += record.len() as u64;
+        if record.is_empty() || self.recorded > LONGEST || records.try_send(record).is_err() {
             self.records = None;
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Roster {
     launched: BTreeMap<Key, Launched>,
     members: BTreeMap<WorkerId, Member>,
     connections: BTreeMap<ConnectionId, WorkerId>,
+    /// Members without a connection.
+    away: BTreeMap<WorkerId, Away>,
     next_worker: u64,
 }
 
@@ -50,20 +52,17 @@ struct Member {
     key: Key,
     host: String,
     process: u32,
-    line: Line,
+    /// The last one, which has ended where the worker is away.
+    connection: ConnectionId,
     leaving: bool,
     /// Who asked it to end, if somebody did.
     drained: Option<String>,
 }
 
-/// How a worker can be reached.
-enum Line {
-    Connected(ConnectionId),
-    /// Its connection broke; it is lost if it is not back by then.
-    Away {
-        until: Timestamp,
-        how: Disconnect,
-    },
+/// A worker whose connection has ended, and that is lost if it is not back by then.
+struct Away {
+    until: Timestamp,
+    how: Disconnect,
 }
 
 /// Who has registered.
@@ -105,6 +104,7 @@ impl Roster {
             launched: BTreeMap::new(),
             members: BTreeMap::new(),
             connections: BTreeMap::new(),
+            away: BTreeMap::new(),
             next_worker: 0,
         }
     }
@@ -121,10 +121,8 @@ impl Roster {
 
     /// The way to a worker, if there is one now.
     pub(super) fn connection(&self, worker: WorkerId) -> Option<ConnectionId> {
-        match self.members.get(&worker)?.line {
-            Line::Connected(connection) => Some(connection),
-            Line::Away { .. } => None,
-        }
+        let connection = self.members.get(&worker)?.connection;
+        self.connections.contains_key(&connection).then_some(connection)
     }
 
     /// Workers that left by themselves, and need no ending.
@@ -141,32 +139,32 @@ impl Roster {
 
     pub(super) fn registered(&mut self, connection: ConnectionId, registration: &Registration) -> Arrived {
         let key = Key::of(registration);
-        let same = |member: &Member| {
-            member.key == key && member.host == registration.host && member.process == registration.process
-        };
-        let known = self.members.iter().find(|(_, member)| registration.session > 0 && same(member));
-        let known = known.map(|(&worker, _)| worker);
+        let known = (registration.session > 0).then(|| self.known(&key, registration)).flatten();
         let worker = known.unwrap_or(WorkerId(self.next_worker));
         self.connections.insert(connection, worker);
         let launched = self.launched.entry(key.clone()).or_default();
         launched.worker = Some(worker);
         launched.left = false;
-        let line = Line::Connected(connection);
-        if known.is_some() {
-            let member = self.members.get_mut(&worker).expect("just found");
-            let before = match std::mem::replace(&mut member.line, line) {
-                Line::Connected(before) => self.connections.remove(&before).map(|_| before),
-                Line::Away { .. } => None,
-            };
-            return Arrived::Back(worker, before);
+        if let Some(member) = self.members.get_mut(&worker) {
+            let before = std::mem::replace(&mut member.connection, connection);
+            self.away.remove(&worker);
+            return Arrived::Back(worker, self.connections.remove(&before).map(|_| before));
         }
         self.next_worker += 1;
         let (host, process) = (registration.host.clone(), registration.process);
-        let member = Member { key, host, process, line, leaving: false, drained: None };
+        let member = Member { key, host, process, connection, leaving: false, drained: None };
         self.members.insert(worker, member);
         // As the scheduler counts: one that is away is not gone.
         self.begun |= self.members.len() >= self.minimum as usize;
         Arrived::New(worker)
+    }
+
+    /// The member that has connected anew.
+    fn known(&self, key: &Key, registration: &Registration) -> Option<WorkerId> {
+        let same = |member: &Member| {
+            member.key == *key && member.host == registration.host && member.process == registration.process
+        };
+        self.members.iter().find(|(_, member)| same(member)).map(|(&worker, _)| worker)
     }
 
     pub(super) fn leaves(&mut self, worker: WorkerId) {
@@ -212,7 +210,7 @@ impl Roster {
             self.remove(worker);
             return Some(Parted::Lost(worker, cause));
         }
-        member.line = Line::Away { until: now + AWAY, how: how.clone() };
+        self.away.insert(worker, Away { until: now + AWAY, how: how.clone() });
         Some(Parted::Away(worker, how))
     }
 
@@ -229,9 +227,8 @@ impl Roster {
     /// whatever Slurm says.
     pub(super) fn lost(&mut self, now: Timestamp) -> Vec<(WorkerId, Cause)> {
         let mut lost = Vec::new();
-        for (&worker, member) in &self.members {
-            let Line::Away { until, how } = &member.line else { continue };
-            let ended = self.launched[&member.key].cause(self.memory);
+        for (&worker, Away { until, how }) in &self.away {
+            let ended = self.launched[&self.members[&worker].key].cause(self.memory);
             let cause = ended.or_else(|| (*until <= now).then(|| Cause::Network(how.clone())));
             lost.extend(cause.map(|cause| (worker, cause)));
         }
@@ -241,6 +238,7 @@ impl Roster {
 
     /// Forgets a worker, and also its key where the launcher knows none such: nobody has to wait for it.
     fn remove(&mut self, worker: WorkerId) {
+        self.away.remove(&worker);
         let Some(Member { key, .. }) = self.members.remove(&worker) else { return };
         let known = self.launched.get(&key).is_none_or(|launched| launched.known);
         if !known && !self.members.values().any(|member| member.key == key) {
@@ -250,11 +248,7 @@ impl Roster {
 
     /// When to ask [`Roster::lost`] again.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        let until = |member: &Member| match member.line {
-            Line::Away { until, .. } => Some(until),
-            Line::Connected(_) => None,
-        };
-        self.members.values().filter_map(until).min()
+        self.away.values().map(|away| away.until).min()
     }
 
     /// Whether a launched worker is neither connected nor known to have ended.

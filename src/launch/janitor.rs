@@ -26,13 +26,15 @@ pub(super) struct Janitor {
     task: JoinHandle<Option<Submission>>,
 }
 
-/// What a janitor is made of.
-pub(super) struct Plan {
+/// What a janitor has to know.
+pub(super) struct Duty {
     pub(super) run: RunDirectory,
     /// The workers whose remains it cancels.
     pub(super) workers: JobSpecification,
     /// The job whose end it waits for.
     pub(super) driver: JobId,
+    /// That job's partition, which can run jobs: it runs that one.
+    pub(super) partition: Option<String>,
     pub(super) commands: Commands,
     pub(super) reports: Reports,
     /// How long workers may wait before there is a janitor.
@@ -41,14 +43,14 @@ pub(super) struct Plan {
 
 impl Janitor {
     /// Waits for the patience to end; then submits a janitor if workers wait.
-    pub(super) fn start(plan: Plan) -> Janitor {
+    pub(super) fn start(duty: Duty) -> Janitor {
         let (stop, mut stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             tokio::select! {
-                needed = plan.needed() => if !needed { return None },
+                needed = duty.needed() => if !needed { return None },
                 _ = &mut stopped => return None,
             }
-            plan.submit().await
+            duty.submit().await
         });
         Janitor { stop, task }
     }
@@ -67,7 +69,7 @@ impl Janitor {
     }
 }
 
-impl Plan {
+impl Duty {
     /// Whether workers still wait when the patience has ended; asked again where Slurm does not say.
     async fn needed(&self) -> bool {
         loop {
@@ -118,7 +120,7 @@ impl Plan {
         let _ = self.reports.send(Report::Notice(text));
     }
 
-    /// As small as a job can be, where the workers are.
+    /// As small as a job can be, where the driver's job is: workers may wait where nothing is run.
     fn specification(&self, number: u32) -> JobSpecification {
         let memory_option = match self.workers.memory_option {
             MemoryOption::None => MemoryOption::None,
@@ -131,7 +133,9 @@ impl Plan {
             memory: Memory::from_bytes(MEMORY),
             memory_option,
             walltime: MINUTE.parse().expect("a minute is a time limit"),
+            partition: self.partition.clone().or_else(|| self.workers.partition.clone()),
             constraint: None,
+            reservation: None,
             deadline_seconds: None,
             submit: SubmitStyle::Jobs,
             ..self.workers.clone()
@@ -152,7 +156,7 @@ mod tests {
         directory: tempfile::TempDir,
         run: RunDirectory,
         reports: mpsc::UnboundedReceiver<Report>,
-        plan: Option<Plan>,
+        duty: Option<Duty>,
     }
 
     impl World {
@@ -167,7 +171,7 @@ mod tests {
                 std::fs::write(directory.path().join(command), answer).expect("written");
             }
             let variables = [("PATH".into(), FAKES.into()), ("FAKE_SLURM".into(), directory.path().into())];
-            let (report, reports) = mpsc::unbounded_channel();
+            let (to, reports) = mpsc::unbounded_channel();
             let workers = JobSpecification {
                 name: workers.name,
                 workers: 4,
@@ -175,11 +179,11 @@ mod tests {
                 memory: "2G".parse().expect("a memory"),
                 memory_option: MemoryOption::MemPerCpu,
                 walltime: "10".parse().expect("a walltime"),
-                partition: Some("short".to_owned()),
+                partition: Some("closed".to_owned()),
                 account: Some("def-a".to_owned()),
                 qos: None,
                 constraint: Some("avx512".to_owned()),
-                reservation: None,
+                reservation: Some("course".to_owned()),
                 directives: Vec::new(),
                 comments: Vec::new(),
                 prologue: Vec::new(),
@@ -192,9 +196,10 @@ mod tests {
                 command: JobCommand::Worker,
             };
             let commands = Commands::with_environment(variables.into_iter());
-            let plan =
-                Plan { run: run.clone(), workers, driver: JobId(99), commands, reports: report, patience };
-            World { directory, run, reports, plan: Some(plan) }
+            let (driver, partition) = (JobId(99), Some("short".to_owned()));
+            let mine = run.clone();
+            let duty = Duty { run: mine, workers, driver, partition, commands, reports: to, patience };
+            World { directory, run, reports, duty: Some(duty) }
         }
 
         fn calls(&self, command: &str) -> Vec<String> {
@@ -221,8 +226,8 @@ mod tests {
 
     /// Runs the janitor's task to its end.
     fn submission(world: &mut World) -> Option<Submission> {
-        let plan = world.plan.take().expect("one");
-        wait(async { Janitor::start(plan).task.await.expect("it does not panic") })
+        let duty = world.duty.take().expect("one");
+        wait(async { Janitor::start(duty).task.await.expect("it does not panic") })
     }
 
     #[test]
@@ -248,7 +253,7 @@ mod tests {
         ] {
             assert!(call.split(' ').any(|word| word == said), "{said} is not in {call}");
         }
-        for unsaid in ["--constraint", "--deadline", "--array"] {
+        for unsaid in ["--constraint", "--deadline", "--array", "--reservation"] {
             assert!(!call.contains(unsaid), "{unsaid} is in {call}");
         }
         let script = std::fs::read_to_string(world.run.path().join("job-1.sh")).expect("written");
@@ -269,9 +274,9 @@ mod tests {
     #[test]
     fn janitor_that_was_not_submitted_yet_never_is() {
         let mut world = World::new("PENDING", "echo 58", Duration::from_secs(3600));
-        let (plan, run) = (world.plan.take().expect("one"), world.run.clone());
+        let (duty, run) = (world.duty.take().expect("one"), world.run.clone());
         let ended = wait(async {
-            let janitor = Janitor::start(plan);
+            let janitor = Janitor::start(duty);
             janitor.end(Instant::now() + Duration::from_secs(60), &run).await
         });
         assert_eq!((ended, world.calls("squeue").len()), (None, 0));

@@ -9,8 +9,8 @@ use crate::launch::search::Search;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, SubmitError,
-    SubmitStyle, Submitted, render, sbatch_arguments, scancel_line,
+    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason,
+    SubmitError, SubmitStyle, Submitted, render, sbatch_arguments, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -38,7 +38,7 @@ pub struct SlurmLauncher {
     specification: JobSpecification,
     template: String,
     /// The job that the driver runs in, if it runs in one.
-    allocation: Option<JobId>,
+    allocation: Option<Allocation>,
     /// How long workers of a driver in a job may wait before there is a janitor, if there is to be one.
     patience: Option<Duration>,
     janitor: Option<Janitor>,
@@ -87,7 +87,7 @@ impl SlurmLauncher {
         run: RunDirectory,
         specification: JobSpecification,
         template: String,
-        allocation: Option<JobId>,
+        allocation: Option<Allocation>,
         patience: Option<Duration>,
     ) -> Result<SlurmLauncher> {
         render(&template, &specification)?;
@@ -153,17 +153,18 @@ impl SlurmLauncher {
             run: self.run.clone(),
             specification: self.specification.clone(),
             template: self.template.clone(),
-            allocation: self.allocation,
+            allocation: self.allocation.as_ref().map(|allocation| allocation.job_id),
             commands: self.commands.clone(),
             reports,
         }
     }
 
     fn plan_janitor(&self, reports: &Reports) -> Option<Janitor> {
-        let (driver, patience) = self.allocation.zip(self.patience)?;
+        let (allocation, patience) = self.allocation.as_ref().zip(self.patience)?;
+        let (driver, partition) = (allocation.job_id, allocation.partition.clone());
         let (run, workers) = (self.run.clone(), self.specification.clone());
         let (commands, reports) = (self.commands.clone(), reports.clone());
-        Some(Janitor::start(janitor::Plan { run, workers, driver, commands, reports, patience }))
+        Some(Janitor::start(janitor::Duty { run, workers, driver, partition, commands, reports, patience }))
     }
 
     fn submitted(&mut self, workers: u32, submitted: &Submitted, reports: &Reports) {

@@ -16,7 +16,7 @@ use crate::plan::{Partial, Stage};
 use serde::{Deserialize, Serialize};
 
 /// The protocol's name and version, as ALPN. To change what is below is to change this.
-pub const VERSION: &[u8] = b"squall/2";
+pub const VERSION: &[u8] = b"squall/3";
 
 /// The largest frame in bytes: some answers carry a partial for every column of a wide array.
 pub const MAX_FRAME: u32 = 4 << 20;
@@ -64,6 +64,8 @@ pub enum FromWorker {
         lease: u64,
         /// How many of its tasks, from the first.
         finished: u64,
+        /// How long it computed them, in microseconds.
+        microseconds: u64,
         /// Their partial.
         partial: Partial,
         /// The most memory the worker has had resident, in bytes.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 /// A worker's number: rising, never used again. A worker that comes back is another worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub enum Event {
         lease: LeaseId,
         /// How many tasks of it, from the first.
         finished: u64,
+        /// How long the worker computed them, by its own clock.
+        took: Duration,
     },
     /// A worker should be given nothing more, hand in what it has, and leave.
     Drain {

@@ -37,6 +37,7 @@ use crate::event::Timestamp;
 use ranges::RangeSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::time::Duration;
 use suspects::Suspects;
 
 /// The state machine. See the room's documentation for its one rule.
@@ -80,7 +81,6 @@ struct Leased {
 struct Holder {
     lease: LeaseId,
     worker: WorkerId,
-    since: Timestamp,
     /// When a twin is due if there is a worker with nothing to do.
     overdue: Timestamp,
     yielding: bool,
@@ -93,8 +93,6 @@ struct Worker {
     speed: Option<f64>,
     /// Live ids, in the order given.
     leases: Vec<LeaseId>,
-    /// Since when it has worked on the first of them, as far as answers tell.
-    busy_since: Timestamp,
     draining: bool,
     /// It cannot be reached.
     away: bool,
@@ -113,8 +111,7 @@ impl Stage {
 
     /// Takes what is leased next, up to `most` tasks, and how often it has failed.
     fn take(&mut self, most: u64) -> Option<(Range<u64>, u32)> {
-        let waiting = |waiting: &mut RangeSet| Some((waiting.take_first(most.min(self.most))?, 0));
-        self.suspects.take().or_else(|| waiting(&mut self.waiting))
+        self.suspects.take().or_else(|| Some((self.waiting.take_first(most.min(self.most))?, 0)))
     }
 
     /// What was leased waits again.
@@ -145,9 +142,9 @@ impl Scheduler {
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::Begin { tasks, most, done } => self.begin(tasks, most, done, effects),
-            Event::Registered { worker, threads } => self.registered(now, worker, threads),
-            Event::Answered { worker, lease, finished } => {
-                self.answered(now, worker, lease, finished, effects);
+            Event::Registered { worker, threads } => self.registered(worker, threads),
+            Event::Answered { worker, lease, finished, took } => {
+                self.answered(worker, lease, finished, took, effects);
             }
             Event::Drain { worker } => self.drain(worker, effects),
             Event::Away { worker } => self.away(now, worker),
@@ -176,6 +173,11 @@ impl Scheduler {
         self.stage.as_ref().map_or_else(Vec::new, |stage| stage.done.ranges().collect())
     }
 
+    /// Whether anybody holds a lease.
+    pub fn is_at_work(&self) -> bool {
+        self.stage.as_ref().is_some_and(|stage| !stage.leased.is_empty())
+    }
+
     /// The leases that the worker holds, the one that it computes first.
     pub fn leases(&self, worker: WorkerId) -> Vec<LeaseId> {
         self.workers.get(&worker).map_or_else(Vec::new, |worker| worker.leases.clone())
@@ -200,9 +202,8 @@ impl Scheduler {
         });
     }
 
-    fn registered(&mut self, now: Timestamp, id: WorkerId, threads: u32) {
-        let leases = Vec::new();
-        let worker = Worker { threads, speed: None, leases, busy_since: now, draining: false, away: false };
+    fn registered(&mut self, id: WorkerId, threads: u32) {
+        let worker = Worker { threads, speed: None, leases: Vec::new(), draining: false, away: false };
         assert!(self.workers.insert(id, worker).is_none(), "{id:?} registered twice");
         self.open.insert((0, id));
         self.begun |= self.workers.len() >= self.minimum_workers;
@@ -210,18 +211,15 @@ impl Scheduler {
 
     fn answered(
         &mut self,
-        now: Timestamp,
         id: WorkerId,
         lease: LeaseId,
         finished: u64,
+        took: Duration,
         effects: &mut Vec<Effect>,
     ) {
         let range = self.live_range(id, lease);
         let Some(range) = range.filter(|tasks| finished <= tasks.end - tasks.start) else {
             effects.push(Effect::Drop { lease });
-            if let Some(worker) = self.workers.get_mut(&id) {
-                worker.busy_since = now;
-            }
             return;
         };
         let Range { start, end } = range;
@@ -230,7 +228,7 @@ impl Scheduler {
         for holder in &holders {
             self.forget(holder.worker, holder.lease);
             if holder.lease == lease {
-                self.measure(now, id, holder.since, finished);
+                self.measure(id, finished, took);
             } else {
                 let (worker, lease) = (holder.worker, holder.lease);
                 effects.push(Effect::Yield { worker, lease, why: Why::Answered });
@@ -276,11 +274,9 @@ impl Scheduler {
         }
     }
 
-    fn measure(&mut self, now: Timestamp, id: WorkerId, since: Timestamp, finished: u64) {
+    fn measure(&mut self, id: WorkerId, finished: u64, took: Duration) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let elapsed = now - since.max(worker.busy_since);
-        worker.busy_since = now;
-        worker.speed = sizing::measured(worker.speed, finished, elapsed);
+        worker.speed = sizing::measured(worker.speed, finished, took);
     }
 
     fn drain(&mut self, id: WorkerId, effects: &mut Vec<Effect>) {
@@ -347,7 +343,7 @@ impl Scheduler {
         stage.ids.insert(lease, first);
         let length = leased.tasks.end - leased.tasks.start;
         let overdue = now + sizing::patience(worker.speed, length, worker.leases.len());
-        leased.holders.push(Holder { lease, worker: id, since: now, overdue, yielding: false });
+        leased.holders.push(Holder { lease, worker: id, overdue, yielding: false });
         Effect::Lease { worker: id, lease, tasks: leased.tasks.clone(), why }
     }
 

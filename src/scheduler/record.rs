@@ -10,7 +10,10 @@ use crate::scheduler::{Event, Scheduler};
 use std::time::Duration;
 
 /// The first bytes, with the number of the format.
-const BEGINNING: &[u8] = b"squall-schedule-1\n";
+const BEGINNING: &[u8] = b"squall-schedule-2\n";
+
+/// A recording is no longer than this, in bytes: some fifty million leases are enough.
+pub const LONGEST: u64 = 1 << 30;
 
 /// No event is larger: the largest names the ranges that an earlier driver has counted.
 const LARGEST: u64 = 64 << 20;
@@ -97,7 +100,10 @@ mod tests {
         vec![
             (at(2), Event::Registered { worker, threads: 8 }),
             (at(2), Event::Begin { tasks: 1 << 40, most: 4096, done: vec![5..7, 9..10] }),
-            (at(1002), Event::Answered { worker, lease, finished: 4000 }),
+            (
+                at(1002),
+                Event::Answered { worker, lease, finished: 4000, took: Duration::from_micros(998_765) },
+            ),
             (at(1500), Event::Tick),
         ]
     }

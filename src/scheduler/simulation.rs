@@ -24,8 +24,8 @@ const SEEDS: u64 = 10_000;
 /// What travels or is due, in the order of time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
-    /// Over which of the worker's connections, of which lease, how many tasks; none where it failed.
-    ToDriver(WorkerId, u32, LeaseId, Option<u64>),
+    /// Over which of the worker's connections, of which lease, how many tasks in which time; none where it failed.
+    ToDriver(WorkerId, u32, LeaseId, Option<(u64, Duration)>),
     Lost(WorkerId),
     /// The worker has connected anew.
     Returned(WorkerId),
@@ -175,7 +175,9 @@ impl World {
                     return;
                 }
                 match finished {
-                    Some(finished) => self.tell(Event::Answered { worker, lease, finished }),
+                    Some((finished, took)) => {
+                        self.tell(Event::Answered { worker, lease, finished, took });
+                    }
                     None => {
                         self.checker.failed(lease);
                         self.tell(Event::Failed { worker, lease });
@@ -322,6 +324,8 @@ impl World {
             return;
         }
         let connection = worker.connection;
+        let pace = Duration::from_micros(worker.pace);
+        let finished = finished.map(|finished| (finished, pace * finished as u32));
         self.later(Happening::ToDriver(id, connection, lease, finished));
         if self.fault() {
             self.later(Happening::ToDriver(id, connection, lease, finished));

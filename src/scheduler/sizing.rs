@@ -31,12 +31,14 @@ pub(super) fn tasks(speed: Option<f64>, threads: u32, waiting: u64, workers: usi
     share.clamp(least, target.max(least))
 }
 
-/// The speed in tasks a second after `finished` tasks in `elapsed`, given what was measured before.
-pub(super) fn measured(before: Option<f64>, finished: u64, elapsed: Duration) -> Option<f64> {
-    if finished == 0 || elapsed.is_zero() {
+/// The speed in tasks a second after `finished` tasks that took so long, given what was measured before.
+///
+/// It is the worker's own time that counts: answers may come together, after a stop of the driver or of the network.
+pub(super) fn measured(before: Option<f64>, finished: u64, took: Duration) -> Option<f64> {
+    if finished == 0 || took.is_zero() {
         return before;
     }
-    let now = finished as f64 / elapsed.as_secs_f64();
+    let now = finished as f64 / took.as_secs_f64();
     Some(before.map_or(now, |before| (before + now) / 2.0))
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Tasks to do, and where the answer goes.
@@ -23,6 +24,8 @@ pub(super) struct Lease {
 pub(super) struct Answer {
     pub(super) id: u64,
     pub(super) done: Result<(u64, Partial), Failure>,
+    /// How long it was computed.
+    pub(super) took: Duration,
 }
 
 /// Answers on their way from the compute threads to the driver; they outlive a connection.
@@ -107,7 +110,7 @@ impl LeaseQueue {
         let mut state = self.shared.lock();
         if let Some(position) = state.waiting.iter().position(|lease| lease.id == id) {
             let lease = state.waiting.remove(position).expect("just found");
-            lease.answer(Ok((0, lease.stage.empty_partial())));
+            lease.answer(Ok((0, lease.stage.empty_partial())), Duration::ZERO);
         } else if let Some((_, stop)) = state.current.as_ref().filter(|(current, _)| *current == id) {
             stop.store(true, Ordering::Relaxed);
         }
@@ -149,12 +152,14 @@ impl Shared {
 
     fn compute(&self, executor: &Executor) {
         while let Some((lease, stop)) = self.next() {
+            let start = Instant::now();
             let done = executor.run(lease.stage.clone(), lease.tasks.clone(), stop);
             // It is answered before it is no longer held: at no moment is it neither.
-            lease.answer(done.map(|done| (done.finished, done.partial)).map_err(|error| Failure {
+            let done = done.map(|done| (done.finished, done.partial)).map_err(|error| Failure {
                 defect: error.kind() == ErrorKind::Internal,
                 cause: error.to_string(),
-            }));
+            });
+            lease.answer(done, start.elapsed());
             self.lock().current = None;
         }
     }
@@ -171,8 +176,8 @@ impl Shared {
 }
 
 impl Lease {
-    fn answer(&self, done: Result<(u64, Partial), Failure>) {
+    fn answer(&self, done: Result<(u64, Partial), Failure>, took: Duration) {
         // A worker that has ended no longer listens.
-        let _ = self.answers.send(Answer { id: self.id, done });
+        let _ = self.answers.send(Answer { id: self.id, done, took });
     }
 }

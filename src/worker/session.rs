@@ -156,7 +156,9 @@ impl<'a> Session<'a> {
 fn message(answer: Answer) -> FromWorker {
     match answer.done {
         Ok((finished, partial)) => {
-            FromWorker::Answer { lease: answer.id, finished, partial, peak_memory: peak_memory() }
+            let microseconds = u64::try_from(answer.took.as_micros()).unwrap_or(u64::MAX);
+            let (lease, peak_memory) = (answer.id, peak_memory());
+            FromWorker::Answer { lease, finished, microseconds, partial, peak_memory }
         }
         Err(Failure { cause, defect }) => FromWorker::Failed { lease: Some(answer.id), cause, defect },
     }

@@ -165,7 +165,7 @@ impl Siege {
 }
 
 fn answer(lease: u64, finished: u64, partial: squall::plan::Partial) -> FromWorker {
-    FromWorker::Answer { lease, finished, partial, peak_memory: u64::MAX }
+    FromWorker::Answer { lease, finished, microseconds: u64::MAX, partial, peak_memory: u64::MAX }
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn flood_of_large_answers_is_taken_one_by_one() {
         // Empty maps: what takes a byte here takes twenty-four in memory.
         let body = squall::codec::encode(&vec![0_u8; 4_000_000], 4 << 20).expect("small");
         let answer = squall::codec::encode(&FromWorker::Leave, 10).expect("small").len();
-        let frame = [&[2, 0, 0][..], &body, &[0]].concat();
+        let frame = [&[2, 0, 0, 0][..], &body, &[0]].concat();
         assert!(answer == 1 && frame.len() < 4 << 20);
         let mut floods = Vec::new();
         for process in 0..8 {

@@ -174,19 +174,6 @@ fn tasks_that_a_worker_cannot_do_are_tried_again_in_halves_before_the_run_fails(
 }
 
 #[test]
-fn answers_that_come_after_a_failure_are_not_counted() {
-    let mut world = World::new(1, 1);
-    world.tell(Input::Compute(mean(50_000_000), None));
-    let outputs = world.register(0, 12);
-    let answers = world.answers(&outputs);
-    let failed = FromWorker::Failed { lease: None, cause: "its stage is not sound".to_owned(), defect: true };
-    assert!(computed(&world.tell(Input::Said(ConnectionId(0), failed))).is_some());
-    for answer in answers {
-        assert_eq!(counted(&world.tell(answer)), 0);
-    }
-}
-
-#[test]
 fn worker_that_talks_is_alive_whatever_slurm_says() {
     let mut world = World::new(1, 1);
     world.tell(Input::Compute(mean(50_000_000), None));

@@ -20,7 +20,7 @@ use squall::store::LocalFiles;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::world::{World, broken, computed, core, ended, mean, orders_end};
+use crate::world::{World, answer, broken, computed, core, ended, mean, orders_end};
 #[test]
 fn two_computations_follow_each_other_on_the_same_workers() {
     let mut world = World::new(1, 1);
@@ -290,10 +290,30 @@ fn workers_that_answer_nothing_for_half_an_hour_end_the_run() {
 }
 
 #[test]
+fn answers_that_come_at_once_after_a_stop_make_no_worker_faster() {
+    let mut world = World::new(2, 2);
+    world.register(0, 12);
+    world.register(1, 13);
+    let mut outputs = world.tell(Input::Compute(mean(1_000_000_000_000), None));
+    let mut longest = 0;
+    for _ in 0..10 {
+        // All of them at the same time of the driver's clock; each says that it took a second.
+        let answers = world.answers(&outputs);
+        outputs = answers.into_iter().flat_map(|answer| world.tell(answer)).collect();
+        let lengths = outputs.iter().filter_map(|output| match output {
+            Output::Send(_, ToWorker::Lease { first, end, .. }) => Some(end - first),
+            _ => None,
+        });
+        longest = lengths.fold(longest, u64::max);
+    }
+    assert_eq!(longest, 4, "a second's work of one who does four tasks in a second");
+}
+
+#[test]
 fn lease_given_back_undone_counts_only_where_it_was_called_in() {
     let empty = |world: &World, lease| {
         let partial = world.stage.as_ref().expect("it was sent").empty_partial();
-        Input::Said(ConnectionId(0), FromWorker::Answer { lease, finished: 0, partial, peak_memory: 1 })
+        Input::Said(ConnectionId(0), answer(lease, 0, partial))
     };
     let mut world = World::new(1, 1);
     world.register(0, 12);
@@ -335,8 +355,7 @@ fn more_than_tasks_can_have_gathered_fails_the_run() {
         }
         let collects = text.contains("::");
         let partial = if collects { twice } else { partial };
-        let answer = FromWorker::Answer { lease, finished, partial, peak_memory: 1 };
-        let outputs = world.tell(Input::Said(worker, answer));
+        let outputs = world.tell(Input::Said(worker, answer(lease, finished, partial)));
         let failed = computed(&outputs).is_some_and(Result::is_err);
         assert_eq!(failed, collects, "{text}: {outputs:?}");
     }

@@ -8,7 +8,7 @@ use squall::error::Error;
 use squall::event::Timestamp;
 use squall::execute::Executor;
 use squall::launch::{Exit, Key, Order, Phase, State};
-use squall::plan::{Finished, Plan, Stage, plan};
+use squall::plan::{Finished, Partial, Plan, Stage, plan};
 use squall::protocol::{FromWorker, Registration, ToWorker};
 use squall::store::LocalFiles;
 use std::sync::Arc;
@@ -51,14 +51,13 @@ impl World {
     /// Does what was leased, all of it, as whichever worker was asked.
     pub(crate) fn answers(&self, outputs: &[Output]) -> Vec<Input> {
         let stage = self.stage.clone().expect("a stage comes before its leases");
-        let answer = |output: &Output| {
+        let answered = |output: &Output| {
             let Output::Send(worker, ToWorker::Lease { lease, first, end }) = output else { return None };
             let done = self.executor.run(stage.clone(), *first..*end, Arc::new(AtomicBool::new(false)));
             let done = done.expect("the stage has these tasks");
-            let (lease, finished, partial) = (*lease, done.finished, done.partial);
-            Some(Input::Said(*worker, FromWorker::Answer { lease, finished, partial, peak_memory: 1 }))
+            Some(Input::Said(*worker, answer(*lease, done.finished, done.partial)))
         };
-        outputs.iter().filter_map(answer).collect()
+        outputs.iter().filter_map(answered).collect()
     }
 
     /// Answers everything until a computation ends.
@@ -115,4 +114,9 @@ pub(crate) fn orders_end(outputs: &[Output]) -> Option<bool> {
         Output::Order(Order::End { at_once, .. }) => Some(*at_once),
         _ => None,
     })
+}
+
+/// An answer of a worker that took a second for it.
+pub(crate) fn answer(lease: u64, finished: u64, partial: Partial) -> FromWorker {
+    FromWorker::Answer { lease, finished, microseconds: 1_000_000, partial, peak_memory: 1 }
 }

@@ -211,7 +211,7 @@ fn changed_recordings_are_read_as_far_as_they_are_whole() {
     let events = [
         Event::Registered { worker, threads: 4 },
         Event::Begin { tasks: 1 << 40, most: 70_000, done: vec![0..7, 9..10] },
-        Event::Answered { worker, lease, finished: 12 },
+        Event::Answered { worker, lease, finished: 12, took: Duration::from_millis(900) },
         Event::Away { worker },
         Event::Returned { worker, holds: vec![lease] },
         Event::Lost { worker, blamed: true },

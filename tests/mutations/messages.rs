@@ -113,7 +113,7 @@ fn changed_messages_of_workers_are_read_or_refused() {
     };
     let answers = RESULTS.iter().map(|result| {
         let partial = computed(&executor, &planned(&[result]), &Finished::default());
-        FromWorker::Answer { lease: 300, finished: 1, partial, peak_memory: 1 << 30 }
+        FromWorker::Answer { lease: 300, finished: 1, microseconds: 1_234_567, partial, peak_memory: 1 << 30 }
     });
     let mut good: Vec<Vec<u8>> = answers.map(|answer| frames(&[answer])).collect();
     good.push(frames(&[
@@ -162,10 +162,13 @@ fn densest_messages_take_so_many_times_their_length() {
         let mut partial = stage.empty_partial();
         let name = format!("{kind:?}");
         partial.accumulator(0, &Gather { kind, outputs: 400_000 }, 0);
-        (name, frames(&[FromWorker::Answer { lease: 1, finished: 1, partial, peak_memory: 1 }]))
+        (
+            name,
+            frames(&[FromWorker::Answer { lease: 1, finished: 1, microseconds: 1, partial, peak_memory: 1 }]),
+        )
     });
     // A million maps of nothing: a list of them, its length of four bytes.
-    let maps = [&[2, 1, 1, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 1_000_001]].concat();
+    let maps = [&[2, 1, 1, 1, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 1_000_001]].concat();
     let maps = [&(maps.len() as u32).to_le_bytes()[..], &maps].concat();
     for (name, frame) in empty.into_iter().chain([("maps".to_owned(), maps)]) {
         let (messages, cost) = crate::measure::cost(name.clone(), || received::<FromWorker>(&frame));
@@ -307,7 +310,8 @@ impl World<'_> {
                         let done = self.executor.run(stage, first..end, Arc::new(AtomicBool::new(false)));
                         let done = done.expect("the stage has these tasks");
                         let (finished, partial) = (done.finished, done.partial);
-                        let answer = FromWorker::Answer { lease, finished, partial, peak_memory: 1 };
+                        let answer =
+                            FromWorker::Answer { lease, finished, microseconds: 1, partial, peak_memory: 1 };
                         next.extend(self.tell(Input::Said(worker, answer)));
                     }
                     _ => {}

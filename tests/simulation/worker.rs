@@ -239,7 +239,8 @@ impl World {
             first += 1;
         }
         let partial = self.works.partial(lease.stage, first, first + finished);
-        let answer = FromWorker::Answer { lease: lease.id, finished, partial, peak_memory: 1 << 20 };
+        let (lease, microseconds) = (lease.id, finished * self.workers[number].pace);
+        let answer = FromWorker::Answer { lease, finished, microseconds, partial, peak_memory: 1 << 20 };
         self.hand_over(number, answer);
     }
 

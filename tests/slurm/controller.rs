@@ -128,6 +128,9 @@ fn driver_ended_while_it_looks_for_its_jobs_leaves_the_line_to_type(testbed: &Te
     testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
 }
 
+/// Leases that a worker holds at once: one more answer than these was leased after a stop.
+const HELD: usize = 2;
+
 /// Answers of this worker that counted.
 fn answers(driver: &Driver<'_>, worker: &Value) -> usize {
     of(&driver.events(), "answered", worker).filter(|answer| answer["counted"] == true).count()
@@ -138,14 +141,20 @@ fn daemons_killed_and_restarted_under_a_run_change_no_bit(testbed: &Testbed) {
     let expected = crate::faults::run(testbed, &text(size, "-1", "threads", 2));
     let mut driver = Driver::start(testbed, Starter::Shell, &text(size, "-1", "slurm", 3));
     let worker = worker_at_work(&driver);
+    let process = driver.worker_process(&worker);
+    let job = worker["job"].as_str().expect("a job");
+    let pid = Pid::from_raw(driver.child.id() as i32);
+    // A stopped driver leases nothing: however fast the machine, its run outlasts what is done to Slurm.
+    signal(pid, Signal::SIGSTOP);
     let began = SystemTime::now();
-    // Killed before that, the controller would forget that they run.
+    // It saves what has changed: killed before that, the controller would forget that they run.
+    let mut update = testbed.admin_command("scontrol");
+    let update = update.args(["update", &format!("JobId={job}"), "Comment=saved"]).output().expect("started");
+    assert!(update.status.success(), "{update:?}");
     let state = testbed.conf().with_file_name("state").join("job_state");
     testbed.wait_until("the controller has saved that they run", LONG, || {
         fs::metadata(&state).and_then(|state| state.modified()).is_ok_and(|saved| saved > began)
     });
-    let process = driver.worker_process(&worker);
-    let job = worker["job"].as_str().expect("a job");
     let node = testbed.jobs().into_iter().find(|seen| {
         seen.index.is_some_and(|index| job == format!("{}_{index}", seen.array)) && !seen.has_ended()
     });
@@ -153,16 +162,19 @@ fn daemons_killed_and_restarted_under_a_run_change_no_bit(testbed: &Testbed) {
     testbed.kill_node(&node);
     testbed.kill_controller();
     let before = answers(&driver, &worker);
+    signal(pid, Signal::SIGCONT);
     while_stopped(testbed, "the worker goes on without them", Duration::from_secs(30), || {
-        answers(&driver, &worker) >= before + 2
+        answers(&driver, &worker) > before + HELD
     });
+    signal(pid, Signal::SIGSTOP);
     assert!(fs::exists(format!("/proc/{process}")).expect("/proc is mounted"));
     testbed.start_controller();
     testbed.start_node(&node);
     assert!(driver.child.try_wait().expect("a child").is_none(), "the run was over before they were back");
     let after = answers(&driver, &worker);
+    signal(pid, Signal::SIGCONT);
     driver.wait_until("the worker goes on with them", Duration::from_secs(30), |_| {
-        answers(&driver, &worker) > after
+        answers(&driver, &worker) > after + HELD
     });
     assert_eq!(finish(&mut driver), expected);
     assert!(!driver.events().iter().any(|event| is(event, "lost")), "{}", driver.stderr());

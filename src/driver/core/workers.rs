@@ -13,6 +13,13 @@ use crate::protocol::{FromWorker, Registration, ToWorker};
 use crate::scheduler::{self, Effect, LeaseId, WorkerId};
 use std::time::Duration;
 
+/// How many tasks of a lease a worker has done, from the first, and how long it took.
+struct Answered {
+    lease: LeaseId,
+    finished: u64,
+    took: Duration,
+}
+
 impl Core {
     pub(super) fn registered(
         &mut self,
@@ -66,9 +73,10 @@ impl Core {
         match message {
             FromWorker::Register(_) => {}
             FromWorker::Heartbeat { peak_memory } => self.used(worker, peak_memory),
-            FromWorker::Answer { lease, finished, partial, peak_memory } => {
+            FromWorker::Answer { lease, finished, microseconds, partial, peak_memory } => {
                 self.used(worker, peak_memory);
-                self.answered(now, worker, lease, finished, partial);
+                let (lease, took) = (LeaseId(lease), Duration::from_micros(microseconds));
+                self.answered(now, worker, Answered { lease, finished, took }, partial);
             }
             FromWorker::Drain { cause } => {
                 self.tell(RunEvent::Notice {
@@ -96,20 +104,22 @@ impl Core {
         self.roster.used(worker, peak_memory);
     }
 
-    fn answered(&mut self, now: Timestamp, worker: WorkerId, lease: u64, finished: u64, partial: Partial) {
-        if self.computation.is_none() {
-            // It has failed, and nothing of it counts any more.
-            return;
-        }
-        let event = scheduler::Event::Answered { worker, lease: LeaseId(lease), finished };
+    fn answered(&mut self, now: Timestamp, worker: WorkerId, answer: Answered, partial: Partial) {
+        let Answered { lease, finished, took } = answer;
+        let event = scheduler::Event::Answered { worker, lease, finished, took };
         let effects = self.scheduled(now, event);
         let counted = effects.iter().find_map(|effect| match effect {
             Effect::Accept { tasks, .. } => Some(tasks.clone()),
             _ => None,
         });
-        self.tell(RunEvent::Answered { lease, worker: worker.0, finished, counted: counted.is_some() });
+        self.tell(RunEvent::Answered {
+            lease: lease.0,
+            worker: worker.0,
+            finished,
+            counted: counted.is_some(),
+        });
         if let Some(tasks) = counted {
-            if !self.progress.counted(LeaseId(lease), tasks.end - tasks.start) {
+            if !self.standstill.counted(lease, tasks.end - tasks.start) {
                 let what = format!("worker {} gives back undone what it was given", worker.0);
                 self.fail(Error::new(ErrorKind::Workers, what).cause("nobody had asked for it"));
                 return;
@@ -154,13 +164,12 @@ impl Core {
         }
     }
 
-    /// Fails what is computed where workers are there, and hold leases, and nothing comes of it.
+    /// Fails what is computed where leases are held, and nothing comes of it.
     pub(super) fn fail_where_nothing_goes_on(&mut self, now: Timestamp) {
         let computing = self.computation.is_some() && self.closing.is_none();
-        let workers = self.roster.connected().filter_map(|connection| self.roster.worker(connection));
-        let mut holders = workers.filter(|worker| !self.scheduler.leases(*worker).is_empty()).peekable();
-        let at_work = computing && holders.peek().is_some();
-        if self.progress.stalled(now, at_work) {
+        if self.standstill.is_over(now, computing && self.scheduler.is_at_work()) {
+            let workers = self.roster.connected().filter_map(|connection| self.roster.worker(connection));
+            let holders = workers.filter(|worker| !self.scheduler.leases(*worker).is_empty());
             let held: Vec<String> = holders.map(|worker| worker.0.to_string()).collect();
             let error = Error::new(ErrorKind::Workers, "nothing has been finished for half an hour");
             let cause =

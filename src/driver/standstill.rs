@@ -1,4 +1,5 @@
-//! Whether anything goes on: workers that talk and hold leases, and of whom nothing counts, would hold a run for ever.
+//! When a standstill has lasted long enough: workers that talk and hold leases, and of whom nothing counts, would hold
+//! a run for ever.
 
 use crate::event::Timestamp;
 use crate::scheduler::LeaseId;
@@ -12,17 +13,17 @@ const STOPPED: Duration = Duration::from_secs(60);
 
 /// What has been counted, as far as that tells whether more will be.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct Standstill {
     /// When nothing more is waited for.
     due: Option<Timestamp>,
     /// Leases that were called in, and may be answered with nothing done.
     called_in: BTreeSet<LeaseId>,
 }
 
-impl Progress {
+impl Standstill {
     /// A stage begins; what was called in before is dead.
     pub(super) fn begin(&mut self) {
-        *self = Progress::default();
+        *self = Standstill::default();
     }
 
     /// The worker was asked to answer the lease at once.
@@ -40,8 +41,8 @@ impl Progress {
         tasks > 0 || called_in
     }
 
-    /// Whether to give up, when workers are at work or are not.
-    pub(super) fn stalled(&mut self, now: Timestamp, at_work: bool) -> bool {
+    /// Whether to give up, where leases are held or are not.
+    pub(super) fn is_over(&mut self, now: Timestamp, at_work: bool) -> bool {
         let due = self.due.filter(|_| at_work);
         let stalled = due.is_some_and(|due| (due..=due + STOPPED).contains(&now));
         let waits = due.filter(|due| now < *due).or((at_work && !stalled).then_some(now + STALLED));
@@ -65,32 +66,32 @@ mod tests {
 
     #[test]
     fn workers_that_yield_nothing_for_half_an_hour_are_given_up() {
-        let mut progress = Progress::default();
-        assert!(!progress.stalled(at(0), true) && !progress.stalled(at(29), true));
-        assert_eq!(progress.next(), Some(at(30)));
-        assert!(progress.counted(LeaseId(0), 1) && !progress.stalled(at(29), true));
-        assert_eq!(progress.next(), Some(at(59)));
-        assert!(progress.stalled(at(59), true));
+        let mut standstill = Standstill::default();
+        assert!(!standstill.is_over(at(0), true) && !standstill.is_over(at(29), true));
+        assert_eq!(standstill.next(), Some(at(30)));
+        assert!(standstill.counted(LeaseId(0), 1) && !standstill.is_over(at(29), true));
+        assert_eq!(standstill.next(), Some(at(59)));
+        assert!(standstill.is_over(at(59), true));
     }
 
     #[test]
     fn time_without_workers_at_work_or_with_a_stopped_driver_does_not_count() {
-        let mut progress = Progress::default();
-        assert!(!progress.stalled(at(0), true) && !progress.stalled(at(20), false));
-        assert_eq!(progress.next(), None);
+        let mut standstill = Standstill::default();
+        assert!(!standstill.is_over(at(0), true) && !standstill.is_over(at(20), false));
+        assert_eq!(standstill.next(), None);
         assert!(
-            !progress.stalled(at(50), true) && !progress.stalled(at(300), true),
+            !standstill.is_over(at(50), true) && !standstill.is_over(at(300), true),
             "it was stopped for hours"
         );
-        assert_eq!(progress.next(), Some(at(330)));
+        assert_eq!(standstill.next(), Some(at(330)));
     }
 
     #[test]
     fn lease_comes_back_undone_only_when_called_in() {
-        let mut progress = Progress::default();
-        progress.called_in(LeaseId(1));
-        assert!(progress.counted(LeaseId(1), 0));
-        assert!(!progress.counted(LeaseId(1), 0) && !progress.counted(LeaseId(2), 0));
-        assert!(progress.counted(LeaseId(2), 1));
+        let mut standstill = Standstill::default();
+        standstill.called_in(LeaseId(1));
+        assert!(standstill.counted(LeaseId(1), 0));
+        assert!(!standstill.counted(LeaseId(1), 0) && !standstill.counted(LeaseId(2), 0));
+        assert!(standstill.counted(LeaseId(2), 1));
     }
 }
