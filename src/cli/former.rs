@@ -1,6 +1,7 @@
 //! The driver that a run had before: whether it still lives, and what it left in Slurm's queue.
 
 use crate::cli::exit::say;
+use crate::cli::runtime;
 use crate::error::{Error, Result};
 use crate::run::{Owner, Process, RunDirectory, Submission};
 use crate::slurm::{Commands, JobIdentity, JobRecord};
@@ -13,9 +14,7 @@ const CANCEL: Duration = Duration::from_secs(30);
 /// Sees to it that nobody else drives the run, and that none of its jobs is left. `own` is the job of a driver that
 /// `squall submit` has submitted, as which this process runs.
 pub(super) fn take_over(run: &RunDirectory, owner: &Owner, force: bool, own: Option<u64>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let commands = Commands::new();
         let on_slurm = owner.job.is_some() || !run.submissions().is_empty();
         let records = if on_slurm { commands.jobs().await } else { Ok(Vec::new()) };
@@ -82,12 +81,7 @@ pub(super) fn lives(
 
 /// The submission of the driver itself, where `squall submit` made one.
 pub(super) fn submitted(run: &RunDirectory) -> Option<Submission> {
-    run.submissions().into_iter().find(is_driver)
-}
-
-/// `squall submit` submits one job, before anybody else does.
-fn is_driver(submission: &Submission) -> bool {
-    submission.number == 0 && submission.workers == 0
+    run.submissions().into_iter().find(Submission::is_driver)
 }
 
 /// Cancels what is left of a run's jobs, and returns them; all but its driver's where that is this process.
@@ -98,7 +92,7 @@ pub(super) async fn cancel_left(
     own: Option<u64>,
 ) -> Result<Vec<JobIdentity>> {
     let submissions = run.submissions();
-    let others = submissions.iter().filter(|submission| own.is_none() || !is_driver(submission));
+    let others = submissions.iter().filter(|submission| own.is_none() || !submission.is_driver());
     let names: BTreeSet<&str> = others.map(|submission| submission.name.as_str()).collect();
     let left: Vec<JobIdentity> = records
         .iter()

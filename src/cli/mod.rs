@@ -17,11 +17,13 @@ mod signals;
 mod submit;
 mod worker;
 
+use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+use tokio::runtime::Runtime;
 
 /// Chunked-array computing on Slurm: exact results, the same bits on any number of workers, no job left behind.
 #[derive(Debug, Parser)]
@@ -99,6 +101,12 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(result.map_or_else(|error| exit::failed(&error), |()| 0))
+}
+
+/// What commands wait in.
+fn runtime() -> Result<Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::system("cannot start", &error))
 }
 
 /// Takes as many descriptors as the system grants: the soft limit is for programs that cannot handle many. A driver

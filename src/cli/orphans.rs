@@ -16,9 +16,9 @@ pub(super) fn name() {
     let runs: Vec<RunDirectory> =
         RunDirectory::list(&settings.run.directory).into_iter().filter(is_orphaned).collect();
     for run in runs.iter().take(NAMED) {
-        let resume = match run.checkpoint() {
-            Some(_) => format!("`squall resume {}` goes on, ", run.id()),
-            None => String::new(),
+        let resume = match run.keeps_checkpoints() {
+            true => format!("`squall resume {}` goes on, ", run.id()),
+            false => String::new(),
         };
         say(&format!("run {} was left by its driver: {resume}`squall reap {}` ends it", run.id(), run.id()));
     }

@@ -1,6 +1,7 @@
 //! `squall queue`: this user's squall jobs, in the columns that Slurm courses teach.
 
 use crate::cli::exit::print;
+use crate::cli::runtime;
 use crate::error::{Error, Result};
 use crate::run::RunId;
 use crate::slurm::Commands;
@@ -20,7 +21,6 @@ pub(super) fn queue(arguments: &QueueArguments) -> Result<()> {
         Some(run) => RunId::of_job_name(name).as_ref() == Some(run),
         None => RunId::of_job_name(name).is_some(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+    let runtime = runtime()?;
     print(&runtime.block_on(Commands::new().queue_table(wanted))?)
 }

@@ -3,6 +3,7 @@
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
 use crate::cli::former::{cancel_left, lives};
+use crate::cli::runtime;
 use crate::error::{Error, Result};
 use crate::run::RunDirectory;
 use crate::slurm::{Commands, JobRecord};
@@ -29,8 +30,7 @@ pub(super) fn reap(arguments: &ReapArguments) -> Result<()> {
     if runs.is_empty() {
         return print("nothing to reap: every run of this directory has ended\n");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let commands = Commands::new();
         // A run without Slurm can be reaped on a machine without Slurm.

@@ -55,7 +55,8 @@ pub(super) fn resume(arguments: &ResumeArguments, started: Instant) -> Result<()
     })?;
     let settings = arguments.overrides.resolve(Sources::from_process(Some(&run.settings_file())))?;
     let Some(content) = run.checkpoint() else { return Err(nothing_kept(arguments, &run, &settings)) };
-    let kept = Kept::of(settings, &content)?;
+    let seed = settings.seed;
+    let kept = Kept::of(settings, &content).map_err(|error| with_seeds(error, &run, seed))?;
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
     match arguments.size {
         Some(Elements(size)) => driving.extend(&run, kept.extended(size)?),
@@ -88,6 +89,15 @@ fn nothing_kept(arguments: &ResumeArguments, run: &RunDirectory, settings: &Sett
             .cause("its results were printed, or it ended before the first: in a second, or ten on threads, of work")
             .hint("compute it anew with `squall run`")
     })
+}
+
+/// Adds to the refusal of another plan that another seed was given, if one was.
+fn with_seeds(error: Error, run: &RunDirectory, seed: Option<u128>) -> Error {
+    let stored = Overrides::default().resolve(Sources::from_process(Some(&run.settings_file())));
+    match (stored.ok().and_then(|stored| stored.seed), seed) {
+        (Some(was), Some(is)) if was != is => error.cause(format!("the seed was {was:#x}, and is {is:#x}")),
+        _ => error,
+    }
 }
 
 /// Refuses a run directory of somebody else's: its settings name programs that would run as this user.

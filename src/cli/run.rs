@@ -5,6 +5,7 @@ use crate::cli::exit::{print_by, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::kept::Kept;
 use crate::cli::resume::again;
+use crate::cli::runtime;
 use crate::cli::signals;
 use crate::cluster::{Cluster, Limits, computed_before, fitted, open, targets};
 use crate::driver::checkpoint::Checkpoint;
@@ -128,8 +129,7 @@ impl Driving {
             }
             Ok(Box::new(monitors))
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+        let runtime = runtime()?;
         runtime.block_on(async {
             let signals = signals::listen()?;
             if !self.quiet {

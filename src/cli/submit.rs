@@ -3,6 +3,7 @@
 use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
+use crate::cli::runtime;
 use crate::cluster::{Limits, fitted, job_specification, template};
 use crate::error::{Error, Result};
 use crate::run::{Owner, RunDirectory, RunId, Submission};
@@ -49,8 +50,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let words = command.iter().map(|argument| argument.to_string_lossy().into_owned());
     record.arguments = std::iter::once("sbatch".to_owned()).chain(words).collect();
     run.write_submission(&record)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::system("cannot start", &error))?;
+    let runtime = runtime()?;
     let submitted = runtime.block_on(Commands::new().submit(&command, notice)).map_err(Error::from)?;
     record.job = Some(submitted.job_id.0);
     record.stdout.clone_from(&submitted.stdout);

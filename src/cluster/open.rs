@@ -1,7 +1,7 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
 use crate::cluster::{Cluster, Limits, available, descriptors};
-use crate::driver::{Checkpoints, Configuration, Driver, Kept, Listen, Owned};
+use crate::driver::{Checkpoints, Configuration, Driver, Kept, Listen, Owned, core};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
 use crate::launch::{Launcher, ProcessLauncher, Program, SlurmLauncher, ThreadsLauncher};
@@ -94,9 +94,8 @@ impl Opening<'_> {
             Error::system(format!("cannot make the log directory `{directory}`"), &error)
                 .hint("set slurm.log_directory to a place that can be written")
         })?;
-        let job = allocation.map(|allocation| allocation.job_id);
         let janitor = self.settings.slurm.janitor;
-        let launcher = SlurmLauncher::new(run.clone(), specification, template, job, janitor)?;
+        let launcher = SlurmLauncher::new(run.clone(), specification, template, allocation, janitor)?;
         let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, (run, nonce)));
         let workers = self.settings.cluster.workers;
@@ -195,9 +194,12 @@ impl Opening<'_> {
         }
         let driver = Driver::start(Configuration {
             started: self.started,
-            workers,
-            minimum_workers: cluster.minimum_workers.min(workers),
-            worker_memory: limits.memory.map(|memory| memory.bytes()),
+            core: core::Configuration {
+                workers,
+                minimum_workers: cluster.minimum_workers.min(workers),
+                worker_memory: limits.memory.map(|memory| memory.bytes()),
+                checkpoints_from: Some(Timestamp(checkpoints.from)),
+            },
             death_timeout: cluster.death_timeout,
             listen: networked,
             launcher,

@@ -29,7 +29,7 @@ pub struct Extent {
 
 /// What a plan leaves out.
 #[derive(Debug, Clone)]
-pub(super) struct Counted {
+pub(super) struct LeftOut {
     /// Elements of the array.
     elements: u64,
     /// Places of each group of the stage.
@@ -65,7 +65,7 @@ impl Plan {
     /// What must be known of the size to plan the same again; none where it cannot be extended.
     pub fn extent(&self) -> Option<Extent> {
         let (_, size) = self.extendable().ok()?;
-        Some(Extent { size, counted: self.counted.as_ref().map_or(0, |counted| counted.elements) })
+        Some(Extent { size, counted: self.left_out.as_ref().map_or(0, |left_out| left_out.elements) })
     }
 
     /// This plan without the elements that `earlier`, a plan of fewer, is for.
@@ -81,9 +81,9 @@ impl Plan {
             return Err(refused("what it makes of an element depends on how many there are".to_owned()));
         }
         let places = before.groups.iter().map(|group| group.extents[0]).collect();
-        let counted = Counted { elements, places };
-        counted.leave_out(pass);
-        self.counted = Some(counted);
+        let left_out = LeftOut { elements, places };
+        left_out.apply(pass);
+        self.left_out = Some(left_out);
         Ok(self)
     }
 
@@ -102,9 +102,9 @@ impl Plan {
     }
 }
 
-impl Counted {
+impl LeftOut {
     /// Takes the places that have been counted out of a stage.
-    pub(super) fn leave_out(&self, pass: &mut Pass) {
+    pub(super) fn apply(&self, pass: &mut Pass) {
         let places =
             |stage: &Stage| stage.groups.iter().map(|group| u128::from(group.extents[0])).sum::<u128>();
         let all = places(&pass.stage).max(1);

@@ -35,8 +35,8 @@ mod validate;
 
 use crate::array::{Data, Expr, Shape, Target, Value};
 use crate::error::{Error, ErrorKind, Result};
-use extend::Counted;
 pub use extend::Extent;
+use extend::LeftOut;
 pub use finish::{Cell, Finish};
 use graph::{Builder, Entry, Id, Made};
 pub use group::fastest;
@@ -63,7 +63,7 @@ pub struct Plan {
     /// Each stage as it would be if every number were known.
     trials: Vec<Pass>,
     /// What earlier runs have counted already.
-    counted: Option<Counted>,
+    left_out: Option<LeftOut>,
 }
 
 /// What a plan is for, besides numbers.
@@ -145,7 +145,7 @@ fn together(results: &[(String, Expr)], saves: &[(Target, Expr)], seed: u128) ->
     let known = Known::trial(&graph);
     let trials = (0..stages).map(|stage| Pass::new(&known, &ends, stage)).collect::<Result<_>>()?;
     drop(known);
-    Ok(Plan { seed, graph, results, ends, trials, counted: None })
+    Ok(Plan { seed, graph, results, ends, trials, left_out: None })
 }
 
 impl Plan {
@@ -186,7 +186,7 @@ impl Plan {
     pub fn begin(&self, finished: &Finished) -> Result<Running> {
         let known = Known::new(&self.graph, finished);
         let mut pass = Pass::new(&known, &self.ends, finished.stages)?;
-        self.counted.iter().for_each(|counted| counted.leave_out(&mut pass));
+        self.left_out.iter().for_each(|left_out| left_out.apply(&mut pass));
         Ok(Running::new(pass.stage, pass.products, pass.layouts))
     }
 

@@ -89,8 +89,8 @@ impl Plan {
                 let _ = write!(text, "{extents:?} {tile:?} {order:?} {:?} {:?};", group.range, group.sample);
             }
         }
-        if let Some(counted) = &self.counted {
-            let _ = write!(text, "{counted:?}");
+        if let Some(left_out) = &self.left_out {
+            let _ = write!(text, "{left_out:?}");
         }
         Identity { numbers: NUMBERS, plan: Sha256::digest(text.as_bytes()).into(), files }
     }

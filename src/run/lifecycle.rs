@@ -1,7 +1,7 @@
 //! When a run is over, when it is done, who goes on with it, and when it goes.
 
 use crate::error::{Error, Result};
-use crate::run::{KEY, RunDirectory, unwritable};
+use crate::run::{KEY, RunDirectory, Submission, unwritable};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -37,7 +37,7 @@ impl RunDirectory {
     /// Whether something may come of the run: it is not over, or can be gone on with, or is that of a submitted driver,
     /// which Slurm may start again.
     fn is_needed(&self) -> bool {
-        let submitted = || self.submissions().first().is_some_and(|first| first.workers == 0);
+        let submitted = || self.submissions().iter().any(Submission::is_driver);
         !self.is_ended() || !self.is_done() && (self.keeps_checkpoints() || submitted())
     }
 

@@ -39,6 +39,11 @@ impl Submission {
         }
     }
 
+    /// Whether it is that of the driver itself: `squall submit` submits one job, before anybody else does.
+    pub fn is_driver(&self) -> bool {
+        self.number == 0 && self.workers == 0
+    }
+
     /// Whether it is known what became of it. Where it is not, its jobs must be looked for by name.
     pub fn is_known(&self) -> bool {
         self.job.is_some() || self.refused

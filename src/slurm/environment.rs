@@ -58,6 +58,8 @@ fn is_dropped(name: &OsStr) -> bool {
 pub struct Allocation {
     /// The job's id.
     pub job_id: JobId,
+    /// The job's partition.
+    pub partition: Option<String>,
     /// The array's id, in an element of one.
     pub array_job_id: Option<JobId>,
     /// The index in the array.
@@ -95,6 +97,7 @@ impl Allocation {
         let cpus = cpus.into_iter().flatten().filter(|&cpus| cpus > 0).min();
         Some(Allocation {
             job_id,
+            partition: lookup("SLURM_JOB_PARTITION").filter(|name| !name.is_empty()),
             array_job_id: number("SLURM_ARRAY_JOB_ID").map(JobId),
             array_index: count("SLURM_ARRAY_TASK_ID"),
             step,

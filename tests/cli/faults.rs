@@ -96,6 +96,27 @@ fn worker_stopped_beyond_the_death_timeout_is_lost_and_comes_back_as_another_one
 }
 
 #[test]
+fn driver_stopped_beyond_the_death_timeout_says_who_missed_whom_and_is_gone_on_with() {
+    let place = Place::new();
+    let flags = ["--seed=1", "--cluster=processes", "--workers=2", "--set=cluster.minimum_workers=2"];
+    let timeout = ["--set=cluster.death_timeout=5"];
+    let mut running = place.start(["run", "-e", EXPRESSION].into_iter().chain(flags).chain(timeout));
+    let kept = |running: &Running| running.run_directory()?.join("checkpoint-0").exists().then_some(());
+    running.until("a checkpoint is kept", kept);
+    let run = running.run_directory().expect("it runs");
+    running.signal(Signal::SIGSTOP);
+    // Those that have ended stay as zombies until the driver goes on.
+    assert_none_within(&place, ORPHANS_GONE);
+    running.signal(Signal::SIGCONT);
+    let outcome = running.wait();
+    assert_eq!(outcome.code(), 4, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("it had not heard of the driver for too long"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("it has been silent"), "{}", outcome.stderr);
+    let id = run.file_name().expect("a name").to_string_lossy().into_owned();
+    assert_eq!(place.run(["resume", &id]).ok().bits()["result"], *UNDISTURBED);
+}
+
+#[test]
 fn orphans_of_a_killed_driver_go_by_themselves() {
     let place = Place::new();
     let (running, _) = busy(&place);

@@ -9,11 +9,10 @@ use std::process::{Command, Stdio};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use squall::slurm::{
-    JobCommand, JobSpecification, MemoryOption, SubmitStyle, WORKER_TEMPLATE, render, sbatch_arguments,
-};
+use squall::slurm::{JobCommand, JobSpecification, WORKER_TEMPLATE, render, sbatch_arguments};
 
 use crate::fake::Fake;
+use crate::jobs::job;
 
 /// What values are put together of. Whatever runs one as shell makes a file `canary`.
 const PIECES: &[&str] = &[
@@ -129,30 +128,8 @@ impl Place {
     }
 
     fn job(&self) -> JobSpecification {
-        let here = self.0.path();
-        JobSpecification {
-            name: "sq-bcdfghjk-0".into(),
-            workers: 4,
-            cores: 1,
-            memory: "2G".parse().expect("memory"),
-            memory_option: MemoryOption::Mem,
-            walltime: "5".parse().expect("a walltime"),
-            partition: None,
-            account: None,
-            qos: None,
-            constraint: None,
-            reservation: None,
-            directives: Vec::new(),
-            comments: Vec::new(),
-            prologue: Vec::new(),
-            epilogue: Vec::new(),
-            log_directory: here.join("logs"),
-            deadline_seconds: None,
-            program: here.join("stub"),
-            run_directory: here.join("run"),
-            submit: SubmitStyle::Array,
-            command: JobCommand::Worker,
-        }
+        let run_directory = self.0.path().join("run");
+        JobSpecification { run_directory, ..job(self.0.path(), "stub") }
     }
 
     /// Runs a script as Slurm would; the arguments that the program got.

@@ -12,6 +12,8 @@ mod fake;
 mod faults;
 mod hostile;
 mod injection;
+#[path = "../support/jobs.rs"]
+mod jobs;
 mod kernels;
 mod library;
 mod messages;

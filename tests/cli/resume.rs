@@ -1,7 +1,7 @@
 //! Runs whose driver ended before they did, gone on with: the same bits, nothing computed twice that was kept, and a
 //! true word where that cannot be.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 
@@ -24,6 +24,15 @@ fn kept(place: &Place, arguments: &[&str]) -> Running {
     running
 }
 
+/// Kills the driver of a run of which a checkpoint is kept; returns the run.
+fn killed(place: &Place) -> PathBuf {
+    let running = kept(place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
+    let run = running.run_directory().expect("it runs");
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.wait().code(), -9);
+    run
+}
+
 fn id(run: &Path) -> String {
     run.file_name().expect("a run has a name").to_string_lossy().into_owned()
 }
@@ -39,10 +48,7 @@ fn leased(events: &Events) -> (u64, u64) {
 fn run_of_a_killed_driver_is_gone_on_with_by_other_workers_to_the_same_bits() {
     let place = Place::new();
     let undisturbed = Place::new().run(["run", "-e", EXPRESSION, "--seed=1", "--cores=2"]).ok().bits();
-    let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
-    let run = running.run_directory().expect("it runs");
-    running.signal(Signal::SIGKILL);
-    assert_eq!(running.wait().code(), -9);
+    let run = killed(&place);
     let before = Events::of(&run).expect("they stay");
     assert!(before.all("stage_done").next().is_none(), "it was done before it was killed");
     let told = place.run(["config"]).ok().stderr;
@@ -63,7 +69,8 @@ fn run_of_a_killed_driver_is_gone_on_with_by_other_workers_to_the_same_bits() {
 fn arrays_that_were_being_saved_are_finished_by_a_driver_on_threads() {
     let (place, quiet) = (Place::new(), Place::new());
     let file = "[arrays]\nx = 'random.normal(size=(150_000, 2000))'\n\
-                [results]\nm = '((x - x.mean(axis=0)) / 2).max()'\n[save]\nx = 'x.npy'\n";
+                [results]\nm = '((x - x.mean(axis=0)) / 2).max()'\n\
+                s = 'random.normal(size=4_000_000_000).sum()'\n[save]\nx = 'x.npy'\n";
     for place in [&place, &quiet] {
         place.write("run.toml", file);
     }
@@ -146,12 +153,21 @@ fn long_run_on_threads_is_kept_from_its_tenth_second_on() {
 }
 
 #[test]
+fn run_with_another_seed_is_refused_with_both() {
+    let place = Place::new();
+    let run = killed(&place);
+    let refused = place.run(["resume", &id(&run), "--seed=2"]);
+    assert_eq!(refused.code(), 2);
+    for word in ["error: the plan has changed\n", "\ncause: the seed was 0x1, and is 0x2\n"] {
+        assert!(refused.stderr.contains(word), "{}", refused.stderr);
+    }
+    assert_none_within(&place, std::time::Duration::from_secs(20));
+}
+
+#[test]
 fn run_whose_checkpoints_are_damaged_is_refused_with_a_true_word() {
     let place = Place::new();
-    let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
-    let run = running.run_directory().expect("it runs");
-    running.signal(Signal::SIGKILL);
-    running.wait();
+    let run = killed(&place);
     for name in ["checkpoint-0", "checkpoint-1"] {
         std::fs::write(run.join(name), "").expect("written");
     }
@@ -166,10 +182,7 @@ fn run_whose_checkpoints_are_damaged_is_refused_with_a_true_word() {
 fn several_that_go_on_with_one_run_at_once_are_one() {
     let place = Place::new();
     let undisturbed = Place::new().run(["run", "-e", EXPRESSION, "--seed=1", "--cores=2"]).ok().bits();
-    let running = kept(&place, &[&["run", "-e", EXPRESSION], &PROCESSES[..]].concat());
-    let run = running.run_directory().expect("it runs");
-    running.signal(Signal::SIGKILL);
-    running.wait();
+    let run = killed(&place);
     let several: Vec<Running> = (0..4).map(|_| place.start(["resume", &id(&run)])).collect();
     let outcomes: Vec<_> = several.into_iter().map(Running::wait).collect();
     let done: Vec<_> = outcomes.iter().filter(|outcome| outcome.code() == 0).collect();

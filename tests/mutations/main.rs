@@ -6,6 +6,8 @@
 //! `tests/corpus`, or made by the encoders. `docs/security.md` has the figures of the longest run.
 
 mod files;
+#[path = "../support/jobs.rs"]
+mod jobs;
 mod measure;
 mod messages;
 mod mutate;

@@ -4,11 +4,13 @@ use squall::array::{Definitions, parse};
 use squall::plan::plan;
 use squall::settings::{Sources, resolve};
 use squall::slurm::{
-    JobCommand, JobId, JobSpecification, MemoryOption, Site, SubmitStyle, WORKER_TEMPLATE, judge,
-    lay_out_table, parse_records, parse_time_left, render,
+    JobId, JobSpecification, Site, WORKER_TEMPLATE, judge, lay_out_table, parse_records, parse_time_left,
+    render,
 };
 use squall::store::LocalFiles;
+use std::path::Path;
 
+use crate::jobs::job;
 use crate::{Decoder, judged};
 
 const MEBIBYTE: usize = 1 << 20;
@@ -153,27 +155,9 @@ fn changed_templates_are_rendered_or_refused() {
     let (mut good, bad) = judged("template", &[]);
     good.push(WORKER_TEMPLATE.as_bytes().to_vec());
     let specification = JobSpecification {
-        name: "sq-bcdfghjk-0".into(),
-        workers: 4,
-        cores: 1,
-        memory: "2G".parse().expect("memory"),
-        memory_option: MemoryOption::Mem,
-        walltime: "5".parse().expect("a walltime"),
         partition: Some("short".into()),
-        account: None,
-        qos: None,
-        constraint: None,
-        reservation: None,
-        directives: Vec::new(),
         comments: vec!["two words".into()],
-        prologue: Vec::new(),
-        epilogue: Vec::new(),
-        log_directory: "/home/a/.squall/bcdfghjk/logs".into(),
-        deadline_seconds: None,
-        program: "/home/a/.squall/bcdfghjk/squall".into(),
-        run_directory: "/home/a/.squall/bcdfghjk".into(),
-        submit: SubmitStyle::Array,
-        command: JobCommand::Worker,
+        ..job(Path::new("/home/a/.squall/bcdfghjk"), "squall")
     };
     let mut decode = |input: &[u8]| {
         std::str::from_utf8(input).is_ok_and(|template| render(template, &specification).is_ok())
