@@ -20,6 +20,7 @@ cases![possible;
     link_cut_for_good_costs_one_worker_and_no_bit,
     links_cut_for_good_end_the_run_with_a_true_word,
     link_that_delays_and_stalls_changes_no_bit,
+    links_that_lose_packets_change_no_bit,
     connections_that_are_reset_change_no_bit,
 ];
 
@@ -172,6 +173,30 @@ fn link_that_delays_and_stalls_changes_no_bit() {
     let answer = events.all("answered").find(|answer| answer["lease"] == leased["lease"]).expect("answered");
     let took = at(answer) - at(leased);
     assert!(took >= 2.0 * DELAY.as_secs_f64(), "the link was not slow: {took} s");
+}
+
+/// More than a link loses that anybody would still use.
+const LOST_IN_A_HUNDRED: u32 = 10;
+
+/// From the first packet of the workers' registration to the last of the run.
+fn links_that_lose_packets_change_no_bit() {
+    let space = Space::new();
+    space.lose(LOST_IN_A_HUNDRED);
+    let mut running = space.start(&[]);
+    busy(&mut running);
+    let before = space.packets_lost();
+    let run = running.run_directory().expect("it runs");
+    let outcome = running.wait();
+    let during = space.packets_lost().into_iter().zip(before).map(|(all, before)| all - before);
+    let during = during.collect::<Vec<_>>();
+    assert!(during.iter().all(|lost| *lost >= 1), "lost by the driver's host and the workers': {during:?}");
+    assert_undisturbed(&space, outcome);
+    let events = Events::of(&run).expect("they stay");
+    assert_eq!(["away", "lost"].map(|kind| events.all(kind).count()), [0, 0], "TCP sends them again");
+    // No silence in which nobody was given work: TCP tries again after a fraction of a second.
+    let leases = events.all("leased").map(at).collect::<Vec<_>>();
+    let longest = leases.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+    assert!(longest < TRIES_AGAIN.as_secs_f64(), "{longest} s without a lease");
 }
 
 /// The worker comes back, over another connection.

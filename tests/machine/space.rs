@@ -65,7 +65,7 @@ impl Space {
         let workers = (0..WORKERS).map(|worker| name(&format!("w{worker}"))).collect();
         // Made first, so that what is made is removed even if the rest fails.
         let space = Space { driver: name("d"), workers, directory };
-        for host in space.workers.iter().chain([&space.driver]) {
+        for host in space.hosts() {
             run(&["ip", "netns", "add", host]);
             run(&["ip", "-n", host, "link", "set", "dev", "lo", "up"]);
         }
@@ -177,6 +177,34 @@ impl Space {
         self.sockets(worker, &["--kill"]);
     }
 
+    /// From now on every host loses that many in a hundred of the packets that reach it, at random.
+    pub(crate) fn lose(&self, in_a_hundred: u32) {
+        let probability = format!("{}", f64::from(in_a_hundred) / 100.0);
+        let rule =
+            ["--match", "statistic", "--mode", "random", "--probability", &probability, "--jump", "DROP"];
+        for host in self.hosts() {
+            let words = ["ip", "netns", "exec", host, "iptables", "--append", "INPUT", "--protocol", "tcp"];
+            run(&words.iter().chain(&rule).copied().collect::<Vec<_>>());
+        }
+    }
+
+    /// How many packets each host lost so, the driver's first.
+    pub(crate) fn packets_lost(&self) -> Vec<u64> {
+        let words = ["iptables", "--list", "INPUT", "--verbose", "--numeric", "--exact"];
+        let listed = |host: &String| {
+            run(&["ip", "netns", "exec", host].iter().chain(&words).copied().collect::<Vec<_>>())
+        };
+        let count = |listed: String| {
+            let rule = listed.lines().find(|line| line.contains("DROP")).expect("packets are lost");
+            rule.split_whitespace().next().and_then(|count| count.parse().ok()).expect("a count")
+        };
+        self.hosts().map(listed).map(count).collect()
+    }
+
+    fn hosts(&self) -> impl Iterator<Item = &String> {
+        [&self.driver].into_iter().chain(&self.workers)
+    }
+
     fn sockets(&self, worker: usize, flags: &[&str]) -> String {
         let host = format!("--net=/run/netns/{}", self.workers[worker]);
         let words = ["nsenter", &host, "ss", "--no-header", "--numeric", "--tcp"];
@@ -196,6 +224,6 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        self.workers.iter().chain([&self.driver]).for_each(|host| remove(host));
+        self.hosts().for_each(|host| remove(host));
     }
 }
