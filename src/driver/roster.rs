@@ -114,7 +114,7 @@ impl Launched {
     fn ended(&self, allowed: Option<u64>) -> pool::Ended {
         match self.cause(allowed) {
             _ if self.unwanted => pool::Ended::InOrder,
-            Some(Cause::Cancelled) if !self.left => pool::Ended::Cancelled,
+            Some(Cause::Cancelled) => pool::Ended::Cancelled,
             Some(Cause::Walltime | Cause::Preempted) => pool::Ended::InOrder,
             _ if self.left => pool::Ended::InOrder,
             _ if self.came => pool::Ended::Lost,

@@ -2,6 +2,7 @@
 
 use crate::world::{World, broken, computed, ended, mean, registration};
 use squall::driver::ConnectionId;
+use squall::driver::cause::Disconnect;
 use squall::driver::core::{Input, Output};
 use squall::error::{Error, ErrorKind};
 use squall::event::RunEvent;
@@ -103,6 +104,16 @@ fn worker_whose_time_was_up_is_replaced_and_one_that_somebody_cancelled_is_not()
         world.tell(ended(100, word, None));
         assert_eq!(until_started(&mut world), replaced, "{word}");
     }
+}
+
+#[test]
+fn cancelled_worker_that_handed_in_before_it_left_is_not_replaced() {
+    let mut world = at_work(2, 5);
+    world.tell(Input::Said(ConnectionId(0), FromWorker::Drain { cause: "signal TERM".to_owned() }));
+    world.tell(Input::Said(ConnectionId(0), FromWorker::Leave));
+    world.tell(Input::Disconnected(ConnectionId(0), Disconnect::Closed));
+    world.tell(ended(100, "CANCELLED", None));
+    assert_eq!(until_started(&mut world), 0);
 }
 
 #[test]
