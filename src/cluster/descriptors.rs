@@ -2,16 +2,16 @@
 //! anything is started; later its workers would knock in vain.
 
 use crate::error::{Error, Result};
-use crate::settings::{ClusterKind, Settings};
+use crate::settings::ClusterKind;
 use nix::sys::resource::{Resource, getrlimit};
 
 /// What a driver opens besides: its own files, strangers at its door, Slurm's commands.
 const OTHERS: u64 = 128;
 
 /// Refuses workers whose connections and processes the driver could not hold open.
-pub(super) fn fit(settings: &Settings) -> Result<()> {
+pub(super) fn fit(kind: ClusterKind, workers: u32) -> Result<()> {
     match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((soft, hard)) => fit_in(settings.cluster.kind, settings.cluster.workers, soft, hard),
+        Ok((soft, hard)) => fit_in(kind, workers, soft, hard),
         // Without a figure nothing is refused.
         Err(_) => Ok(()),
     }

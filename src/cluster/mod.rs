@@ -27,6 +27,7 @@ use crate::driver::{Driver, Kept, complete};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, plan};
 use crate::run::{RunDirectory, RunId};
+use crate::settings::ClusterKind;
 use saves::Unfinished;
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub struct Cluster {
     id: RunId,
     run: Option<RunDirectory>,
     seed: u128,
+    kind: ClusterKind,
     limits: Limits,
     kept: Kept,
 }
@@ -120,6 +122,29 @@ impl Cluster {
     /// The seed of random arrays without a generator of their own.
     pub fn seed(&self) -> u128 {
         self.seed
+    }
+
+    /// From now on the cluster is to have so many workers. More are started at once, also while nothing is computed;
+    /// where there are to be fewer, those that wait are withdrawn first, and others hand in what they have done and
+    /// leave, so that nothing is computed twice and their jobs end COMPLETED. Returns at once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Refused`] for no worker at all ([`Cluster::close`] does that), for a cluster of threads, whose
+    /// one worker is this process, and for more workers than this process may hold connections of.
+    pub fn scale(&self, workers: u32) -> Result<()> {
+        if workers == 0 {
+            return Err(
+                Error::refused("a cluster of 0 workers").hint("scale to one at the least, or close it")
+            );
+        }
+        if self.kind == ClusterKind::Threads {
+            return Err(Error::refused("a cluster of threads cannot be scaled")
+                .cause("its one worker is this process")
+                .hint("give it more threads when it is made: cluster.cores"));
+        }
+        descriptors::fit(self.kind, workers)?;
+        self.driver.scale(workers);
+        Ok(())
     }
 
     /// A way to end the cluster from a signal handler's task: in order the first time, at once the second.

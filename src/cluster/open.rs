@@ -28,7 +28,7 @@ pub fn open(
     into: Option<&RunDirectory>,
     make_monitor: &MakeMonitor<'_>,
 ) -> Result<Cluster> {
-    descriptors::fit(settings)?;
+    descriptors::fit(settings.cluster.kind, settings.cluster.workers)?;
     let id = into.map_or_else(RunId::generate, |run| run.id().clone());
     let seed = settings.seed.unwrap_or_else(|| rand::rng().random());
     let opening = Opening { settings, program, started, into, id, seed };
@@ -197,6 +197,8 @@ impl Opening<'_> {
             core: core::Configuration {
                 workers,
                 minimum_workers: cluster.minimum_workers.min(workers),
+                // The one worker of threads cannot be lost alone.
+                replacements: cluster.replacements.unwrap_or(workers),
                 worker_memory: limits.memory.map(|memory| memory.bytes()),
                 checkpoints_from: Some(Timestamp(checkpoints.from)),
             },
@@ -207,7 +209,7 @@ impl Opening<'_> {
             checkpoints: Some(checkpoints),
             recording: run.as_ref().map(RunDirectory::create_recording).transpose()?,
         })?;
-        Ok(Cluster { driver, id: self.id, run, seed: self.seed, limits, kept })
+        Ok(Cluster { driver, id: self.id, run, seed: self.seed, kind: cluster.kind, limits, kept })
     }
 
     fn now(&self) -> Timestamp {

@@ -4,12 +4,13 @@
 //! sees of processes or Slurm jobs. The shell around it only carries things to and fro. Its tests are in
 //! `tests/driver`.
 
+mod pool;
 mod workers;
 
 use crate::driver::cause::Disconnect;
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
-use crate::driver::roster::{ConnectionId, Roster};
+use crate::driver::roster::{ConnectionId, Roster, Turn};
 use crate::driver::standstill::Standstill;
 use crate::driver::times::Times;
 use crate::error::{Error, Result};
@@ -18,7 +19,8 @@ use crate::launch::{Key, Order, State};
 use crate::plan::{Finished, Plan};
 use crate::protocol::{FromWorker, Registration, ToWorker};
 use crate::run::Written;
-use crate::scheduler::pool::Looks;
+use crate::scheduler::looks::Looks;
+use crate::scheduler::pool::Pool;
 use crate::scheduler::{self, Effect, Scheduler, WorkerId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,8 +44,12 @@ pub enum Input {
     States(Vec<State>),
     /// The launcher has something for the user to read.
     Notice(String),
-    /// The launcher cannot start the workers.
+    /// The launcher cannot start workers, and could not later.
     Failed(Error),
+    /// The launcher cannot start so many workers just now.
+    PutOff(u32, Error),
+    /// From now on there are to be so many workers, one at the least.
+    Scale(u32),
     /// The launcher has ended everything, or leaves this line to type.
     Gone(Option<String>),
     /// What has come of the checkpoint.
@@ -93,6 +99,8 @@ pub struct Configuration {
     pub workers: u32,
     /// How many of them must be there before it begins to compute.
     pub minimum_workers: u32,
+    /// How many of those that are lost are replaced.
+    pub replacements: u32,
     /// What each of them is allowed, in bytes, where that is limited.
     pub worker_memory: Option<u64>,
     /// From when on checkpoints are made, if they are kept.
@@ -107,6 +115,9 @@ pub struct Core {
     /// Why nothing can be computed any more.
     failure: Option<Error>,
     looks: Looks,
+    pool: Pool,
+    /// Workers that are to be started once there is work for them.
+    missing: u32,
     times: Times,
     standstill: Standstill,
     /// Where checkpoints are kept.
@@ -126,13 +137,16 @@ struct Closing {
 impl Core {
     /// A driver that knows of nothing yet.
     pub fn new(configuration: Configuration) -> Core {
-        let Configuration { workers, minimum_workers, worker_memory, checkpoints_from } = configuration;
+        let Configuration { workers, minimum_workers, replacements, worker_memory, checkpoints_from } =
+            configuration;
         Core {
             scheduler: Scheduler::new(minimum_workers),
             roster: Roster::new(workers, minimum_workers, worker_memory),
             computation: None,
             failure: None,
             looks: Looks::default(),
+            pool: Pool::new(workers, replacements),
+            missing: 0,
             times: Times::default(),
             standstill: Standstill::default(),
             checkpoints: checkpoints_from.map(Schedule::from),
@@ -152,7 +166,9 @@ impl Core {
             Input::Started(job, keys) => self.started(now, job, keys),
             Input::States(states) => self.states(now, states),
             Input::Notice(text) => self.tell(RunEvent::Notice { text }),
-            Input::Failed(error) => self.fail(error),
+            Input::Failed(error) => self.not_started(error),
+            Input::PutOff(workers, error) => self.put_off(now, workers, &error),
+            Input::Scale(workers) => self.scale(now, workers),
             Input::Gone(line) => self.gone(now, line),
             Input::Checkpointed(written) => self.checkpointed(now, written),
             Input::Tick => self.schedule(now, scheduler::Event::Tick),
@@ -164,6 +180,7 @@ impl Core {
             // Nothing more is computed: what is still held counts no longer, and the workers may go.
             self.schedule(now, scheduler::Event::Close);
         }
+        self.start_missing(now);
         self.checkpoint(now, false);
         self.look(now);
         self.end_when_all_left(now);
@@ -180,6 +197,7 @@ impl Core {
             self.looks.next(),
             self.roster.next(),
             self.standstill.next(),
+            self.starts_missing().then(|| self.pool.not_before()),
             end_by,
             checkpoint,
         ];
@@ -241,20 +259,16 @@ impl Core {
         }
         let mut runs = false;
         for state in states {
-            runs |= self.roster.state(state);
+            match self.roster.state(state) {
+                Turn::Runs => runs = true,
+                Turn::Ended(how) => self.pool.ended(now, how),
+                Turn::None => {}
+            }
         }
         if runs {
             self.looks.restart(now);
         }
         self.check_hope();
-    }
-
-    /// Fails what is computed where too few workers are there or can still come.
-    fn check_hope(&mut self) {
-        let computing = self.computation.is_some() && self.closing.is_none();
-        if let Some(error) = self.roster.hopeless().filter(|_| computing) {
-            self.fail(error);
-        }
     }
 
     fn fail(&mut self, error: Error) {

@@ -50,6 +50,11 @@ const CONNECTIONS: usize = 2;
 /// And as many more.
 const MORE_CONNECTIONS: usize = 16;
 
+/// How many connections there may be with so many workers.
+fn most_connections(workers: u32) -> usize {
+    CONNECTIONS * workers as usize + MORE_CONNECTIONS
+}
+
 /// What a driver is made of.
 pub struct Configuration {
     /// When the run started.
@@ -97,6 +102,7 @@ type Last = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 /// What a handle asks for. Unbounded: there are as many as a caller makes.
 enum Request {
     Compute(Asked, Bounds, oneshot::Sender<Result<Finished>>),
+    Scale(u32),
     Stop(Stop),
 }
 
@@ -139,6 +145,13 @@ impl Driver {
         // A driver that is gone drops the answer, which the receiver sees.
         let _ = self.requests.send(Request::Compute((plan, from.map(Box::new)), bounds, answer));
         answered
+    }
+
+    /// From now on there are to be so many workers, one at the least: more are started, or some sent away when they
+    /// have handed in what they have done.
+    pub fn scale(&self, workers: u32) {
+        // One that is over has no workers.
+        let _ = self.requests.send(Request::Scale(workers));
     }
 
     /// A way to end the driver from elsewhere: in order the first time, at once the second.
@@ -249,7 +262,7 @@ impl Shell {
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
             connections: BTreeMap::new(),
-            most_connections: CONNECTIONS * configuration.core.workers as usize + MORE_CONNECTIONS,
+            most_connections: most_connections(configuration.core.workers),
             next_connection: 0,
             orders,
             reports,
@@ -296,6 +309,10 @@ impl Shell {
                         self.computing.push_back(answer);
                         self.waiting.push_back(asked);
                         self.next_computation()
+                    }
+                    Request::Scale(workers) => {
+                        self.most_connections = most_connections(workers).max(self.most_connections);
+                        Some(Input::Scale(workers))
                     }
                     Request::Stop(stop) => Some(Input::Stop(stop)),
                 },
@@ -415,6 +432,7 @@ impl Shell {
             Report::States(states) => Input::States(states),
             Report::Notice(text) => Input::Notice(text),
             Report::Failed(error) => Input::Failed(error),
+            Report::PutOff { workers, error } => Input::PutOff(workers, error),
             Report::Gone(line) => Input::Gone(line),
             Report::Stream(stream) => {
                 tokio::spawn(connection::arrive(stream, self.arrivals.0.clone()));

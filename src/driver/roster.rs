@@ -6,6 +6,7 @@ use crate::event::Timestamp;
 use crate::launch::{Key, Phase, State};
 use crate::protocol::Registration;
 use crate::scheduler::WorkerId;
+use crate::scheduler::pool::{self, Pool};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ const AWAY: Duration = Duration::from_secs(10);
 
 /// All workers of a run.
 pub(super) struct Roster {
-    /// How many were asked for.
-    expected: u32,
+    /// How many the launcher was asked for, but for those that it could not start.
+    ordered: u32,
     /// How many must be there before work begins.
     minimum: u32,
     begun: bool,
@@ -40,6 +41,10 @@ struct Launched {
     worker: Option<WorkerId>,
     /// Whether the launcher knows it.
     known: bool,
+    /// Whether it has ever registered.
+    came: bool,
+    /// It was asked to end, because there are to be fewer.
+    unwanted: bool,
     state: Option<State>,
     /// It said that it leaves.
     left: bool,
@@ -65,6 +70,15 @@ struct Away {
     how: Disconnect,
 }
 
+/// What a new state of a launched worker means.
+pub(super) enum Turn {
+    /// It runs, and did not before.
+    Runs,
+    /// It has ended.
+    Ended(pool::Ended),
+    None,
+}
+
 /// Who has registered.
 pub(super) enum Arrived {
     New(WorkerId),
@@ -87,6 +101,27 @@ impl Launched {
         self.state.as_ref().is_some_and(|state| state.phase == Phase::Ended)
     }
 
+    fn is_gone(&self) -> bool {
+        self.worker.is_none() && self.has_ended()
+    }
+
+    /// Whether it waits to be started, as far as is known.
+    fn is_waiting(&self) -> bool {
+        !self.came && self.state.as_ref().is_none_or(|state| state.phase == Phase::Waiting)
+    }
+
+    /// What its end means for whether another one takes its place.
+    fn ended(&self, allowed: Option<u64>) -> pool::Ended {
+        match self.cause(allowed) {
+            _ if self.unwanted => pool::Ended::InOrder,
+            Some(Cause::Cancelled) => pool::Ended::Cancelled,
+            Some(Cause::Walltime | Cause::Preempted) => pool::Ended::InOrder,
+            _ if self.left => pool::Ended::InOrder,
+            _ if self.came => pool::Ended::Lost,
+            _ => pool::Ended::Fruitless,
+        }
+    }
+
     /// Why it has ended, if it has.
     fn cause(&self, allowed: Option<u64>) -> Option<Cause> {
         let state = self.state.as_ref().filter(|state| state.phase == Phase::Ended)?;
@@ -95,9 +130,9 @@ impl Launched {
 }
 
 impl Roster {
-    pub(super) fn new(expected: u32, minimum: u32, memory: Option<u64>) -> Roster {
+    pub(super) fn new(ordered: u32, minimum: u32, memory: Option<u64>) -> Roster {
         Roster {
-            expected,
+            ordered,
             minimum,
             begun: false,
             memory,
@@ -144,7 +179,7 @@ impl Roster {
         self.connections.insert(connection, worker);
         let launched = self.launched.entry(key.clone()).or_default();
         launched.worker = Some(worker);
-        launched.left = false;
+        (launched.came, launched.left) = (true, false);
         if let Some(member) = self.members.get_mut(&worker) {
             let before = std::mem::replace(&mut member.connection, connection);
             self.away.remove(&worker);
@@ -214,13 +249,84 @@ impl Roster {
         Some(Parted::Away(worker, how))
     }
 
-    /// Takes note of a launched worker's state; returns whether it now runs and did not before.
-    pub(super) fn state(&mut self, state: State) -> bool {
+    /// Takes note of a launched worker's state; returns what that means.
+    pub(super) fn state(&mut self, state: State) -> Turn {
         let launched = self.launched.entry(state.key.clone()).or_default();
         let before = launched.state.as_ref().map_or(Phase::Waiting, |before| before.phase);
-        let runs = before == Phase::Waiting && state.phase == Phase::Running;
+        let phase = state.phase;
         (launched.state, launched.known) = (Some(state), true);
-        runs
+        match (before, phase) {
+            (Phase::Waiting, Phase::Running) => Turn::Runs,
+            (Phase::Waiting | Phase::Running, Phase::Ended) => Turn::Ended(launched.ended(self.memory)),
+            _ => Turn::None,
+        }
+    }
+
+    /// More are asked for.
+    pub(super) fn order(&mut self, workers: u32) {
+        self.ordered += workers;
+    }
+
+    /// So many of them cannot be started.
+    pub(super) fn not_started(&mut self, workers: u32) {
+        self.ordered = self.ordered.saturating_sub(workers);
+    }
+
+    /// Those that were asked for and have not been started will not be.
+    pub(super) fn none_follow(&mut self) {
+        self.ordered = self.launched.len() as u32;
+    }
+
+    /// How many there are to be that are not there yet or have ended: none follow before work has begun.
+    pub(super) fn missing(&self, pool: &Pool) -> u32 {
+        pool.missing(if self.begun { self.possible() } else { self.ordered })
+    }
+
+    /// How many are there or can still come.
+    fn possible(&self) -> u32 {
+        let not_yet_started = (self.ordered as usize).saturating_sub(self.launched.len());
+        let gone = |launched: &&Launched| launched.unwanted || launched.is_gone();
+        (not_yet_started + self.launched.len() - self.launched.values().filter(gone).count()) as u32
+    }
+
+    /// How many are wanted and are not there yet.
+    pub(super) fn coming(&self) -> u32 {
+        self.possible().saturating_sub(self.members.len() as u32)
+    }
+
+    /// Whether enough are there, or can still come, to begin or to go on.
+    pub(super) fn suffices(&self) -> bool {
+        self.possible() >= self.needed()
+    }
+
+    fn needed(&self) -> u32 {
+        if self.begun { 1 } else { self.minimum }
+    }
+
+    /// Chooses so many to go as there are to be fewer: those that wait to be started, the last ones first; then
+    /// those that are there, those that hold least first.
+    pub(super) fn choose(
+        &mut self,
+        target: u32,
+        holds: impl Fn(WorkerId) -> usize,
+    ) -> (BTreeSet<Key>, Vec<WorkerId>) {
+        let surplus = self.possible().saturating_sub(target) as usize;
+        let waits = |launched: &Launched| launched.known && !launched.unwanted && launched.is_waiting();
+        let waiting = self.launched.iter().rev().filter(|(_, launched)| waits(launched));
+        let keys: BTreeSet<Key> = waiting.take(surplus).map(|(key, _)| key.clone()).collect();
+        let here = self.members.iter().filter(|(_, member)| !self.launched[&member.key].unwanted);
+        let mut here: Vec<WorkerId> = here.map(|(&worker, _)| worker).collect();
+        here.sort_by_key(|&worker| (holds(worker), std::cmp::Reverse(worker)));
+        here.truncate(surplus - keys.len());
+        for worker in &here {
+            let member = self.members.get_mut(worker).expect("just seen");
+            member.drained = Some("fewer workers are wanted".to_owned());
+        }
+        let of_members = here.iter().map(|worker| &self.members[worker].key);
+        for key in of_members.chain(&keys) {
+            self.launched.get_mut(key).expect("it was launched").unwanted = true;
+        }
+        (keys, here)
     }
 
     /// Takes out the workers that are away and have ended, or have been away for too long. One that talks is alive
@@ -258,12 +364,8 @@ impl Roster {
 
     /// Why the work can never be done, if so: too few workers are there or can still come.
     pub(super) fn hopeless(&self) -> Option<Error> {
-        let not_yet_started = (self.expected as usize).saturating_sub(self.launched.len());
-        let ended =
-            self.launched.values().filter(|launched| launched.worker.is_none() && launched.has_ended());
-        let possible = not_yet_started + self.launched.len() - ended.clone().count();
-        let needed = if self.begun { 1 } else { self.minimum as usize };
-        if possible >= needed {
+        let (possible, needed) = (self.possible(), self.needed());
+        if self.suffices() {
             return None;
         }
         let what = match (self.begun, possible) {
@@ -272,8 +374,11 @@ impl Roster {
             (false, _) => format!("only {possible} of the {needed} workers needed can still come"),
         };
         let error = Error::new(ErrorKind::Workers, what);
-        let mut last =
-            ended.filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(self.memory)?)));
+        let mut last = self
+            .launched
+            .values()
+            .filter(|launched| launched.is_gone())
+            .filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(self.memory)?)));
         Some(match last.next_back() {
             Some((state, cause)) => cause.explain(error.cause(describe(state))),
             None => error.cause("every worker has left"),

@@ -9,6 +9,7 @@ mod process;
 mod program;
 mod search;
 mod slurm;
+mod submit;
 mod threads;
 
 pub use process::ProcessLauncher;
@@ -57,6 +58,16 @@ impl fmt::Display for Key {
 pub enum Order {
     /// Look once at what was started, and report what is new.
     Look,
+    /// Start so many workers more.
+    Start {
+        /// How many.
+        workers: u32,
+    },
+    /// End these: they are wanted no more, and most have not begun to run.
+    Withdraw {
+        /// Which.
+        keys: BTreeSet<Key>,
+    },
     /// End everything but what has left or ended by itself, within [`END_BUDGET`]. Then report
     /// [`Report::Gone`] and nothing more. Said again where it is not to wait for anything any more.
     End {
@@ -82,7 +93,14 @@ pub enum Report {
     Stream(Box<dyn Stream>),
     /// Something the user should read, such as `sbatch`'s own words while it waits.
     Notice(String),
-    /// The workers cannot be started.
+    /// Workers cannot be started just now, and may be later: a limit has been reached.
+    PutOff {
+        /// How many.
+        workers: u32,
+        /// Why.
+        error: Error,
+    },
+    /// Workers cannot be started, and could not be later.
     Failed(Error),
     /// Everything is ended, or what is left must be cancelled by hand with this line.
     Gone(Option<String>),

@@ -5,10 +5,11 @@ use crate::launch::{Exit, Key, Launcher, Order, Orders, Phase, Program, Report, 
 use crate::run::RunDirectory;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::future::Future;
 use std::io;
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -54,12 +55,22 @@ impl ProcessLauncher {
         Ok((child, path))
     }
 
-    fn spawn_all(&self) -> Result<Vec<(Child, PathBuf)>, Error> {
-        let spawned: io::Result<Vec<_>> = (0..self.workers).map(|number| self.spawn(number)).collect();
-        spawned.map_err(|error| {
-            Error::system(format!("cannot start the worker program `{}`", self.program.0.display()), &error)
-                .hint("set cluster.program to a program of squall's that can be run here")
-        })
+    /// Starts the workers of these numbers, and reports them.
+    fn start(&self, numbers: Range<u32>, running: &mut Running, reports: &Reports) {
+        let mut keys = Vec::new();
+        for number in numbers {
+            match self.spawn(number) {
+                Ok((child, log)) => keys.push(running.watch(child, log)),
+                Err(error) => {
+                    let what = format!("cannot start the worker program `{}`", self.program.0.display());
+                    let error = Error::system(what, &error)
+                        .hint("set cluster.program to a program of squall's that can be run here");
+                    let _ = reports.send(Report::Failed(error));
+                    break;
+                }
+            }
+        }
+        let _ = reports.send(Report::Started { job: "local processes".to_owned(), keys });
     }
 }
 
@@ -70,27 +81,13 @@ impl Launcher for ProcessLauncher {
         reports: Reports,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let children = match self.spawn_all() {
-                Ok(children) => children,
-                Err(error) => {
-                    let _ = reports.send(Report::Failed(error));
-                    Vec::new()
-                }
-            };
-            let mut running = BTreeMap::new();
-            let mut exits = JoinSet::new();
-            for (mut child, log) in children {
-                let id = child.id().expect("a child that was not waited for has an id");
-                let key = Key(id.to_string());
-                running.insert(key.clone(), Pid::from_raw(id as i32));
-                exits.spawn(async move { (key, child.wait().await, log) });
-            }
-            let keys = running.keys().cloned().collect();
-            let _ = reports.send(Report::Started { job: "local processes".to_owned(), keys });
+            let mut running = Running::default();
+            let mut started = self.workers;
+            self.start(0..started, &mut running, &reports);
             loop {
                 tokio::select! {
-                    Some(Ok((key, status, log))) = exits.join_next() => {
-                        running.remove(&key);
+                    Some(Ok((key, status, log))) = running.exits.join_next() => {
+                        running.processes.remove(&key);
                         let exit = status.as_ref().ok().and_then(exit);
                         let word = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                         let (reason, log) = (String::new(), tail(&log));
@@ -99,8 +96,13 @@ impl Launcher for ProcessLauncher {
                     }
                     order = orders.recv() => match order {
                         Some(Order::Look) => {}
-                        Some(Order::End { at_once, .. }) => break end(running, exits, orders, at_once).await,
-                        None => break end(running, exits, orders, true).await,
+                        Some(Order::Start { workers }) => {
+                            self.start(started..started + workers, &mut running, &reports);
+                            started += workers;
+                        }
+                        Some(Order::Withdraw { keys }) => running.terminate(&keys),
+                        Some(Order::End { at_once, .. }) => break running.end(orders, at_once).await,
+                        None => break running.end(orders, true).await,
                     },
                 }
             }
@@ -113,26 +115,52 @@ fn exit(status: &ExitStatus) -> Option<Exit> {
     status.signal().map(Exit::Signal).or_else(|| status.code().map(Exit::Code))
 }
 
-/// Waits for those that leave by themselves; asks, then kills, the others. At once, or where another order comes
-/// meanwhile, they are killed without being waited for.
-async fn end(mut running: BTreeMap<Key, Pid>, mut exits: JoinSet<Ended>, mut orders: Orders, at_once: bool) {
-    let mut hurry = at_once;
-    for (signal, grace) in [(None, LEAVE), (Some(Signal::SIGTERM), GRACE), (Some(Signal::SIGKILL), GRACE)] {
-        if hurry && signal != Some(Signal::SIGKILL) {
-            continue;
-        }
-        for &process in running.values() {
+/// Processes that have not ended yet.
+#[derive(Default)]
+struct Running {
+    processes: BTreeMap<Key, Pid>,
+    exits: JoinSet<Ended>,
+}
+
+impl Running {
+    fn watch(&mut self, mut child: Child, log: PathBuf) -> Key {
+        let id = child.id().expect("a child that was not waited for has an id");
+        let key = Key(id.to_string());
+        self.processes.insert(key.clone(), Pid::from_raw(id as i32));
+        let named = key.clone();
+        self.exits.spawn(async move { (named, child.wait().await, log) });
+        key
+    }
+
+    fn terminate(&self, keys: &BTreeSet<Key>) {
+        for (_, &process) in self.processes.iter().filter(|(key, _)| keys.contains(key)) {
             // One that has just ended is not there to be told.
-            let _ = signal.map(|signal| kill(process, signal));
+            let _ = kill(process, Signal::SIGTERM);
         }
-        let all = async {
-            while let Some(exit) = exits.join_next().await {
-                exit.map(|(key, ..)| running.remove(&key)).ok();
+    }
+
+    /// Waits for those that leave by themselves; asks, then kills, the others. At once, or where another order comes
+    /// meanwhile, they are killed without being waited for.
+    async fn end(mut self, mut orders: Orders, at_once: bool) {
+        let mut hurry = at_once;
+        for (signal, grace) in [(None, LEAVE), (Some(Signal::SIGTERM), GRACE), (Some(Signal::SIGKILL), GRACE)]
+        {
+            if hurry && signal != Some(Signal::SIGKILL) {
+                continue;
             }
-        };
-        tokio::select! {
-            ended = timeout(grace, all) => if ended.is_ok() { return },
-            Some(_) = orders.recv() => hurry = true,
+            for &process in self.processes.values() {
+                // One that has just ended is not there to be told.
+                let _ = signal.map(|signal| kill(process, signal));
+            }
+            let all = async {
+                while let Some(exit) = self.exits.join_next().await {
+                    exit.map(|(key, ..)| self.processes.remove(&key)).ok();
+                }
+            };
+            tokio::select! {
+                ended = timeout(grace, all) => if ended.is_ok() { return },
+                Some(_) = orders.recv() => hurry = true,
+            }
         }
     }
 }

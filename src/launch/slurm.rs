@@ -3,20 +3,17 @@
 //! Scripts are rendered and checked before anything is submitted. What is known of a submission is on disk
 //! before `sbatch` is called, so that its jobs can be found by name whatever happens next.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::launch::janitor::{self, Janitor};
-use crate::launch::search::Search;
+use crate::launch::submit::SubmissionTask;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason,
-    SubmitError, SubmitStyle, Submitted, render, sbatch_arguments, scancel_line,
+    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Submitted,
+    render, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::future::Future;
-use std::ops::Range;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -24,9 +21,6 @@ use tokio::task::JoinHandle;
 
 /// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
 const CANCEL_SHARE: Duration = Duration::from_secs(4);
-
-/// How long Slurm's programs wait for each other, unless a site changes its MessageTimeout.
-const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A job that so many looks in a row did not find is taken for ended: `squeue` is a moment behind `sbatch`, and
 /// forgets a job some minutes after its end.
@@ -48,13 +42,6 @@ pub struct SlurmLauncher {
     explained: BTreeSet<String>,
 }
 
-/// One call of `sbatch`.
-struct Batch {
-    workers: u32,
-    script: PathBuf,
-    arguments: Vec<OsString>,
-}
-
 /// What was last seen of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Seen {
@@ -66,7 +53,7 @@ struct Seen {
 }
 
 /// What happens while the launcher waits for orders.
-enum Happening {
+pub(super) enum Happening {
     Submitted(u32, Submitted),
     /// No more submissions follow.
     Finished(Result<()>),
@@ -74,7 +61,7 @@ enum Happening {
 }
 
 /// What one look at the queue found.
-struct Look {
+pub(super) struct Look {
     records: Vec<JobRecord>,
     /// How those ended that failed since the look before.
     exits: BTreeMap<JobIdentity, Exit>,
@@ -107,7 +94,10 @@ impl SlurmLauncher {
     async fn serve(mut self, mut orders: Orders, reports: Reports) {
         let (happen, mut happenings) = mpsc::unbounded_channel();
         let mut looking = false;
-        let mut submitting = Some(tokio::spawn(self.submission(reports.clone()).run(happen.clone())));
+        // Workers that are to be started once no submission is under way.
+        let mut more = 0;
+        let first = self.specification.workers;
+        let mut submitting = Some(self.start_submitting(first, &happen, &reports));
         loop {
             tokio::select! {
                 Some(happening) = happenings.recv() => match happening {
@@ -115,10 +105,14 @@ impl SlurmLauncher {
                     Happening::Finished(result) => {
                         submitting = None;
                         match result {
-                            Ok(()) => self.janitor = self.plan_janitor(&reports),
+                            Ok(()) if self.janitor.is_none() => self.janitor = self.plan_janitor(&reports),
+                            Ok(()) => {}
                             Err(error) => {
                                 let _ = reports.send(Report::Failed(error));
                             }
+                        }
+                        if more > 0 {
+                            submitting = Some(self.start_submitting(std::mem::take(&mut more), &happen, &reports));
                         }
                     }
                     Happening::Looked(records) => {
@@ -137,6 +131,11 @@ impl SlurmLauncher {
                         });
                     }
                     Some(Order::Look) => {}
+                    Some(Order::Start { workers }) if submitting.is_some() => more += workers,
+                    Some(Order::Start { workers }) => {
+                        submitting = Some(self.start_submitting(workers, &happen, &reports));
+                    }
+                    Some(Order::Withdraw { keys }) => self.withdraw(&keys, &reports),
                     Some(Order::End { left, .. }) => {
                         let end = self.end(left, submitting, happenings, &reports).await;
                         let _ = reports.send(Report::Gone(end));
@@ -148,15 +147,34 @@ impl SlurmLauncher {
         }
     }
 
-    fn submission(&self, reports: Reports) -> SubmissionTask {
-        SubmissionTask {
+    fn start_submitting(
+        &self,
+        workers: u32,
+        happen: &mpsc::UnboundedSender<Happening>,
+        reports: &Reports,
+    ) -> JoinHandle<()> {
+        let task = SubmissionTask {
             run: self.run.clone(),
-            specification: self.specification.clone(),
+            specification: JobSpecification { workers, ..self.specification.clone() },
             template: self.template.clone(),
             allocation: self.allocation.as_ref().map(|allocation| allocation.job_id),
             commands: self.commands.clone(),
-            reports,
-        }
+            reports: reports.clone(),
+        };
+        tokio::spawn(task.run(happen.clone()))
+    }
+
+    /// Cancels jobs beside other work; the next looks tell what came of it.
+    fn withdraw(&self, keys: &BTreeSet<Key>, reports: &Reports) {
+        let wanted = |identity: &&JobIdentity| keys.contains(&key(identity));
+        let ids: Vec<JobIdentity> = self.jobs.keys().filter(wanted).copied().collect();
+        let (commands, reports) = (self.commands.clone(), reports.clone());
+        tokio::spawn(async move {
+            if commands.cancel(&ids, None, CANCEL_SHARE).await.is_err() {
+                let line = scancel_line(&ids, None);
+                let _ = reports.send(Report::Notice(format!("these are not wanted any more: `{line}`")));
+            }
+        });
     }
 
     fn plan_janitor(&self, reports: &Reports) -> Option<Janitor> {
@@ -269,94 +287,6 @@ impl Launcher for SlurmLauncher {
     }
 }
 
-/// The submissions of a launcher, made one after the other beside its other work.
-struct SubmissionTask {
-    run: RunDirectory,
-    specification: JobSpecification,
-    template: String,
-    allocation: Option<JobId>,
-    commands: Commands,
-    reports: Reports,
-}
-
-impl SubmissionTask {
-    async fn run(self, happen: mpsc::UnboundedSender<Happening>) {
-        let result = self.submit_all(&happen).await;
-        let _ = happen.send(Happening::Finished(result));
-    }
-
-    async fn submit_all(&self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
-        let mut specification = self.specification.clone();
-        specification.deadline_seconds = self.deadline().await?;
-        let largest =
-            if specification.is_array() { self.commands.site().await?.largest_array() } else { u32::MAX };
-        // A driver that was submitted itself is a submission of its run.
-        for (number, workers) in (self.run.submissions().len() as u32..).zip(sizes(&specification, largest)) {
-            let batch = self.batch(number, JobSpecification { workers, ..specification.clone() })?;
-            let submitted = self.submit(number, &batch).await?;
-            let _ = happen.send(Happening::Submitted(workers, submitted));
-        }
-        Ok(())
-    }
-
-    /// When Slurm is to give up on workers that still wait: when the driver's own job ends at the latest.
-    /// Slurm ends a pending job as soon as it could no longer run to its time limit before its deadline.
-    async fn deadline(&self) -> Result<Option<u64>> {
-        let Some(job) = self.allocation else { return Ok(None) };
-        let left = self.commands.time_left(job).await?;
-        Ok(left.zip(self.specification.walltime.seconds()).map(|(left, walltime)| left + walltime))
-    }
-
-    fn batch(&self, number: u32, part: JobSpecification) -> Result<Batch> {
-        let script = self.run.write_script(number, &render(&self.template, &part)?)?;
-        let array: Option<Range<u32>> = part.is_array().then_some(0..part.workers);
-        let arguments = sbatch_arguments(&part, array, &script);
-        Ok(Batch { workers: part.workers, script, arguments })
-    }
-
-    async fn submit(&self, number: u32, batch: &Batch) -> Result<Submitted> {
-        let mut record = Submission::planned(number, self.specification.name.clone(), batch.workers);
-        record.arguments = std::iter::once("sbatch".to_owned())
-            .chain(batch.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()))
-            .collect();
-        self.run.write_submission(&record)?;
-        let notice = |line: &str| {
-            let _ = self.reports.send(Report::Notice(line.to_owned()));
-        };
-        let script = || format!("the job script is {}", batch.script.display());
-        let submitted = match self.commands.submit(&batch.arguments, notice).await {
-            Ok(submitted) => submitted,
-            Err(SubmitError::Ambiguous(error)) => self.find(error).await?,
-            Err(error) => {
-                record.refused = true;
-                self.run.write_submission(&record)?;
-                return Err(Error::from(error).hint(script()));
-            }
-        };
-        record.job = Some(submitted.job_id.0);
-        record.stdout.clone_from(&submitted.stdout);
-        record.stderr.clone_from(&submitted.stderr);
-        self.run.write_submission(&record)?;
-        Ok(submitted)
-    }
-
-    /// After a failure that says nothing: the job may be there all the same.
-    async fn find(&self, error: Error) -> Result<Submitted> {
-        let search = Search {
-            commands: &self.commands,
-            name: &self.specification.name,
-            known: self.run.submissions().iter().filter_map(|done| done.job).collect(),
-            apart: MESSAGE_TIMEOUT,
-        };
-        let notice = |text| {
-            let _ = self.reports.send(Report::Notice(text));
-        };
-        let job_id = search.find(error, notice).await?;
-        let (stdout, stderr) = (String::new(), String::new());
-        Ok(Submitted { job_id, cluster: None, stdout, stderr })
-    }
-}
-
 /// Looks at the queue once. Most states say how a job ended; of those that only say that it failed more is asked.
 async fn look(commands: &Commands, awaited: &BTreeSet<JobIdentity>) -> Result<Look> {
     let records = commands.jobs().await?;
@@ -367,15 +297,6 @@ async fn look(commands: &Commands, awaited: &BTreeSet<JobIdentity>) -> Result<Lo
     // A controller that has forgotten a job, or hangs just now, leaves the cause unknown.
     let exits = commands.exits(&failed).await.unwrap_or_default();
     Ok(Look { records, exits })
-}
-
-/// How many workers each call of `sbatch` asks for.
-fn sizes(specification: &JobSpecification, largest_array: u32) -> Vec<u32> {
-    let largest = if specification.submit == SubmitStyle::Jobs { 1 } else { largest_array.max(1) };
-    let (full, rest) = (specification.workers / largest, specification.workers % largest);
-    let mut sizes = vec![largest; full as usize];
-    sizes.extend((rest > 0).then_some(rest));
-    sizes
 }
 
 fn identities(specification: &JobSpecification, workers: u32, submitted: &Submitted) -> Vec<JobIdentity> {

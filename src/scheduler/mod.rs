@@ -18,6 +18,7 @@ mod checker;
 mod mutant;
 #[cfg(test)]
 mod onlooker;
+pub mod looks;
 pub mod pool;
 mod invariants;
 mod losses;
@@ -171,6 +172,11 @@ impl Scheduler {
     /// The tasks of the stage that have been counted; none where no stage is under way.
     pub fn done(&self) -> Vec<Range<u64>> {
         self.stage.as_ref().map_or_else(Vec::new, |stage| stage.done.ranges().collect())
+    }
+
+    /// Whether anything waits to be leased, and then how many tasks at least.
+    pub fn waiting(&self) -> u64 {
+        self.stage.as_ref().map_or(0, |stage| stage.waiting.len().max(stage.waits().into()))
     }
 
     /// Whether anybody holds a lease.

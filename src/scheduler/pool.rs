@@ -1,42 +1,105 @@
-//! When to ask Slurm about jobs: soon after something happened, then ever less often, never without need.
+//! How many workers there are to be, and when those that are missing are started.
+//!
+//! A worker whose time was up is replaced without further ado. One that was lost is replaced out of a budget, so that
+//! what kills workers does not do so for ever; one that somebody cancelled is not replaced, because somebody wants it
+//! gone; and when several in a row ended before they registered, no more are started. Between two starts lies a
+//! pause that grows until a worker registers.
 
 use crate::event::Timestamp;
 use std::time::Duration;
 
-/// Seconds between one look and the next while workers are awaited. Sites ask users not to look every few
-/// seconds, and a user who waits for hours does not need it.
-const INTERVALS: [u64; 6] = [2, 5, 10, 20, 40, 60];
+/// The first pause before what is missing is started.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// No pause is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// So many workers in a row that end before they register are no accident.
+const MOST_FRUITLESS: u32 = 3;
 
-/// The plan of looks at the queue.
-#[derive(Debug, Default)]
-pub struct Looks {
-    next: Option<Timestamp>,
-    step: usize,
+/// How a worker ended, as far as it matters to whether another one takes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its time was up, or its node was wanted: nothing is wrong with it.
+    InOrder,
+    /// It was lost after it had registered.
+    Lost,
+    /// It never registered.
+    Fruitless,
+    /// Somebody cancelled it.
+    Cancelled,
 }
 
-impl Looks {
-    /// Something happened: look soon, then ever less often.
-    pub fn restart(&mut self, now: Timestamp) {
-        self.step = 0;
-        self.next = Some(now + Duration::from_secs(INTERVALS[0]));
+/// The workers that there are to be.
+#[derive(Debug)]
+pub struct Pool {
+    target: u32,
+    /// Losses that are still made good.
+    budget: u32,
+    /// Workers in a row that ended before they registered.
+    fruitless: u32,
+    pause: Duration,
+    not_before: Timestamp,
+}
+
+impl Pool {
+    /// A pool of `target` workers that makes good so many losses.
+    pub fn new(target: u32, budget: u32) -> Pool {
+        Pool { target, budget, fruitless: 0, pause: FIRST_PAUSE, not_before: Timestamp::default() }
     }
 
-    /// Whether to look now. `needed` says whether anything about jobs is yet to be learnt.
-    pub fn due(&mut self, now: Timestamp, needed: bool) -> bool {
-        if !needed {
-            self.next = None;
-        }
-        if self.next.is_none_or(|next| now < next) {
-            return false;
-        }
-        self.step = (self.step + 1).min(INTERVALS.len() - 1);
-        self.next = Some(now + Duration::from_secs(INTERVALS[self.step]));
-        true
+    /// How many workers there are to be.
+    pub fn target(&self) -> u32 {
+        self.target
     }
 
-    /// When to ask [`Looks::due`] again.
-    pub fn next(&self) -> Option<Timestamp> {
-        self.next
+    /// From now on there are to be so many workers. Those that come on somebody's word come at once.
+    pub fn scale(&mut self, now: Timestamp, target: u32) {
+        if target > self.target {
+            self.not_before = now;
+            self.fruitless = 0;
+        }
+        self.target = target;
+    }
+
+    /// A worker is there: what was wrong is over.
+    pub fn registered(&mut self) {
+        self.fruitless = 0;
+        self.pause = FIRST_PAUSE;
+    }
+
+    /// A worker has ended.
+    pub fn ended(&mut self, now: Timestamp, how: Ended) {
+        match (how, self.budget.checked_sub(1)) {
+            (Ended::InOrder, _) => {}
+            (Ended::Lost | Ended::Fruitless, Some(left)) => self.budget = left,
+            (Ended::Lost | Ended::Fruitless, None) | (Ended::Cancelled, _) => {
+                self.target = self.target.saturating_sub(1);
+            }
+        }
+        self.fruitless += u32::from(how == Ended::Fruitless);
+        self.put_off(now);
+    }
+
+    /// None can be started just now.
+    pub fn put_off(&mut self, now: Timestamp) {
+        if self.not_before <= now {
+            self.not_before = now + self.pause;
+            self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Nothing is started any more.
+    pub fn give_up(&mut self) {
+        self.target = 0;
+    }
+
+    /// How many are missing, and will be started, where so many are there or on their way.
+    pub fn missing(&self, there: u32) -> u32 {
+        if self.fruitless >= MOST_FRUITLESS { 0 } else { self.target.saturating_sub(there) }
+    }
+
+    /// When those that are missing may be started.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
     }
 }
 
@@ -44,17 +107,60 @@ impl Looks {
 mod tests {
     use super::*;
 
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(seconds))
+    }
+
     #[test]
-    fn looks_become_rare_and_end_when_nothing_is_needed() {
-        let mut looks = Looks::default();
-        looks.restart(Timestamp::default());
-        let mut at = Vec::new();
-        while let Some(now) = looks.next().filter(|now| now.0.as_secs() < 300) {
-            assert!(looks.due(now, true));
-            at.push(now.0.as_secs());
+    fn losses_are_made_good_out_of_the_budget() {
+        let mut pool = Pool::new(4, 2);
+        let missing = [Ended::Lost, Ended::Lost, Ended::Lost].map(|how| {
+            pool.ended(at(0), how);
+            pool.missing(3)
+        });
+        assert_eq!(missing, [1, 1, 0]);
+    }
+
+    #[test]
+    fn workers_whose_time_was_up_are_replaced_again_and_again_and_cancelled_ones_are_not() {
+        let mut pool = Pool::new(2, 0);
+        for _ in 0..100 {
+            pool.ended(at(0), Ended::InOrder);
         }
-        assert_eq!(at, [2, 7, 17, 37, 77, 137, 197, 257]);
-        assert!(!looks.due(looks.next().expect("planned"), false));
-        assert_eq!(looks.next(), None);
+        assert_eq!(pool.missing(1), 1);
+        pool.ended(at(0), Ended::Cancelled);
+        assert_eq!((pool.missing(1), pool.missing(0)), (0, 1));
+    }
+
+    #[test]
+    fn three_in_a_row_that_never_came_stop_it_until_somebody_asks_for_more() {
+        let mut pool = Pool::new(2, 100);
+        pool.ended(at(0), Ended::Fruitless);
+        pool.ended(at(0), Ended::Fruitless);
+        pool.registered();
+        pool.ended(at(0), Ended::Fruitless);
+        pool.ended(at(0), Ended::Fruitless);
+        assert_eq!(pool.missing(0), 2);
+        pool.ended(at(0), Ended::Fruitless);
+        assert_eq!(pool.missing(0), 0);
+        pool.scale(at(5), 3);
+        assert_eq!((pool.missing(0), pool.not_before()), (3, at(5)));
+    }
+
+    #[test]
+    fn pauses_grow_until_a_worker_registers() {
+        let mut pool = Pool::new(1, 100);
+        let mut now = at(0);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            pool.ended(now, Ended::Lost);
+            pool.ended(now, Ended::Lost);
+            pauses.push((pool.not_before() - now).as_secs());
+            now = pool.not_before();
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        pool.registered();
+        pool.ended(now, Ended::Lost);
+        assert_eq!(pool.not_before() - now, FIRST_PAUSE);
     }
 }

@@ -45,6 +45,7 @@ section! {
         memory: Asked<Memory>,
         walltime: Asked<Walltime>,
         minimum_workers: Whole,
+        replacements: Whole,
         death_timeout: Whole,
         port: Port,
         host: String,

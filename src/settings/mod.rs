@@ -66,6 +66,8 @@ pub struct ClusterSettings {
     pub walltime: Asked<Walltime>,
     /// How many workers must have registered before work begins; from one to `workers`.
     pub minimum_workers: u32,
+    /// How many lost workers are replaced; none: as many as there are workers.
+    pub replacements: Option<u32>,
     /// A worker exits this long after losing the driver.
     pub death_timeout: Duration,
     /// The port on which the driver listens; 0 is any free one.

@@ -53,6 +53,7 @@ fn cluster(layer: Cluster, paths: &Paths<'_>) -> Result<ClusterSettings> {
         memory: layer.memory.expect(BUILT_IN),
         walltime: layer.walltime.expect(BUILT_IN),
         minimum_workers: number(layer.minimum_workers),
+        replacements: layer.replacements.map(|replacements| replacements.0),
         death_timeout: Duration::from_secs(number(layer.death_timeout).into()),
         port: layer.port.expect(BUILT_IN).0,
         host: filled(layer.host),

@@ -77,6 +77,7 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
         ("cluster.memory", Some(text(&cluster.memory))),
         ("cluster.walltime", Some(text(&cluster.walltime))),
         ("cluster.minimum_workers", Some(integer(cluster.minimum_workers))),
+        ("cluster.replacements", cluster.replacements.map(integer)),
         ("cluster.death_timeout", Some(large(cluster.death_timeout.as_secs().into()))),
         ("cluster.port", Some(integer(cluster.port))),
         ("cluster.host", cluster.host.as_ref().map(text)),

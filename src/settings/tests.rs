@@ -336,7 +336,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     minimum_workers = 1                      # built in
     death_timeout = 60                       # built in
     port = 0                                 # built in
-    # not set: cores, host, program
+    # not set: cores, replacements, host, program
 
     [slurm]
     directives = []                          # built in
@@ -368,7 +368,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     minimum_workers = 1
     death_timeout = 60
     port = 0
-    # not set: cores, host, program
+    # not set: cores, replacements, host, program
 
     [slurm]
     directives = []

@@ -24,6 +24,8 @@ pub struct Submitted {
 pub enum SubmitError {
     /// Slurm said no: the same request will be refused again.
     Refused(Error),
+    /// A limit on jobs has been reached: fewer may be accepted, and the same request later.
+    Limited(Error),
     /// The job may exist.
     Ambiguous(Error),
     /// Slurm could not be asked; no job exists.
@@ -34,9 +36,10 @@ impl SubmitError {
     /// The failure as it is shown.
     pub fn error(&self) -> &Error {
         match self {
-            SubmitError::Refused(error) | SubmitError::Ambiguous(error) | SubmitError::Unavailable(error) => {
-                error
-            }
+            SubmitError::Refused(error)
+            | SubmitError::Limited(error)
+            | SubmitError::Ambiguous(error)
+            | SubmitError::Unavailable(error) => error,
         }
     }
 }
@@ -44,9 +47,10 @@ impl SubmitError {
 impl From<SubmitError> for Error {
     fn from(error: SubmitError) -> Error {
         match error {
-            SubmitError::Refused(error) | SubmitError::Ambiguous(error) | SubmitError::Unavailable(error) => {
-                error
-            }
+            SubmitError::Refused(error)
+            | SubmitError::Limited(error)
+            | SubmitError::Ambiguous(error)
+            | SubmitError::Unavailable(error) => error,
         }
     }
 }
@@ -71,6 +75,9 @@ const UNAVAILABLE: &[(&str, &str)] = &[
     ("configuration source", "this machine does not know the cluster: set SLURM_CONF, or use a login node"),
     ("Rate limit exceeded", "Slurm limits how often it is asked: wait a minute"),
 ];
+
+/// Refusals for the number of jobs that are there already.
+const LIMITS: &[&str] = &["SubmitJob", "MaxJobCount", "temporarily unable to accept"];
 
 /// Slurm's refusals, the specific before the general, with what to change.
 const REFUSALS: &[(&str, &str)] = &[
@@ -168,10 +175,15 @@ fn judge_failure(stderr: &str) -> SubmitError {
         return SubmitError::Unavailable(failure("Slurm could not be asked", stderr).hint(*hint));
     }
     let error = failure("Slurm refused the job", stderr);
-    SubmitError::Refused(match REFUSALS.iter().find(|(text, _)| stderr.contains(text)) {
+    let error = match REFUSALS.iter().find(|(text, _)| stderr.contains(text)) {
         Some((_, hint)) => error.hint(*hint),
         None => error.hint("`squall script` prints the job script and the sbatch command to try by hand"),
-    })
+    };
+    if LIMITS.iter().any(|text| stderr.contains(text)) {
+        SubmitError::Limited(error)
+    } else {
+        SubmitError::Refused(error)
+    }
 }
 
 pub(crate) fn ambiguous(what: &str, stderr: &str) -> SubmitError {
@@ -192,6 +204,7 @@ mod tests {
         match judge(code, stdout, stderr) {
             Ok(_) => "submitted",
             Err(SubmitError::Refused(_)) => "refused",
+            Err(SubmitError::Limited(_)) => "limited",
             Err(SubmitError::Ambiguous(_)) => "ambiguous",
             Err(SubmitError::Unavailable(_)) => "unavailable",
         }
@@ -224,6 +237,8 @@ mod tests {
             ("Unable to contact slurm controller (connect failure)", "unavailable"),
             ("Protocol authentication error", "unavailable"),
             ("Invalid partition name specified", "refused"),
+            ("QOSMaxSubmitJobPerUserLimit", "limited"),
+            ("MaxJobCount limit reached", "limited"),
             ("some words of the site", "refused"),
         ] {
             let stderr = format!("sbatch: error: Batch job submission failed: {text}\n");

@@ -53,6 +53,32 @@ fn worker_killed_while_it_works_leaves_the_bits_unchanged() {
 }
 
 #[test]
+fn run_goes_on_with_those_that_replace_its_lost_workers() {
+    let place = Place::new();
+    let (mut running, worker) = busy(&place);
+    let run = running.run_directory().expect("it runs");
+    let first = running.events().expect("there are events").jobs();
+    for process in processes_of(&place) {
+        kill(process, Signal::SIGKILL).expect("it works");
+    }
+    let replaced = |events: &Events| {
+        let jobs = events.jobs();
+        let other = |number: &u64| !first.iter().any(|(known, _)| known == number);
+        let works = |number: u64| events.counted_answers(number) > 0;
+        jobs.iter().any(|(number, _)| other(number) && works(*number)).then_some(())
+    };
+    running.until_events("another worker works", replaced);
+    let outcome = running.wait().ok();
+    assert!(Events::of(&run).expect("they stay").leases_lost(worker) >= Some(1));
+    assert!(
+        outcome.stderr.contains("more workers are started")
+            || outcome.stderr.contains("another worker is started")
+    );
+    assert_eq!(outcome.bits()["result"], *UNDISTURBED);
+    assert_no_process_of(&place);
+}
+
+#[test]
 fn twin_finishes_what_a_stopped_worker_holds_and_leaves_the_bits_unchanged() {
     let place = Place::new();
     let (running, worker) = busy(&place);
@@ -99,7 +125,7 @@ fn worker_stopped_beyond_the_death_timeout_is_lost_and_comes_back_as_another_one
 fn driver_stopped_beyond_the_death_timeout_says_who_missed_whom_and_is_gone_on_with() {
     let place = Place::new();
     let flags = ["--seed=1", "--cluster=processes", "--workers=2", "--set=cluster.minimum_workers=2"];
-    let timeout = ["--set=cluster.death_timeout=5"];
+    let timeout = ["--set=cluster.death_timeout=5", "--set=cluster.replacements=0"];
     let mut running = place.start(["run", "-e", EXPRESSION].into_iter().chain(flags).chain(timeout));
     let kept = |running: &Running| running.run_directory()?.join("checkpoint-0").exists().then_some(());
     running.until("a checkpoint is kept", kept);
@@ -156,7 +182,9 @@ fn worker_asked_to_end_hands_in_what_it_has_and_leaves_the_bits_unchanged() {
 #[test]
 fn loss_of_all_workers_is_an_error_that_says_how_they_ended() {
     let place = Place::new();
-    let (running, worker) = busy(&place);
+    let flags = ["--seed=1", "--cluster=processes", "--workers=2", "--set=cluster.replacements=0"];
+    let mut running = place.start(["run", "-e", EXPRESSION].into_iter().chain(flags));
+    let worker = running.until_events("a worker answered a lease", Events::busy_worker);
     let run = running.run_directory().expect("it runs");
     for process in processes_of(&place) {
         kill(process, Signal::SIGKILL).expect("it works");
@@ -229,6 +257,33 @@ fn standard_error_that_takes_nothing_is_no_failure() {
         assert_eq!(status.success(), !refused);
         assert_ne!(status.code(), Some(101), "it panicked");
     }
+}
+
+#[test]
+fn four_of_eight_workers_are_better_than_an_error() {
+    // A site that allows five jobs of a user: the first array of four fits, one more worker does, and no other.
+    let sbatch = "size=1\nfor word; do case $word in --array=*) size=$((${word##*-} + 1));; esac; done\n\
+                  cd \"$FAKE_SLURM\"; there=$(cat there 2>/dev/null || echo 0)\n\
+                  if [ $((there + size)) -gt 5 ]; then\n\
+                  echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1; fi\n\
+                  echo $((there + size)) >there; echo $((57 + there))";
+    let site = ("scontrol", "echo 'MaxArraySize = 1001'");
+    let fake = Fake::new(&[("sbatch", sbatch), ("squeue", "echo"), ("scancel", ":"), site]);
+    let flags = ["--cluster=slurm", "--workers=8"];
+    let mut running = fake.place.start(["run", "-e", EXPRESSION].into_iter().chain(flags));
+    let says = |running: &Running| running.stderr().contains("3 workers cannot be started yet").then_some(());
+    running.until("it says how many have to wait", says);
+    let again = |_: &Running| (fake.calls("sbatch").len() >= 6).then_some(());
+    running.until("it has tried again", again);
+    running.signal(Signal::SIGTERM);
+    let outcome = running.wait();
+    assert_eq!(outcome.code(), 143, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("QOSMaxSubmitJobPerUserLimit"), "{}", outcome.stderr);
+    let asked =
+        |call: &String| call.split(' ').find_map(|word| word.strip_prefix("--array=").map(str::to_owned));
+    let asked: Vec<_> = fake.calls("sbatch").iter().map(asked).take(5).collect();
+    let arrays = [Some("0-7"), Some("0-3"), Some("0-3"), Some("0-1"), None];
+    assert_eq!(asked, arrays.map(|array| array.map(str::to_owned)));
 }
 
 #[test]

@@ -358,7 +358,7 @@ fn flood_of_large_answers_is_taken_one_by_one() {
 #[test]
 fn worker_that_forges_a_key_and_dies_does_not_keep_a_lost_run_waiting() {
     let place = Place::new();
-    let flags = ["--seed=1", "--cluster=processes", "--workers=1"];
+    let flags = ["--seed=1", "--cluster=processes", "--workers=1", "--set=cluster.replacements=0"];
     let mut running = place.start(["run", "-e", "random.normal(size=1e12).mean()"].iter().chain(&flags));
     let worker = running.until_events("the worker answered a lease", Events::busy_worker);
     let run = running.run_directory().expect("it runs");

@@ -9,6 +9,7 @@ use squall::array::Index;
 use squall::cluster::Builder;
 use squall::{Array, Cluster, ErrorKind, ProcessCluster, ThreadsCluster, random};
 
+use crate::processes::processes_of;
 use crate::support::Place;
 use crate::support::running::Running;
 
@@ -24,6 +25,38 @@ fn example_computes_with_processes_of_itself() {
                 [results]\nmean = 'x.mean()'\nstd = 'x.std()'\n";
     place.write("run.toml", text);
     assert_eq!(outcome.stdout, place.run(["run", "run.toml", "--quiet", "--cores=2"]).ok().stdout);
+}
+
+#[test]
+fn cluster_is_scaled_up_and_down_while_it_computes_and_in_between() {
+    let place = Place::new();
+    let builder = ProcessCluster::builder().workers(2).seed(42);
+    let builder = builder.set("cluster.program", env!("CARGO_BIN_EXE_squall"));
+    let directory = place.directory().join(".squall").display().to_string();
+    let cluster = builder.set("run.directory", &directory).start().expect("it starts");
+    let x = random::normal(0.0, 1.0).size([2_000_000_000]).stream("x");
+    let alone = ThreadsCluster::builder().cores(2).seed(42).start().expect("it starts");
+    let expected = alone.compute(&x.mean()).expect("it fits").wait().expect("it is computed");
+    let under_way = cluster.compute(&x.mean()).expect("it fits");
+    cluster.scale(4).expect("there is room");
+    let until = |workers: usize| {
+        let began = std::time::Instant::now();
+        while processes_of(&place).len() != workers {
+            assert!(began.elapsed().as_secs() < 60, "there are {:?}", processes_of(&place));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    until(4);
+    cluster.scale(1).expect("one is enough");
+    assert_eq!(under_way.wait().expect("it is computed"), expected);
+    until(1);
+    cluster.scale(3).expect("there is room");
+    until(3);
+    assert_eq!(cluster.compute(&x.mean()).expect("it fits").wait().expect("it is computed"), expected);
+    let refused = [cluster.scale(0), cluster.scale(1 << 30), alone.scale(2)];
+    assert!(
+        refused.iter().all(|refused| refused.as_ref().is_err_and(|error| error.kind() == ErrorKind::Refused))
+    );
 }
 
 /// What is computed, as text and as arrays of the library.

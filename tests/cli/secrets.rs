@@ -124,7 +124,8 @@ fn keys_are_in_no_argument_environment_log_or_file_of_a_run_that_ends_well() {
 #[test]
 fn keys_are_in_no_error_or_log_of_a_run_that_fails() {
     let place = Place::new();
-    let mut running = place.start(["run", "-e", EXPRESSION].iter().chain(&PROCESSES));
+    let mut running = place
+        .start(["run", "-e", EXPRESSION].iter().chain(&PROCESSES).chain(&["--set=cluster.replacements=0"]));
     let (needles, run) = searched(&place, &mut running, 2);
     processes_of(&place).iter().for_each(|&process| kill(process, Signal::SIGKILL).expect("it works"));
     let outcome = running.wait();

@@ -1,6 +1,7 @@
 //! The driver's decisions, told as values: no runtime, no clock, no workers.
 
 mod losses;
+mod pool;
 mod world;
 
 use rand::rngs::StdRng;

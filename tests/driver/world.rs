@@ -24,13 +24,33 @@ pub(crate) struct World {
 }
 
 pub(crate) fn core(workers: u32, minimum_workers: u32, checkpoints_from: Option<Timestamp>) -> Core {
-    Core::new(Configuration { workers, minimum_workers, worker_memory: Some(500 << 20), checkpoints_from })
+    replacing(workers, minimum_workers, 0, checkpoints_from)
+}
+
+fn replacing(
+    workers: u32,
+    minimum_workers: u32,
+    replacements: u32,
+    checkpoints_from: Option<Timestamp>,
+) -> Core {
+    Core::new(Configuration {
+        workers,
+        minimum_workers,
+        replacements,
+        worker_memory: Some(500 << 20),
+        checkpoints_from,
+    })
 }
 
 impl World {
     pub(crate) fn new(workers: u32, minimum: u32) -> World {
         let executor = Executor::detect(1).expect("a thread");
         World { core: core(workers, minimum, None), now: Timestamp::default(), executor, stage: None }
+    }
+
+    /// One that replaces so many of its workers where they are lost.
+    pub(crate) fn replacing(workers: u32, replacements: u32) -> World {
+        World { core: replacing(workers, 1, replacements, None), ..World::new(workers, 1) }
     }
 
     pub(crate) fn tell(&mut self, input: Input) -> Vec<Output> {

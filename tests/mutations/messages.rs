@@ -331,6 +331,7 @@ fn changed_checkpoints_are_gone_on_from_or_refused() {
         core: Core::new(Configuration {
             workers: 1,
             minimum_workers: 1,
+            replacements: 0,
             worker_memory: None,
             checkpoints_from: from,
         }),

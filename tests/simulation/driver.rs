@@ -25,6 +25,8 @@ pub(crate) struct Life {
     core: Core,
     started: u64,
     pub(crate) nonce: u64,
+    /// How many it asked for at first, and how many in all but for those that could not be started.
+    pub(crate) target: u32,
     pub(crate) workers: u32,
     pub(crate) minimum: u32,
     /// Whether the process exists.
@@ -38,7 +40,10 @@ pub(crate) struct Life {
     superseded: bool,
     pub(crate) looking: bool,
     pub(crate) rejected: bool,
-    pub(crate) submitted: bool,
+    /// Calls of `sbatch` that have not answered yet.
+    pub(crate) submitting: u32,
+    /// Those that have, or will.
+    pub(crate) batches: u32,
     pub(crate) interrupted: bool,
     /// How often its workers' tasks may have been at fault.
     pub(crate) faults: u32,
@@ -80,12 +85,14 @@ impl World {
             core: Core::new(Configuration {
                 workers,
                 minimum_workers: minimum,
+                replacements: self.rng.random_range(0..6),
                 worker_memory: Some(1 << 30),
                 checkpoints_from: Some(checkpoints_from),
             }),
             started: self.now,
             nonce,
-            workers,
+            target: workers,
+            workers: 0,
             minimum,
             alive: true,
             machine_is_there: true,
@@ -95,14 +102,15 @@ impl World {
             superseded: false,
             looking: false,
             rejected: false,
-            submitted: false,
+            submitting: 0,
+            batches: 0,
             interrupted: false,
             faults: 0,
             ending: None,
             closing: false,
             computed: None,
         });
-        self.later(Happening::Submits { life: number });
+        self.orders(number, workers);
         let plan = self.works.cases[self.case].plan.clone();
         self.tell(number, Input::Compute(plan, from));
     }
@@ -143,12 +151,14 @@ impl World {
         match output {
             Output::Send(ConnectionId(connection), message) => self.says(connection as usize, &message),
             Output::Close(ConnectionId(connection)) => self.shut(connection as usize, Side::Driver),
-            Output::Order(Order::Look) if !self.lives[number].looking && self.lives[number].submitted => {
+            Output::Order(Order::Look) if !self.lives[number].looking && self.lives[number].batches > 0 => {
                 self.lives[number].looking = true;
                 let takes = self.rng.random_range(0..SECOND);
                 self.after(takes, Happening::Looked { life: number });
             }
             Output::Order(Order::Look) => {}
+            Output::Order(Order::Start { workers }) => self.orders(number, workers),
+            Output::Order(Order::Withdraw { .. }) => unreachable!("nobody scales"),
             Output::Order(Order::End { left, at_once }) => self.end(number, left, at_once),
             Output::Tell(_) | Output::Record(_) => {}
             Output::Checkpoint(content) => self.keeps(number, content),

@@ -30,6 +30,7 @@ pub(crate) enum Fault {
     WriteTorn,
     OwnerSeenLate,
     SubmissionRejected,
+    JobsLimited,
     SubmissionUnknown,
     JobsPend,
     QueueUnreachable,
@@ -37,7 +38,7 @@ pub(crate) enum Fault {
     CancelFails,
 }
 
-pub(crate) const ALL: [Fault; 28] = [
+pub(crate) const ALL: [Fault; 29] = [
     Fault::WorkerStops,
     Fault::WorkerSlows,
     Fault::WorkerCrashes,
@@ -61,6 +62,7 @@ pub(crate) const ALL: [Fault; 28] = [
     Fault::WriteTorn,
     Fault::OwnerSeenLate,
     Fault::SubmissionRejected,
+    Fault::JobsLimited,
     Fault::SubmissionUnknown,
     Fault::JobsPend,
     Fault::QueueUnreachable,

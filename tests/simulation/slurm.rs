@@ -16,10 +16,12 @@ const MISSES: u32 = 3;
 /// How long the launcher tries to end what is left.
 const END_BUDGET: u64 = 8 * SECOND;
 
-/// One element of a job array: one worker.
+/// A job of one worker.
 pub(crate) struct Job {
     pub(crate) life: usize,
     pub(crate) index: u32,
+    /// Which call of `sbatch` it comes from.
+    batch: u32,
     pub(crate) phase: Phase,
     pub(crate) word: &'static str,
     /// Its process, once it runs.
@@ -44,22 +46,55 @@ impl Job {
 }
 
 impl World {
+    /// So many workers are asked for. There are never more than are wanted, as far as the launcher has told.
+    pub(crate) fn orders(&mut self, life: usize, workers: u32) {
+        let known = |job: &&Job| job.life == life && job.told.is_none_or(|(phase, _)| phase != Phase::Ended);
+        let known = self.jobs.iter().filter(known).count() as u32;
+        let own = &mut self.lives[life];
+        own.workers += workers;
+        own.submitting += 1;
+        assert!(known + workers <= own.target, "{workers} more than {known} are more than {}", own.target);
+        self.later(Happening::Submits { life, workers });
+    }
+
     /// The launcher calls `sbatch`.
-    pub(crate) fn submits(&mut self, life: usize) {
+    pub(crate) fn submits(&mut self, life: usize, workers: u32) {
         if !self.lives[life].alive {
             return;
         }
+        if self.strikes(Fault::JobsLimited) {
+            self.lives[life].workers -= workers;
+            self.answered(life);
+            let error = Error::new(ErrorKind::Slurm, "sbatch: error: QOSMaxSubmitJobPerUserLimit");
+            return self.tell(life, Input::PutOff(workers, error));
+        }
         if self.strikes(Fault::SubmissionRejected) {
             self.lives[life].rejected = true;
+            self.lives[life].workers -= workers;
+            self.answered(life);
             let error = Error::new(ErrorKind::Slurm, "sbatch: error: Batch job submission failed");
             return self.tell(life, Input::Failed(error));
         }
+        let batch = self.lives[life].batches;
+        self.lives[life].batches += 1;
+        let before = self.jobs.iter().filter(|job| job.life == life).count() as u32;
         let pends = self.strikes(Fault::JobsPend);
-        for index in 0..self.lives[life].workers {
+        for index in before..before + workers {
             let (phase, word) = (Phase::Waiting, "PENDING");
             let (worker, forgotten, missed, told) = (None, false, 0, None);
             let terminating = false;
-            self.jobs.push(Job { life, index, phase, word, worker, forgotten, missed, told, terminating });
+            self.jobs.push(Job {
+                life,
+                index,
+                batch,
+                phase,
+                word,
+                worker,
+                forgotten,
+                missed,
+                told,
+                terminating,
+            });
             let most = if pends { 100 * SECOND } else { 3 * SECOND };
             let wait = self.rng.random_range(0..most);
             self.after(wait, Happening::JobStarts { job: self.jobs.len() - 1 });
@@ -67,15 +102,23 @@ impl World {
         // The jobs are there, whether `sbatch` has said so or not; some start before it has.
         let unknown = self.strikes(Fault::SubmissionUnknown);
         let answers = self.rng.random_range(0..if unknown { 20 * SECOND } else { SECOND });
-        self.after(answers, Happening::Submitted { life });
+        self.after(answers, Happening::Submitted { life, batch });
     }
 
     /// `sbatch` has answered, or its jobs were found by their name.
-    pub(crate) fn submitted(&mut self, life: usize) {
-        let keys = self.jobs.iter().filter(|job| job.life == life).map(Job::key).collect();
-        self.lives[life].submitted = true;
+    pub(crate) fn submitted(&mut self, life: usize, batch: u32) {
+        let of_batch = |job: &&Job| job.life == life && job.batch == batch;
+        let keys = self.jobs.iter().filter(of_batch).map(Job::key).collect();
         self.tell(life, Input::Started(format!("job {life}"), keys));
-        if let Some((left, at_once)) = self.lives[life].ending.take() {
+        self.answered(life);
+    }
+
+    /// A call of `sbatch` is over; what is to be ended is so after the last.
+    fn answered(&mut self, life: usize) {
+        self.lives[life].submitting -= 1;
+        if self.lives[life].submitting == 0
+            && let Some((left, at_once)) = self.lives[life].ending.take()
+        {
             self.end(life, left, at_once);
         }
     }
@@ -166,8 +209,7 @@ impl World {
             let leaves = job.worker.is_none_or(|worker| self.workers[worker].leaves);
             assert!(leaves, "{} is taken for one that has left", job.key());
         }
-        let submitting = !self.lives[life].submitted && !self.lives[life].rejected;
-        if submitting && !at_once {
+        if self.lives[life].submitting > 0 && !at_once {
             // `sbatch` is under way: what it starts is ended once it has answered.
             self.lives[life].ending = Some((left, at_once));
             return;

@@ -38,8 +38,8 @@ pub(crate) enum Happening {
     DriverListens { connection: usize },
     Written { life: usize },
     Closes { life: usize },
-    Submits { life: usize },
-    Submitted { life: usize },
+    Submits { life: usize, workers: u32 },
+    Submitted { life: usize, batch: u32 },
     Looked { life: usize },
     Cancelled { life: usize, left: BTreeSet<Key>, fails: bool },
     JobStarts { job: usize },
@@ -204,8 +204,8 @@ impl World {
             Happening::Ticks { life, .. }
             | Happening::Written { life }
             | Happening::Closes { life }
-            | Happening::Submits { life }
-            | Happening::Submitted { life }
+            | Happening::Submits { life, .. }
+            | Happening::Submitted { life, .. }
             | Happening::Cancelled { life, .. }
             | Happening::Looked { life } => driver(life),
             Happening::Attempts { worker: number }
@@ -244,8 +244,8 @@ impl World {
             Happening::DriverListens { connection } => self.driver_listens(connection),
             Happening::Written { life } => self.written(life),
             Happening::Closes { life } => self.stops(life, Stop::Close),
-            Happening::Submits { life } => self.submits(life),
-            Happening::Submitted { life } => self.submitted(life),
+            Happening::Submits { life, workers } => self.submits(life, workers),
+            Happening::Submitted { life, batch } => self.submitted(life, batch),
             Happening::Looked { life } => self.looked(life),
             Happening::Cancelled { life, left, fails } => self.cancelled(life, &left, fails),
             Happening::JobStarts { job } => self.job_starts(job),

@@ -38,6 +38,7 @@ impl Core {
             }
         };
         if new {
+            self.pool.registered();
             self.tell_of_new(now, worker, registration);
         }
         if self.closing.is_some() || self.failure.is_some() {

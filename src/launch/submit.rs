@@ -1,0 +1,140 @@
+//! Submissions of a launcher: scripts, `sbatch`, and what is on disk before each. What a limit does not allow is
+//! halved until it fits, and put off where nothing does.
+
+use crate::error::{Error, Result};
+use crate::launch::search::Search;
+use crate::launch::slurm::Happening;
+use crate::launch::{Report, Reports};
+use crate::run::{RunDirectory, Submission};
+use crate::slurm::{
+    Commands, JobId, JobSpecification, SubmitError, SubmitStyle, Submitted, render, sbatch_arguments,
+};
+use std::ffi::OsString;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How long Slurm's programs wait for each other, unless a site changes its MessageTimeout.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The submissions of a launcher, made one after the other beside its other work.
+pub(super) struct SubmissionTask {
+    pub(super) run: RunDirectory,
+    pub(super) specification: JobSpecification,
+    pub(super) template: String,
+    pub(super) allocation: Option<JobId>,
+    pub(super) commands: Commands,
+    pub(super) reports: Reports,
+}
+
+impl SubmissionTask {
+    pub(super) async fn run(self, happen: mpsc::UnboundedSender<Happening>) {
+        let result = self.submit_all(&happen).await;
+        let _ = happen.send(Happening::Finished(result));
+    }
+
+    async fn submit_all(&self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
+        let mut specification = self.specification.clone();
+        specification.deadline_seconds = self.deadline().await?;
+        let largest =
+            if specification.is_array() { self.commands.site().await?.largest_array() } else { u32::MAX };
+        let mut largest = if specification.submit == SubmitStyle::Jobs { 1 } else { largest.max(1) };
+        let mut left = specification.workers;
+        // A driver that was submitted itself is a submission of its run.
+        let mut number = self.run.submissions().len() as u32;
+        while left > 0 {
+            let workers = left.min(largest);
+            let batch = self.batch(number, JobSpecification { workers, ..specification.clone() })?;
+            match self.submit(number, &batch).await? {
+                Accepted::All(submitted) => {
+                    let _ = happen.send(Happening::Submitted(workers, submitted));
+                    left -= workers;
+                }
+                // Half of them may fit.
+                Accepted::None(_) if workers > 1 => largest = workers / 2,
+                Accepted::None(error) => {
+                    let _ = self.reports.send(Report::PutOff { workers: left, error });
+                    break;
+                }
+            }
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// When Slurm is to give up on workers that still wait: when the driver's own job ends at the latest.
+    /// Slurm ends a pending job as soon as it could no longer run to its time limit before its deadline.
+    async fn deadline(&self) -> Result<Option<u64>> {
+        let Some(job) = self.allocation else { return Ok(None) };
+        let left = self.commands.time_left(job).await?;
+        Ok(left.zip(self.specification.walltime.seconds()).map(|(left, walltime)| left + walltime))
+    }
+
+    fn batch(&self, number: u32, part: JobSpecification) -> Result<Batch> {
+        let script = self.run.write_script(number, &render(&self.template, &part)?)?;
+        let array: Option<Range<u32>> = part.is_array().then_some(0..part.workers);
+        let arguments = sbatch_arguments(&part, array, &script);
+        Ok(Batch { workers: part.workers, script, arguments })
+    }
+
+    async fn submit(&self, number: u32, batch: &Batch) -> Result<Accepted> {
+        let mut record = Submission::planned(number, self.specification.name.clone(), batch.workers);
+        record.arguments = std::iter::once("sbatch".to_owned())
+            .chain(batch.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()))
+            .collect();
+        self.run.write_submission(&record)?;
+        let notice = |line: &str| {
+            let _ = self.reports.send(Report::Notice(line.to_owned()));
+        };
+        let script = || format!("the job script is {}", batch.script.display());
+        let submitted = match self.commands.submit(&batch.arguments, notice).await {
+            Ok(submitted) => submitted,
+            Err(SubmitError::Ambiguous(error)) => self.find(error).await?,
+            Err(error) => {
+                record.refused = true;
+                self.run.write_submission(&record)?;
+                // A controller that is gone may come back; but whoever has just typed the command is told at once.
+                let limited = matches!(error, SubmitError::Limited(_))
+                    || (number > 0 && matches!(error, SubmitError::Unavailable(_)));
+                let error = Error::from(error);
+                return if limited { Ok(Accepted::None(error)) } else { Err(error.hint(script())) };
+            }
+        };
+        record.job = Some(submitted.job_id.0);
+        record.stdout.clone_from(&submitted.stdout);
+        record.stderr.clone_from(&submitted.stderr);
+        self.run.write_submission(&record)?;
+        Ok(Accepted::All(submitted))
+    }
+
+    /// After a failure that says nothing: the job may be there all the same.
+    async fn find(&self, error: Error) -> Result<Submitted> {
+        let search = Search {
+            commands: &self.commands,
+            name: &self.specification.name,
+            known: self.run.submissions().iter().filter_map(|done| done.job).collect(),
+            apart: MESSAGE_TIMEOUT,
+        };
+        let notice = |text| {
+            let _ = self.reports.send(Report::Notice(text));
+        };
+        let job_id = search.find(error, notice).await?;
+        let (stdout, stderr) = (String::new(), String::new());
+        Ok(Submitted { job_id, cluster: None, stdout, stderr })
+    }
+}
+
+/// What has come of a submission.
+enum Accepted {
+    All(Submitted),
+    /// Not now, for this reason.
+    None(Error),
+}
+
+/// One call of `sbatch`.
+struct Batch {
+    workers: u32,
+    script: PathBuf,
+    arguments: Vec<OsString>,
+}
