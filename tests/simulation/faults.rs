@@ -35,9 +35,10 @@ pub(crate) enum Fault {
     QueueUnreachable,
     JobForgotten,
     CancelFails,
+    Walltime,
 }
 
-pub(crate) const ALL: [Fault; 28] = [
+pub(crate) const ALL: [Fault; 29] = [
     Fault::WorkerStops,
     Fault::WorkerSlows,
     Fault::WorkerCrashes,
@@ -66,6 +67,7 @@ pub(crate) const ALL: [Fault; 28] = [
     Fault::QueueUnreachable,
     Fault::JobForgotten,
     Fault::CancelFails,
+    Fault::Walltime,
 ];
 
 /// How often each fault happened.
