@@ -1,5 +1,6 @@
 //! Judges a simulated scheduler by its workers: nobody is idle for ever beside an overdue range, whoever has nothing left
-//! to do is dismissed, and nobody is given what it cannot do before its end, or stays until after it. That every task is counted once is `checker.rs`'s to see.
+//! to do is dismissed, and nobody is given what it cannot do before its end, or stays until after it. That every task is
+//! counted once is `checker.rs`'s to see.
 
 use crate::event::Timestamp;
 use crate::scheduler::{Effect, Event, LeaseId, WorkerId};
