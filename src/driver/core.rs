@@ -407,7 +407,12 @@ impl Core {
                     self.standstill.called_in(lease);
                     self.send(worker, ToWorker::Yield { lease: lease.0 });
                 }
-                Effect::Retire { worker } => self.roster.drains(worker, Cause::WalltimeIsNear),
+                Effect::Retire { worker } => {
+                    self.tell(RunEvent::Notice {
+                        text: format!("worker {} is to leave: its walltime is near", worker.0),
+                    });
+                    self.roster.drains(worker, Cause::WalltimeIsNear);
+                }
                 Effect::Dismiss { worker } => self.send(worker, ToWorker::Dismiss),
                 Effect::Done => {
                     self.keep_last(now);

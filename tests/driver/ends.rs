@@ -46,6 +46,8 @@ fn worker_is_leased_what_it_can_do_before_its_walltime_and_leaves_in_order() {
     world.now = world.now + SECOND;
     let outputs = world.tell(Input::Tick);
     assert!(sent(&outputs, &ToWorker::Yield { lease: 4 }), "{outputs:?}");
+    let said = |output: &Output| matches!(output, Output::Tell(RunEvent::Notice { text }) if text == "worker 0 is to leave: its walltime is near");
+    assert!(outputs.iter().any(said), "{outputs:?}");
     let nothing = world.stage.as_ref().expect("it was sent").empty_partial();
     let outputs = world.tell(Input::Said(ConnectionId(0), answer(4, 0, nothing)));
     assert!(sent(&outputs, &ToWorker::Dismiss), "{outputs:?}");
