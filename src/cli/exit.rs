@@ -10,7 +10,7 @@ Exit codes:
   1    a defect of squall
   2    refused before anything started: a key, a unit, an expression, a size, a flag
   3    Slurm refused, or could not be asked
-  4    workers did not come, or too many were lost
+  4    workers did not come, too many were lost, or the driver's own walltime is near
   5    the machine or the data refused: a file or its elements, a directory, a port
   129, 130, 143    ended by HUP, INT, TERM";
 

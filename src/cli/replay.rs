@@ -95,9 +95,11 @@ fn told(event: &Event) -> String {
             let most = if most < tasks { format!(", at most {most} in a lease") } else { String::new() };
             format!("a stage of {tasks} tasks begins{before}{most}")
         }
-        Event::Registered { worker, threads } => {
+        Event::Registered { worker, threads, left } => {
             let threads = if *threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
-            format!("worker {} registers with {threads}", worker.0)
+            let stays =
+                left.map_or_else(String::new, |left| format!(", and may stay for {} s", left.as_secs()));
+            format!("worker {} registers with {threads}{stays}", worker.0)
         }
         Event::Answered { worker, lease, finished, took } => {
             let (worker, lease) = (worker.0, lease.0);
@@ -139,6 +141,9 @@ fn decided(effect: &Effect) -> String {
                 "tasks {}..{} are given up, since they have failed {faults} times",
                 tasks.start, tasks.end
             )
+        }
+        Effect::Retire { worker } => {
+            format!("worker {} is drained, since its time is over or too short for a lease", worker.0)
         }
         Effect::Dismiss { worker } => {
             format!("worker {} may leave, since it has nothing left to do", worker.0)

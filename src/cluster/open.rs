@@ -1,7 +1,7 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
 use crate::cluster::{Cluster, Limits, available, descriptors};
-use crate::driver::{Checkpoints, Configuration, Driver, Kept, Listen, Owned, core};
+use crate::driver::{Checkpoints, Configuration, Driver, Kept, Left, Listen, Owned, core};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
 use crate::launch::{Launcher, ProcessLauncher, Program, SlurmLauncher, ThreadsLauncher};
@@ -9,12 +9,12 @@ use crate::protocol::tls::Keys;
 use crate::run::{Owner, RunDirectory, RunId, WorkerFacts};
 use crate::settings::{ClusterKind, MemoryOption, Settings, Submit};
 use crate::slurm::{
-    Allocation, JobCommand, JobSpecification, MemoryOption as SlurmMemoryOption, SubmitStyle,
-    WORKER_TEMPLATE, in_path,
+    Allocation, Commands, JobCommand, JobSpecification, MemoryOption as SlurmMemoryOption, SubmitStyle,
+    WORKER_TEMPLATE, in_path, plannable, time_left,
 };
 use rand::RngExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Receivers of the events of a run, made once its directory is known.
 pub type MakeMonitor<'a> = dyn Fn(Option<&RunDirectory>) -> Result<Box<dyn Monitor>> + 'a;
@@ -208,6 +208,7 @@ impl Opening<'_> {
             monitor,
             checkpoints: Some(checkpoints),
             recording: run.as_ref().map(RunDirectory::create_recording).transpose()?,
+            left: Allocation::from_environment().map(own_time),
         })?;
         Ok(Cluster { driver, id: self.id, run, seed: self.seed, kind: cluster.kind, limits, kept })
     }
@@ -221,6 +222,23 @@ impl Opening<'_> {
 const SOON: Duration = Duration::from_secs(1);
 /// Nor do they need a directory, where they are on threads and shorter than this.
 const LASTING: Duration = Duration::from_secs(10);
+
+/// How long the driver may go on that runs in a job. Before 23.02 Slurm does not tell it of itself, and is asked once the
+/// run has lasted: one that cannot be asked then ends the driver without a warning.
+fn own_time(allocation: Allocation) -> Left {
+    Box::pin(async move {
+        let told = time_left(Some(&allocation), None, Duration::ZERO, SystemTime::now());
+        let left = match told {
+            Some(left) => Some(left),
+            None => {
+                tokio::time::sleep(LASTING).await;
+                let left = Commands::new().time_left(allocation.job_id).await;
+                left.ok().flatten().map(Duration::from_secs)
+            }
+        };
+        left.map(plannable)
+    })
+}
 
 /// Takes a run for this driver: makes its directory, unless it is there, and writes what workers and later readers
 /// need.
@@ -237,9 +255,16 @@ fn owned(settings: &Settings, cores: u32, id: &RunId, into: Option<&RunDirectory
         cores,
         death_timeout_seconds: settings.cluster.death_timeout.as_secs(),
         job_name: job_name(&run),
+        walltime_seconds: walltime(settings),
     })?;
     run.write_settings(&settings.to_toml())?;
     Ok((run, owner.nonce))
+}
+
+/// The time limit of the workers' jobs, in seconds, where they are jobs and have one.
+fn walltime(settings: &Settings) -> Option<u64> {
+    let of_jobs = settings.cluster.kind == ClusterKind::Slurm;
+    settings.cluster.walltime.value().filter(|_| of_jobs)?.seconds()
 }
 
 /// The name of the workers' jobs: that of the run's next submission.

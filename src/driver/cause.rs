@@ -37,6 +37,8 @@ pub(super) enum Cause {
     Drained(String),
     /// Its job's time limit, or its deadline.
     Walltime,
+    /// It left before that, in order.
+    WalltimeIsNear,
     Preempted,
     /// By someone else than this driver.
     Cancelled,
@@ -117,6 +119,7 @@ impl Cause {
             | Cause::IllegalInstruction
             | Cause::MissingLibrary
             | Cause::NoLog
+            | Cause::WalltimeIsNear
             | Cause::LostDriver => self.advise(error.cause(self.to_string())),
             _ => self.advise(error),
         }
@@ -143,7 +146,9 @@ impl Cause {
             Cause::LostDriver => {
                 "something stopped the driver, or held up its node, for longer than cluster.death_timeout"
             }
-            Cause::Walltime => "`squall resume` goes on; cluster.walltime says how long a worker may run",
+            Cause::Walltime | Cause::WalltimeIsNear => {
+                "`squall resume` goes on; cluster.walltime says how long a worker may run"
+            }
             _ => return None,
         })
     }
@@ -162,6 +167,7 @@ impl fmt::Display for Cause {
             Cause::Finished => write!(f, "there was nothing left to do"),
             Cause::Drained(by) => write!(f, "it was asked to end: {by}"),
             Cause::Walltime => write!(f, "its time limit was reached"),
+            Cause::WalltimeIsNear => write!(f, "its walltime is near, and it left in order"),
             Cause::Preempted => write!(f, "it was preempted by another job"),
             Cause::Cancelled => write!(f, "its job was cancelled by someone else"),
             Cause::OutOfMemory(memory) => write!(f, "it was killed for its memory: {memory}"),

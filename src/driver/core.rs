@@ -7,13 +7,13 @@
 mod pool;
 mod workers;
 
-use crate::driver::cause::Disconnect;
+use crate::driver::cause::{Cause, Disconnect};
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
 use crate::driver::roster::{ConnectionId, Roster, Turn};
 use crate::driver::standstill::Standstill;
 use crate::driver::times::Times;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{JobNews, RunEvent, Timestamp};
 use crate::launch::{Key, Order, State};
 use crate::plan::{Finished, Plan};
@@ -27,6 +27,8 @@ use std::time::Duration;
 
 /// How long dismissed workers may take to leave before what is left of them is ended.
 const LEAVE_GRACE: Duration = Duration::from_secs(2);
+/// How long before its own end the driver begins to close: for a last checkpoint, and the end of its workers.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// What the driver is told.
 pub enum Input {
@@ -56,6 +58,8 @@ pub enum Input {
     Checkpointed(Result<Written>),
     /// The deadline has come.
     Tick,
+    /// The driver itself may go on for so long.
+    Ends(Duration),
     /// End: in order, or at once where it was interrupted before.
     Stop(Stop),
 }
@@ -123,6 +127,8 @@ pub struct Core {
     /// Where checkpoints are kept.
     checkpoints: Option<Schedule>,
     closing: Option<Closing>,
+    /// When it closes, since its own time is over.
+    end: Option<Timestamp>,
     outputs: Vec<Output>,
 }
 
@@ -151,6 +157,7 @@ impl Core {
             standstill: Standstill::default(),
             checkpoints: checkpoints_from.map(Schedule::from),
             closing: None,
+            end: None,
             outputs: Vec::new(),
         }
     }
@@ -172,8 +179,10 @@ impl Core {
             Input::Gone(line) => self.gone(now, line),
             Input::Checkpointed(written) => self.checkpointed(now, written),
             Input::Tick => self.schedule(now, scheduler::Event::Tick),
+            Input::Ends(left) => self.end = Some(now + left.saturating_sub(CLOSING.min(left / 2))),
             Input::Stop(stop) => self.stop(now, stop),
         }
+        self.close_where_time_is_over(now);
         self.lose_those_away(now);
         self.fail_where_nothing_goes_on(now);
         if self.failure.is_some() && !had_failed {
@@ -200,6 +209,7 @@ impl Core {
             self.starts_missing().then(|| self.pool.not_before()),
             end_by,
             checkpoint,
+            self.end,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -304,6 +314,16 @@ impl Core {
         self.schedule(now, scheduler::Event::Close);
     }
 
+    /// Closes before the driver's own job is ended: so that there is a last checkpoint, and nothing is left.
+    fn close_where_time_is_over(&mut self, now: Timestamp) {
+        if self.end.is_some_and(|end| end <= now) {
+            self.end = None;
+            if self.closing.is_none() {
+                self.stop(now, Stop::Interrupted(time_is_over()));
+            }
+        }
+    }
+
     /// Once no worker is connected any more, or they take too long, what is left is ended.
     fn end_when_all_left(&mut self, now: Timestamp) {
         let none_left = self.roster.connected().next().is_none();
@@ -401,6 +421,12 @@ impl Core {
                     self.standstill.called_in(lease);
                     self.send(worker, ToWorker::Yield { lease: lease.0 });
                 }
+                Effect::Retire { worker } => {
+                    self.tell(RunEvent::Notice {
+                        text: format!("worker {} is to leave: its walltime is near", worker.0),
+                    });
+                    self.roster.drains(worker, Cause::WalltimeIsNear);
+                }
                 Effect::Dismiss { worker } => self.send(worker, ToWorker::Dismiss),
                 Effect::Done => {
                     self.keep_last(now);
@@ -429,6 +455,12 @@ impl Core {
 /// The failure of a driver whose run is another one's by now.
 pub(super) fn superseded(by: String) -> Error {
     Error::refused("another driver has taken over the run").cause(format!("it is {by}"))
+}
+
+fn time_is_over() -> Error {
+    Error::new(ErrorKind::Workers, "the walltime of the driver's own job is near")
+        .cause("it closed in order before Slurm would have ended it")
+        .hint("give the job of the driver more time, with --time of sbatch, salloc or srun, or its settings")
 }
 
 fn closed() -> Error {

@@ -73,7 +73,12 @@ pub struct Configuration {
     pub checkpoints: Option<Checkpoints>,
     /// Where it is recorded what the scheduler is told, where that is.
     pub recording: Option<File>,
+    /// Finds out how long the driver itself may go on, where that is limited.
+    pub left: Option<Left>,
 }
+
+/// Finds out how long the driver itself may go on.
+pub type Left = Pin<Box<dyn Future<Output = Option<Duration>> + Send>>;
 
 /// What a plan needs in memory at most, in bytes, and what is allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -209,6 +214,14 @@ pub fn died() -> Error {
     Error::new(ErrorKind::Internal, "the driver has died").hint("please report this with the run directory")
 }
 
+/// How long the driver may go on, once that is found out.
+async fn found(left: &mut Option<Left>) -> Option<Duration> {
+    let Some(finding) = left else { return std::future::pending().await };
+    let found = finding.await;
+    *left = None;
+    found
+}
+
 /// What carries the core's decisions out.
 struct Shell {
     core: Core,
@@ -233,6 +246,7 @@ struct Shell {
     /// Results that are about to be handed over.
     answers: JoinSet<()>,
     recorder: Option<Recorder>,
+    left: Option<Left>,
     /// Whether a computation has failed, or was interrupted: one may want to go on with it.
     broken: bool,
     /// Of all plans so far.
@@ -278,6 +292,7 @@ impl Shell {
             recorder: configuration
                 .recording
                 .map(|file| Recorder::start(file, configuration.core.minimum_workers)),
+            left: configuration.left,
             broken: false,
             bounds: Bounds::default(),
             over: None,
@@ -298,9 +313,10 @@ impl Shell {
                 }
                 return line;
             }
-            let deadline = self.core.next_deadline().map(|at| self.started + at.0);
-            // Far enough where there is none.
-            let deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            // Far enough where there is none, or one that a worker has made up.
+            let far = Instant::now() + Duration::from_secs(3600);
+            let deadline = self.core.next_deadline().and_then(|at| self.started.checked_add(at.0));
+            let deadline = deadline.map_or(far, |deadline| deadline.min(far));
             let input = tokio::select! {
                 // The handle asks to stop before it drops its end.
                 Some(request) = requests.recv() => match request {
@@ -319,6 +335,7 @@ impl Shell {
                 Some(arrival) = self.arrivals.1.recv() => self.arrived(arrival),
                 Some(input) = self.inputs.recv() => Some(input),
                 Some(report) = self.reports.recv() => self.reported(report),
+                Some(left) = found(&mut self.left) => Some(Input::Ends(left)),
                 () = sleep_until(deadline.into()) => Some(Input::Tick),
             };
             if let Some(input) = input {

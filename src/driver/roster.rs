@@ -48,6 +48,8 @@ struct Launched {
     state: Option<State>,
     /// It said that it leaves.
     left: bool,
+    /// It was drained because its walltime was near.
+    retired: bool,
     /// The most memory that it said it had used, in bytes.
     peak_memory: u64,
 }
@@ -60,8 +62,8 @@ struct Member {
     /// The last one, which has ended where the worker is away.
     connection: ConnectionId,
     leaving: bool,
-    /// Who asked it to end, if somebody did.
-    drained: Option<String>,
+    /// Why it is to end, if somebody asked for that or its time is over.
+    drained: Option<Cause>,
 }
 
 /// A worker whose connection has ended, and that is lost if it is not back by then.
@@ -125,6 +127,9 @@ impl Launched {
     /// Why it has ended, if it has.
     fn cause(&self, allowed: Option<u64>) -> Option<Cause> {
         let state = self.state.as_ref().filter(|state| state.phase == Phase::Ended)?;
+        if self.left && self.retired {
+            return Some(Cause::WalltimeIsNear);
+        }
         Some(Cause::of(state, MemoryUse { peak: self.peak_memory, allowed }))
     }
 }
@@ -208,10 +213,12 @@ impl Roster {
         }
     }
 
-    pub(super) fn drains(&mut self, worker: WorkerId, cause: String) {
-        if let Some(member) = self.members.get_mut(&worker) {
-            member.drained = Some(cause);
+    pub(super) fn drains(&mut self, worker: WorkerId, cause: Cause) {
+        let Some(member) = self.members.get_mut(&worker) else { return };
+        if let Some(launched) = self.launched.get_mut(&member.key) {
+            launched.retired = cause == Cause::WalltimeIsNear;
         }
+        member.drained = Some(cause);
     }
 
     pub(super) fn used(&mut self, worker: WorkerId, peak_memory: u64) {
@@ -235,7 +242,7 @@ impl Roster {
         launched.worker = None;
         launched.left = member.leaving;
         if member.leaving {
-            let cause = member.drained.take().map_or(Cause::Finished, Cause::Drained);
+            let cause = member.drained.take().unwrap_or(Cause::Finished);
             self.remove(worker);
             return Some(Parted::Left(worker, cause));
         }

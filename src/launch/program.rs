@@ -4,11 +4,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::execute::Executor;
 use crate::protocol::address::{self, Candidate};
 use crate::protocol::tls;
-use crate::run::RunDirectory;
-use crate::slurm::{Allocation, Commands};
+use crate::run::{RunDirectory, age};
+use crate::slurm::{Allocation, Commands, plannable, time_left};
 use crate::worker::{Configuration, Ending, Worker};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -41,6 +41,7 @@ pub fn work(directory: &Path, kernel: Option<&str>, started: Instant) -> Result<
         threads: facts.cores,
         death_timeout: Duration::from_secs(facts.death_timeout_seconds),
         started,
+        end: end(allocation.as_ref(), facts.walltime_seconds, started),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::system("cannot start a worker", &error))?;
@@ -55,6 +56,15 @@ pub fn work(directory: &Path, kernel: Option<&str>, started: Instant) -> Result<
         }
         Ok(ending)
     })
+}
+
+/// When the worker must have handed in what it has, where its job's time is limited. That runs since the job script
+/// began, which leads this process's group, or has become this process.
+fn end(allocation: Option<&Allocation>, walltime: Option<u64>, started: Instant) -> Option<Instant> {
+    let script = u32::try_from(nix::unistd::getpgrp().as_raw()).ok().and_then(age);
+    let age = started.elapsed().max(script.unwrap_or_default());
+    let left = time_left(allocation, walltime.map(Duration::from_secs), age, SystemTime::now())?;
+    Instant::now().checked_add(plannable(left))
 }
 
 /// Requests to end: the signals that Slurm and people send.

@@ -63,6 +63,8 @@ impl Launcher for ThreadsLauncher {
 
 fn serve(executor: Executor, stream: Box<dyn Stream>) {
     let configuration = Configuration {
+        // The driver's own end is theirs.
+        end: None,
         host: "this process".to_owned(),
         job: None,
         threads: executor.threads() as u32,

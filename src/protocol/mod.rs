@@ -16,7 +16,7 @@ use crate::plan::{Partial, Stage};
 use serde::{Deserialize, Serialize};
 
 /// The protocol's name and version, as ALPN. To change what is below is to change this.
-pub const VERSION: &[u8] = b"squall/3";
+pub const VERSION: &[u8] = b"squall/4";
 
 /// The largest frame in bytes: some answers carry a partial for every column of a wide array.
 pub const MAX_FRAME: u32 = 4 << 20;
@@ -42,6 +42,8 @@ pub struct Registration {
     pub kernel: String,
     /// Milliseconds since its process started.
     pub age_milliseconds: u64,
+    /// Milliseconds until it must have handed in what it has, where its job's time is limited.
+    pub milliseconds_left: Option<u64>,
     /// How many connections it has had before this one.
     pub session: u32,
     /// The leases that it holds from those: computes, will compute, or has an answer of.

@@ -59,6 +59,7 @@ mod tests {
             threads: 1,
             kernel,
             age_milliseconds: 1,
+            milliseconds_left: None,
             session: 0,
             holds: vec![1; 500_000],
         };

@@ -13,7 +13,7 @@ mod submission;
 pub use checkpoint::Written;
 pub use id::RunId;
 pub use lifecycle::Claim;
-pub use owner::{Owner, Process, host};
+pub use owner::{Owner, Process, age, host};
 pub use submission::Submission;
 
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub struct WorkerFacts {
     pub death_timeout_seconds: u64,
     /// The name of the run's jobs.
     pub job_name: String,
+    /// How long each of these may run, in seconds, where that is limited.
+    pub walltime_seconds: Option<u64>,
 }
 
 /// The directory of one run.

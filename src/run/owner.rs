@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The driver of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,15 @@ pub fn host() -> String {
 
 fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// How long a process of this host has run, as far as that is told.
+pub fn age(process: u32) -> Option<Duration> {
+    /// Clock ticks a second, to programs.
+    const TICKS: f64 = 100.0;
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: f64 = uptime.split(' ').next()?.parse().ok()?;
+    Duration::try_from_secs_f64(uptime - start(process)? as f64 / TICKS).ok()
 }
 
 /// Field 22 of `/proc/PID/stat` (proc(5)), counted after the command, which may hold anything.

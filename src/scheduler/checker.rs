@@ -17,6 +17,7 @@ pub(super) struct Checker {
     pub(super) twins: u64,
     pub(super) dropped: u64,
     pub(super) returned: u64,
+    pub(super) retired: u64,
 }
 
 impl Checker {

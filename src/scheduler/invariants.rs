@@ -27,6 +27,9 @@ impl Scheduler {
             assert!(worker.leases.len() <= LEASES_PER_WORKER, "{id:?} holds too many leases");
             let open = !worker.draining && !worker.away;
             assert_eq!(self.open.contains(&(worker.leases.len(), *id)), open);
+            assert!(worker.end.is_none_or(|end| !worker.draining && self.ends.contains(&(end, *id))));
         }
+        let ends = self.workers.values().filter(|worker| worker.end.is_some()).count();
+        assert_eq!(self.ends.len(), ends, "ends are of workers that are there");
     }
 }

@@ -73,6 +73,7 @@ impl Scheduler {
             self.take_away(id, lease, blamed);
         }
         self.open.remove(&(0, id));
+        self.forget_end(id);
         self.workers.remove(&id);
     }
 

@@ -31,6 +31,8 @@ pub enum Event {
         worker: WorkerId,
         /// Its compute threads.
         threads: u32,
+        /// How long it may stay, where it knows.
+        left: Option<Duration>,
     },
     /// A worker answered a lease with its first `finished` tasks.
     Answered {
@@ -122,6 +124,11 @@ pub enum Effect {
         /// How often.
         faults: u32,
     },
+    /// The worker's time is over, or too short for a lease: it is drained from now on, as if it had asked for that.
+    Retire {
+        /// Whom.
+        worker: WorkerId,
+    },
     /// The worker has nothing left to do here: ask it to leave.
     Dismiss {
         /// Whom.
@@ -144,6 +151,8 @@ pub enum Why {
     Twin(LeaseId),
     /// The worker was asked to end.
     Drained,
+    /// The worker may stay no longer.
+    TimeIsOver,
     /// The other lease of these tasks was answered first.
     Answered,
     /// The worker has not begun it, and another one has nothing to do.
@@ -161,6 +170,7 @@ impl fmt::Display for Why {
             Why::Suspected(faults) => write!(f, "these have failed {faults} times and are tried first"),
             Why::Twin(lease) => write!(f, "nothing else waits, and lease {} of them is overdue", lease.0),
             Why::Drained => write!(f, "the worker was asked to end"),
+            Why::TimeIsOver => write!(f, "the worker's time is over"),
             Why::Answered => write!(f, "the other lease of its tasks was answered"),
             Why::Queued => write!(f, "it is not begun, and another worker has nothing to do"),
             Why::GivenUp => write!(f, "it was given up while the worker was away"),

@@ -18,6 +18,7 @@ mod checker;
 mod mutant;
 #[cfg(test)]
 mod onlooker;
+mod ends;
 pub mod looks;
 pub mod pool;
 mod invariants;
@@ -37,7 +38,7 @@ pub use messages::{Effect, Event, LeaseId, Why, WorkerId};
 use crate::event::Timestamp;
 use ranges::RangeSet;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::time::Duration;
 use suspects::Suspects;
 
@@ -51,6 +52,8 @@ pub struct Scheduler {
     workers: BTreeMap<WorkerId, Worker>,
     /// Workers that may be given a lease, those with the fewest first.
     open: BTreeSet<(usize, WorkerId)>,
+    /// When workers have to be drained, of those that are not yet.
+    ends: BTreeSet<(Timestamp, WorkerId)>,
     next_lease: u64,
 }
 
@@ -92,6 +95,8 @@ struct Worker {
     threads: u32,
     /// Tasks a second, once measured.
     speed: Option<f64>,
+    /// When it is drained at the latest, if that is known and it is not drained yet.
+    end: Option<Timestamp>,
     /// Live ids, in the order given.
     leases: Vec<LeaseId>,
     draining: bool,
@@ -110,9 +115,11 @@ impl Stage {
         !self.waiting.is_empty() || !self.suspects.is_empty()
     }
 
-    /// Takes what is leased next, up to `most` tasks, and how often it has failed.
-    fn take(&mut self, most: u64) -> Option<(Range<u64>, u32)> {
-        self.suspects.take().or_else(|| Some((self.waiting.take_first(most.min(self.most))?, 0)))
+    /// Takes what is leased next, and how often it has failed: up to `most` tasks, or a whole suspected range that is no
+    /// longer than `room`.
+    fn take(&mut self, most: u64, room: u64) -> Option<(Range<u64>, u32)> {
+        let most = most.min(self.most).min(room);
+        self.suspects.take(room).or_else(|| Some((self.waiting.take_first(most)?, 0)))
     }
 
     /// What was leased waits again.
@@ -135,6 +142,7 @@ impl Scheduler {
             stage: None,
             workers: BTreeMap::new(),
             open: BTreeSet::new(),
+            ends: BTreeSet::new(),
             next_lease: 0,
         }
     }
@@ -143,11 +151,13 @@ impl Scheduler {
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::Begin { tasks, most, done } => self.begin(tasks, most, done, effects),
-            Event::Registered { worker, threads } => self.registered(worker, threads),
+            Event::Registered { worker, threads, left } => {
+                self.registered(worker, threads, left.map(|left| now + left));
+            }
             Event::Answered { worker, lease, finished, took } => {
                 self.answered(worker, lease, finished, took, effects);
             }
-            Event::Drain { worker } => self.drain(worker, effects),
+            Event::Drain { worker } => self.drain(worker, Why::Drained, effects),
             Event::Away { worker } => self.away(now, worker),
             Event::Returned { worker, holds } => self.returned(now, worker, &holds, effects),
             Event::Failed { worker, lease } => self.failed(worker, lease, effects),
@@ -155,11 +165,18 @@ impl Scheduler {
             Event::Tick => {}
             Event::Close => self.close(effects),
         }
+        self.retire_where_time_is_over(now, effects);
         self.assign(now, effects);
     }
 
     /// When to send a [`Event::Tick`] if nothing else happens before. A tick then always moves it.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        let end = self.ends.first().map(|&(end, _)| end);
+        [end, self.next_overdue()].into_iter().flatten().min()
+    }
+
+    /// When a twin may be due.
+    fn next_overdue(&self) -> Option<Timestamp> {
         let stage = self.stage.as_ref()?;
         let idle = self.open.first().is_some_and(|&(held, _)| held == 0);
         if self.closed || !self.begun || !idle || stage.waits() {
@@ -208,8 +225,9 @@ impl Scheduler {
         });
     }
 
-    fn registered(&mut self, id: WorkerId, threads: u32) {
-        let worker = Worker { threads, speed: None, leases: Vec::new(), draining: false, away: false };
+    fn registered(&mut self, id: WorkerId, threads: u32, end: Option<Timestamp>) {
+        let worker = Worker { threads, speed: None, end, leases: Vec::new(), draining: false, away: false };
+        self.ends.extend(end.map(|end| (end, id)));
         assert!(self.workers.insert(id, worker).is_none(), "{id:?} registered twice");
         self.open.insert((0, id));
         self.begun |= self.workers.len() >= self.minimum_workers;
@@ -285,7 +303,7 @@ impl Scheduler {
         worker.speed = sizing::measured(worker.speed, finished, took);
     }
 
-    fn drain(&mut self, id: WorkerId, effects: &mut Vec<Effect>) {
+    fn drain(&mut self, id: WorkerId, why: Why, effects: &mut Vec<Effect>) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         if worker.draining {
             return;
@@ -293,8 +311,9 @@ impl Scheduler {
         worker.draining = true;
         self.open.remove(&(worker.leases.len(), id));
         for &lease in &worker.leases {
-            effects.push(Effect::Yield { worker: id, lease, why: Why::Drained });
+            effects.push(Effect::Yield { worker: id, lease, why });
         }
+        self.forget_end(id);
         self.dismiss_if_drained(id, effects);
     }
 
@@ -310,6 +329,7 @@ impl Scheduler {
         self.closed = true;
         self.stage = None;
         self.open.clear();
+        self.ends.clear();
         for (worker, _) in std::mem::take(&mut self.workers) {
             effects.push(Effect::Dismiss { worker });
         }
@@ -319,11 +339,23 @@ impl Scheduler {
         if self.closed || !self.begun {
             return;
         }
-        while let Some(&(held, id)) = self.open.first() {
-            let Some(stage) = self.stage.as_mut().filter(|_| held < LEASES_PER_WORKER) else { break };
+        let mut after = Bound::Unbounded;
+        while let Some(&(held, id)) = self.open.range((after, Bound::Unbounded)).next() {
+            if held >= LEASES_PER_WORKER || !self.stage.as_ref().is_some_and(Stage::waits) {
+                break;
+            }
+            let room = self.room(now, id);
+            if !self.is_worth_a_lease(id, room) {
+                after = Bound::Excluded((held, id));
+                if held == 0 {
+                    self.retire(id, effects);
+                }
+                continue;
+            }
+            let Some(stage) = &mut self.stage else { break };
             let worker = &self.workers[&id];
             let most = sizing::tasks(worker.speed, worker.threads, stage.waiting.len(), self.workers.len());
-            let Some((tasks, faults)) = stage.take(most) else { break };
+            let Some((tasks, faults)) = stage.take(most, room) else { break };
             let first = tasks.start;
             let why = match (faults, worker.speed) {
                 (0, None) => Why::Unmeasured,
@@ -377,15 +409,28 @@ impl Scheduler {
         self.twin(now, effects);
     }
 
-    /// Gives overdue ranges a second time, to workers that hold nothing.
+    /// Gives overdue ranges a second time, to workers that hold nothing and have the time.
     fn twin(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(stage) = &self.stage else { return };
         let overdue = |leased: &&Leased| leased.holders.len() == 1 && leased.holders[0].overdue <= now;
-        let twinned = |leased: &Leased| (leased.tasks.start, leased.holders[0].lease);
+        let twinned = |leased: &Leased| (leased.tasks.clone(), leased.holders[0].lease);
         let overdue: Vec<_> = stage.leased.values().filter(overdue).map(twinned).collect();
-        for (first, other) in overdue {
-            let Some(&(0, id)) = self.open.first() else { break };
-            effects.push(self.lease(now, id, first, Why::Twin(other)));
+        for (tasks, other) in overdue {
+            let mut idle = self.open.iter().take_while(|(held, _)| *held == 0).map(|&(_, id)| id).peekable();
+            if idle.peek().is_none() {
+                break;
+            }
+            match idle.find(|&id| self.room(now, id) >= tasks.end - tasks.start) {
+                Some(id) => effects.push(self.lease(now, id, tasks.start, Why::Twin(other))),
+                None => self.postpone(now, tasks.start),
+            }
         }
+    }
+
+    /// Who could help has no time for it; others may come.
+    fn postpone(&mut self, now: Timestamp, first: u64) {
+        let stage = self.stage.as_mut().expect("a leased range is of a stage");
+        let leased = stage.leased.get_mut(&first).expect("the range is leased");
+        leased.holders[0].overdue = now + sizing::LEAST_PATIENCE;
     }
 }

@@ -14,15 +14,19 @@ pub(super) enum Defect {
     LeasesAfterClose,
     NeverTwins,
     NeverDismisses,
+    MissesEnds,
+    OverratesSpeed,
 }
 
-pub(super) const DEFECTS: [Defect; 6] = [
+pub(super) const DEFECTS: [Defect; 8] = [
     Defect::ForgetsToRequeue,
     Defect::AcceptsDeadIds,
     Defect::CountsTwice,
     Defect::LeasesAfterClose,
     Defect::NeverTwins,
     Defect::NeverDismisses,
+    Defect::MissesEnds,
+    Defect::OverratesSpeed,
 ];
 
 /// The scheduler, with a defect or without.
@@ -49,9 +53,21 @@ impl Mutant {
             _ => {}
         }
         let mut wanted = Vec::new();
-        self.scheduler.handle(now, event, &mut wanted);
+        self.scheduler.handle(now, self.misheard(event), &mut wanted);
         for effect in wanted {
             self.pass(effect, finished, effects);
+        }
+    }
+
+    fn misheard(&self, event: Event) -> Event {
+        match (event, self.defect) {
+            (Event::Registered { worker, threads, .. }, Some(Defect::MissesEnds)) => {
+                Event::Registered { worker, threads, left: None }
+            }
+            (Event::Answered { worker, lease, finished, took }, Some(Defect::OverratesSpeed)) => {
+                Event::Answered { worker, lease, finished, took: took / 2 }
+            }
+            (event, _) => event,
         }
     }
 

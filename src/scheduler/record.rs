@@ -10,7 +10,7 @@ use crate::scheduler::{Event, Scheduler};
 use std::time::Duration;
 
 /// The first bytes, with the number of the format.
-const BEGINNING: &[u8] = b"squall-schedule-2\n";
+const BEGINNING: &[u8] = b"squall-schedule-3\n";
 
 /// A recording is no longer than this, in bytes: some fifty million leases are enough.
 pub const LONGEST: u64 = 1 << 30;
@@ -98,7 +98,7 @@ mod tests {
         let (worker, lease) = (WorkerId(3000), LeaseId(1_000_000));
         let at = |milliseconds| Timestamp(Duration::from_millis(milliseconds));
         vec![
-            (at(2), Event::Registered { worker, threads: 8 }),
+            (at(2), Event::Registered { worker, threads: 8, left: Some(Duration::from_secs(270)) }),
             (at(2), Event::Begin { tasks: 1 << 40, most: 4096, done: vec![5..7, 9..10] }),
             (
                 at(1002),

@@ -23,7 +23,10 @@ pub(super) fn judge(recorded: &Recorded) -> Vec<Effect> {
                 Effect::Accept { lease, .. } => checker.accepted(*lease, finished),
                 Effect::GiveUp { tasks, faults } => checker.given_up(tasks, *faults),
                 Effect::Done => checker.done(),
-                Effect::Drop { .. } | Effect::Yield { .. } | Effect::Dismiss { .. } => {}
+                Effect::Drop { .. }
+                | Effect::Yield { .. }
+                | Effect::Retire { .. }
+                | Effect::Dismiss { .. } => {}
             }
         }
         decided.extend(effects);

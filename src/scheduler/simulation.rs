@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// Microseconds until a silent worker is taken for lost; in some worlds nobody notices for an hour.
 const SILENCES: [u64; 2] = [60_000_000, 3_600_000_000];
+/// Microseconds that a worker may stay, at most, where its time is limited: from less than a lease to a whole stage.
+const STAYS: [u64; 3] = [50_000, 1_000_000, 20_000_000];
 /// Worlds that are tried.
 const SEEDS: u64 = 10_000;
 
@@ -71,6 +73,8 @@ struct World {
     workers: BTreeMap<WorkerId, SimulatedWorker>,
     next_worker: u64,
     fault_rate: f64,
+    /// Microseconds that most workers may stay at most, in some worlds.
+    stay: Option<u64>,
     checker: Checker,
     /// What the scheduler was told, as a recording, and what it decided.
     recording: Recording,
@@ -84,6 +88,7 @@ impl World {
         let minimum = rng.random_range(1..4);
         let fault_rate = [0.0, 0.02, 0.2][rng.random_range(0..3)];
         let silence = SILENCES[rng.random_range(0..2)];
+        let stay = rng.random_bool(0.4).then(|| STAYS[rng.random_range(0..STAYS.len())]);
         let mut world = World {
             rng,
             now: 0,
@@ -96,6 +101,7 @@ impl World {
             workers: BTreeMap::new(),
             next_worker: 0,
             fault_rate,
+            stay,
             checker: Checker::default(),
             recording: Recording::default(),
             recorded: Recording::beginning(minimum),
@@ -149,6 +155,10 @@ impl World {
                 }
                 Effect::Yield { worker, lease, .. } => self.order(worker, Order::Yield(lease)),
                 Effect::Dismiss { worker } => self.order(worker, Order::Dismiss),
+                Effect::Retire { .. } => {
+                    self.checker.retired += 1;
+                    self.later(Happening::NewWorker);
+                }
                 Effect::GiveUp { tasks, faults } => self.checker.given_up(&tasks, faults),
                 Effect::Accept { lease, .. } => self.checker.accepted(lease, finished),
                 Effect::Drop { .. } => self.checker.dropped += 1,
@@ -227,7 +237,9 @@ impl World {
         };
         self.workers.insert(id, worker);
         let threads = self.rng.random_range(1..5);
-        self.tell(Event::Registered { worker: id, threads });
+        let stay = self.stay.filter(|_| self.rng.random_bool(0.8));
+        let left = stay.map(|stay| Duration::from_micros(self.rng.random_range(0..stay)));
+        self.tell(Event::Registered { worker: id, threads, left });
     }
 
     fn ordered(&mut self, id: WorkerId, order: Order) {
@@ -405,18 +417,19 @@ fn every_task_is_counted_once_and_every_run_ends() {
         Err(_) => 0..SEEDS,
     };
     let many = seeds.end - seeds.start > 1;
-    let (mut twins, mut dropped, mut returned, mut given_up) = (0, 0, 0, 0);
+    let (mut twins, mut dropped, mut returned, mut retired, mut given_up) = (0, 0, 0, 0, 0);
     for seed in seeds {
         let seen = std::panic::catch_unwind(|| simulate(seed, None));
         let checker = seen.unwrap_or_else(|_| panic!("SQUALL_SEED={seed} fails"));
         twins += checker.twins;
         dropped += checker.dropped;
         returned += checker.returned;
+        retired += checker.retired;
         given_up += u64::from(checker.given_up);
     }
-    let seen = [twins, dropped, returned, given_up];
-    let enough = seen.iter().zip([1000, 1000, 1000, 10]).all(|(&seen, least)| seen > least);
-    assert!(!many || enough, "too few faults: twins, drops, returns, given up: {seen:?}");
+    let seen = [twins, dropped, returned, retired, given_up];
+    let enough = seen.iter().zip([1000, 1000, 1000, 1000, 10]).all(|(&seen, least)| seen > least);
+    assert!(!many || enough, "too few faults: twins, drops, returns, retired, given up: {seen:?}");
 }
 
 #[test]

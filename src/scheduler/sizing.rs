@@ -15,7 +15,7 @@ const FIRST_TASKS_PER_THREAD: u64 = 4;
 /// A lease is overdue after this multiple of its expected time.
 const PATIENCE: f64 = 3.0;
 /// A lease is not overdue before this, whatever was expected.
-const LEAST_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// What is expected of a lease to a worker of unknown speed, in seconds.
 const UNKNOWN_SECONDS: f64 = 3.0;
 

@@ -35,10 +35,12 @@ impl Suspects {
         self.insert(middle..tasks.end, faults);
     }
 
-    /// The next one, whole, and how often it has failed.
-    pub(super) fn take(&mut self) -> Option<(Range<u64>, u32)> {
+    /// The next one, and how often it has failed: whole, or as much of it as there is room for.
+    pub(super) fn take(&mut self, room: u64) -> Option<(Range<u64>, u32)> {
         let ((Reverse(faults), start), end) = self.ranges.pop_first()?;
-        Some((start..end, faults))
+        let middle = end.min(start.saturating_add(room));
+        self.insert(middle..end, faults);
+        Some((start..middle, faults))
     }
 }
 
@@ -50,12 +52,14 @@ mod tests {
     fn what_has_failed_comes_back_in_halves_down_to_one_task() {
         let mut suspects = Suspects::default();
         suspects.insert_halves(10..13, 1);
-        assert_eq!((suspects.len(), suspects.take()), (3, Some((10..12, 1))));
+        assert_eq!((suspects.len(), suspects.take(u64::MAX)), (3, Some((10..12, 1))));
         suspects.insert_halves(10..12, 2);
         suspects.insert_halves(10..10, 9);
-        let rest: Vec<_> = std::iter::from_fn(|| suspects.take()).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| suspects.take(u64::MAX)).collect();
         assert_eq!(rest, [(10..11, 2), (11..12, 2), (12..13, 1)], "what failed most often comes first");
         suspects.insert_halves(10..11, 2);
-        assert_eq!((suspects.take(), suspects.is_empty()), (Some((10..11, 2)), true));
+        assert_eq!((suspects.take(u64::MAX), suspects.is_empty()), (Some((10..11, 2)), true));
+        suspects.insert(10..13, 1);
+        assert_eq!((suspects.take(2), suspects.take(2)), (Some((10..12, 1)), Some((12..13, 1))));
     }
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod end;
 mod environment;
 mod exit;
 mod job;
@@ -17,6 +18,7 @@ mod submission;
 
 pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments, scancel_line};
 pub use commands::Commands;
+pub use end::{plannable, time_left};
 pub use environment::{Allocation, in_path, on_login_node, scrub};
 pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};
 pub use lint::lint;

@@ -36,6 +36,8 @@ pub struct Configuration {
     pub death_timeout: Duration,
     /// When its process started.
     pub started: Instant,
+    /// When it must have handed in what it has, where its job's time is limited.
+    pub end: Option<Instant>,
 }
 
 /// How a worker ended.
@@ -121,6 +123,9 @@ impl Worker {
             threads: configuration.threads,
             kernel: self.kernel.clone(),
             age_milliseconds: configuration.started.elapsed().as_millis() as u64,
+            milliseconds_left: configuration
+                .end
+                .map(|end| end.saturating_duration_since(Instant::now()).as_millis() as u64),
             session: self.sessions,
             holds,
         };

@@ -66,6 +66,7 @@ fn registration(process: u32) -> Registration {
         threads: 1,
         kernel,
         age_milliseconds: 3,
+        milliseconds_left: None,
         session: 0,
         holds: Vec::new(),
     }

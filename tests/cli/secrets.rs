@@ -137,7 +137,8 @@ fn keys_are_in_no_error_or_log_of_a_run_that_fails() {
     let key = Keys::generate().expect("keys").worker;
     let (_, rest) = key.split_once("-----END CERTIFICATE-----\n").expect("two certificates");
     other.write_key(rest).expect("written");
-    let facts = WorkerFacts { cores: 1, death_timeout_seconds: 5, job_name: "sq".to_owned() };
+    let facts =
+        WorkerFacts { cores: 1, death_timeout_seconds: 5, job_name: "sq".to_owned(), walltime_seconds: None };
     other.write_worker(&facts).expect("written");
     let worker = place.run(["worker".as_ref(), other.path().as_os_str()]);
     assert_eq!(worker.code(), 5, "{}", worker.stderr);
@@ -209,8 +210,13 @@ fn impostor_that_plays_the_driver_hears_nothing_from_a_worker() {
     let place = Place::new();
     let run = RunDirectory::create(&place.directory().join(".squall"), RunId::generate()).expect("created");
     run.write_key(&Keys::generate().expect("keys").worker).expect("written");
-    run.write_worker(&WorkerFacts { cores: 1, death_timeout_seconds: 5, job_name: "sq".to_owned() })
-        .expect("written");
+    run.write_worker(&WorkerFacts {
+        cores: 1,
+        death_timeout_seconds: 5,
+        job_name: "sq".to_owned(),
+        walltime_seconds: None,
+    })
+    .expect("written");
     let impostor = Keys::generate().expect("keys");
     let heard = block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -103,6 +103,7 @@ pub(crate) fn registration(job: u64, session: u32, holds: &[u64]) -> Registratio
         threads: 1,
         kernel: "portable".to_owned(),
         age_milliseconds: 3,
+        milliseconds_left: None,
         session,
         holds: holds.to_vec(),
     }

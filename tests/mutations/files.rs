@@ -209,7 +209,7 @@ fn changed_names_of_runs_are_read_or_refused() {
 fn changed_recordings_are_read_as_far_as_they_are_whole() {
     let (worker, lease) = (WorkerId(3), LeaseId(300));
     let events = [
-        Event::Registered { worker, threads: 4 },
+        Event::Registered { worker, threads: 4, left: Some(Duration::from_secs(270)) },
         Event::Begin { tasks: 1 << 40, most: 70_000, done: vec![0..7, 9..10] },
         Event::Answered { worker, lease, finished: 12, took: Duration::from_millis(900) },
         Event::Away { worker },

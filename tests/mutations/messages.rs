@@ -108,6 +108,7 @@ fn changed_messages_of_workers_are_read_or_refused() {
         threads: 4,
         kernel,
         age_milliseconds: 300,
+        milliseconds_left: None,
         session: 0,
         holds: Vec::new(),
     };
@@ -291,6 +292,7 @@ impl World<'_> {
             threads: 1,
             kernel: "portable".to_owned(),
             age_milliseconds: 3,
+            milliseconds_left: None,
             session: 0,
             holds: Vec::new(),
         };

@@ -36,6 +36,7 @@ pub(crate) enum Fault {
     QueueUnreachable,
     JobForgotten,
     CancelFails,
+    Walltime,
 }
 
 pub(crate) const ALL: [Fault; 29] = [
@@ -68,6 +69,7 @@ pub(crate) const ALL: [Fault; 29] = [
     Fault::QueueUnreachable,
     Fault::JobForgotten,
     Fault::CancelFails,
+    Fault::Walltime,
 ];
 
 /// How often each fault happened.

@@ -17,6 +17,9 @@ const REFUSED: u64 = 5 * SECOND;
 /// How long one that was told to end waits for the driver.
 const HAND_IN: u64 = 2 * SECOND;
 
+/// How long before its job's walltime is over a worker leaves.
+const EARLY: u64 = 30 * SECOND;
+
 #[derive(Debug, Clone)]
 struct Lease {
     id: u64,
@@ -46,6 +49,8 @@ pub(crate) struct Worker {
     deadline: u64,
     refused_since: Option<u64>,
     leave_by: Option<u64>,
+    /// When it should have handed in what it has: half a minute before its job's walltime is over.
+    end: Option<u64>,
     /// Connections so far.
     sessions: u32,
     /// What it has come to while it was not connected.
@@ -57,6 +62,9 @@ pub(crate) struct Worker {
 impl World {
     pub(crate) fn start_worker(&mut self, job: usize) {
         let pace = self.rng.random_range(SECOND / 50..SECOND);
+        let limited = self.strikes(Fault::Walltime);
+        let end = limited.then(|| self.now + EARLY + self.rng.random_range(0..120 * SECOND));
+        end.into_iter().for_each(|end| self.at(end, Happening::TimeIsUp { job }));
         let worker = Worker {
             job,
             life: self.lives.len() - 1,
@@ -74,6 +82,7 @@ impl World {
             deadline: self.now + self.death_timeout,
             refused_since: None,
             leave_by: None,
+            end: end.map(|end| end - EARLY),
             sessions: 0,
             unsent: VecDeque::new(),
             answers: VecDeque::new(),
@@ -118,6 +127,7 @@ impl World {
             threads: worker.threads,
             kernel: "portable".to_owned(),
             age_milliseconds: (self.now - worker.born) / 1000,
+            milliseconds_left: worker.end.map(|end| end.saturating_sub(self.now) / 1000),
             session: worker.sessions,
             holds,
         };

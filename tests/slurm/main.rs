@@ -18,6 +18,7 @@ mod program;
 mod requeue;
 mod support;
 mod testbed;
+mod walltime;
 
 fn main() -> std::process::ExitCode {
     support::harness::run(&[
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
         controller::CASES,
         janitor::CASES,
         requeue::CASES,
+        walltime::CASES,
         ends::CASES,
     ])
 }

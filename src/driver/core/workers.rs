@@ -28,7 +28,7 @@ impl Core {
         registration: Registration,
     ) {
         let holds = registration.holds.iter().copied().map(LeaseId).collect::<Vec<_>>();
-        let threads = registration.threads;
+        let (threads, left) = (registration.threads, registration.milliseconds_left);
         let (worker, new) = match self.roster.registered(connection, &registration) {
             Arrived::New(worker) => (worker, true),
             Arrived::Back(worker, before) => {
@@ -50,7 +50,8 @@ impl Core {
         if new {
             // What it holds is from before it was given up.
             holds.iter().for_each(|lease| self.send(worker, ToWorker::Yield { lease: lease.0 }));
-            self.schedule(now, scheduler::Event::Registered { worker, threads });
+            let left = left.map(Duration::from_millis);
+            self.schedule(now, scheduler::Event::Registered { worker, threads, left });
         } else {
             self.schedule(now, scheduler::Event::Returned { worker, holds });
         }
@@ -83,7 +84,7 @@ impl Core {
                 self.tell(RunEvent::Notice {
                     text: format!("worker {} was asked to end: {cause}", worker.0),
                 });
-                self.roster.drains(worker, cause);
+                self.roster.drains(worker, Cause::Drained(cause));
                 self.schedule(now, scheduler::Event::Drain { worker });
             }
             FromWorker::Failed { lease, cause, defect } => {

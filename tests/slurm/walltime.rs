@@ -1,0 +1,67 @@
+//! Walltimes that come to their end: workers and drivers leave in order before Slurm would end them.
+
+use crate::drive::{Driver, Starter, is};
+use crate::faults::{LONG, text, worker_at_work};
+use crate::support::Testbed;
+use crate::support::fault::signal;
+use crate::support::harness::cases;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::time::Duration;
+
+cases![
+    workers_leave_in_order_before_slurm_ends_them_for_their_walltime,
+    driver_in_a_job_closes_in_order_before_its_walltime,
+];
+
+/// Slurm's shortest walltime, and more work than fits into it.
+fn one_minute(workers: u32) -> String {
+    text("1e15", "-1", "slurm", workers).replace("walltime = '10'", "walltime = '1'")
+}
+
+fn workers_leave_in_order_before_slurm_ends_them_for_their_walltime(testbed: &Testbed) {
+    let mut driver = Driver::start(testbed, Starter::Shell, &one_minute(2));
+    worker_at_work(&driver);
+    let array = driver.worker_jobs().first().expect("they run").array;
+    driver.wait_until("both have left", LONG, |events| {
+        events.iter().filter(|event| is(event, "left")).count() >= 2
+    });
+    let events = driver.events();
+    let near =
+        |event: &&Value| event["cause"].as_str().is_some_and(|cause| cause.contains("its walltime is near"));
+    let left: Vec<&Value> = events.iter().filter(|event| is(event, "left")).collect();
+    assert!(left.iter().all(near), "{left:?}");
+    assert!(!events.iter().any(|event| is(event, "lost")), "{events:?}");
+    let states = || -> Vec<String> {
+        testbed.jobs().into_iter().filter(|job| job.array == array).map(|job| job.state).collect()
+    };
+    testbed.wait_until("their jobs are over", Duration::from_secs(10), || {
+        states().iter().all(|state| state == "COMPLETED")
+    });
+    assert_eq!(states().len(), 2);
+    // Where there are others by now it goes on, and otherwise it has ended already.
+    signal(Pid::from_raw(driver.child.id() as i32), Signal::SIGTERM);
+    driver.wait(Duration::from_secs(60));
+    assert!(driver.stderr().contains("go on from the last checkpoint: squall resume"), "{}", driver.stderr());
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
+}
+
+fn driver_in_a_job_closes_in_order_before_its_walltime(testbed: &Testbed) {
+    let driver = Driver::start(testbed, Starter::Sbatch, &text("1e15", "-1", "slurm", 2));
+    worker_at_work(&driver);
+    let (job, array) =
+        (driver.job().expect("it runs"), driver.worker_jobs().first().expect("they run").array);
+    // The driver asks for its time left only when it has lasted.
+    testbed.scontrol(&["update", &format!("JobId={job}"), "TimeLimit=1"]);
+    let state = || testbed.jobs().into_iter().find(|one| one.id == job).expect("Slurm knows it").state;
+    testbed.wait_until("the driver has ended", Duration::from_secs(60), || state() != "RUNNING");
+    let stderr = driver.stderr();
+    assert_eq!(state(), "FAILED", "by its exit code, rather than TIMEOUT: {stderr}");
+    assert!(stderr.contains("error: the walltime of the driver's own job is near"), "{stderr}");
+    assert!(stderr.contains("go on from the last checkpoint: squall resume"), "{stderr}");
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
+    let workers = testbed.jobs().into_iter().filter(|job| job.array == array);
+    let states: Vec<String> = workers.map(|job| job.state).collect();
+    assert_eq!(states, ["COMPLETED", "COMPLETED"]);
+}
