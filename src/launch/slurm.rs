@@ -9,7 +9,7 @@ use crate::launch::search::Search;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason,
+    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Site,
     SubmitError, SubmitStyle, Submitted, render, sbatch_arguments, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,9 +24,6 @@ use tokio::task::JoinHandle;
 
 /// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
 const CANCEL_SHARE: Duration = Duration::from_secs(4);
-
-/// How long Slurm's programs wait for each other, unless a site changes its MessageTimeout.
-const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A job that so many looks in a row did not find is taken for ended: `squeue` is a moment behind `sbatch`, and
 /// forgets a job some minutes after its end.
@@ -156,6 +153,7 @@ impl SlurmLauncher {
             allocation: self.allocation.as_ref().map(|allocation| allocation.job_id),
             commands: self.commands.clone(),
             reports,
+            site: Site::default(),
         }
     }
 
@@ -277,19 +275,23 @@ struct SubmissionTask {
     allocation: Option<JobId>,
     commands: Commands,
     reports: Reports,
+    /// Slurm's defaults until it has been asked.
+    site: Site,
 }
 
 impl SubmissionTask {
-    async fn run(self, happen: mpsc::UnboundedSender<Happening>) {
+    async fn run(mut self, happen: mpsc::UnboundedSender<Happening>) {
         let result = self.submit_all(&happen).await;
         let _ = happen.send(Happening::Finished(result));
     }
 
-    async fn submit_all(&self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
+    async fn submit_all(&mut self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
         let mut specification = self.specification.clone();
         specification.deadline_seconds = self.deadline().await?;
-        let largest =
-            if specification.is_array() { self.commands.site().await?.largest_array() } else { u32::MAX };
+        let checked = self.commands.check(&specification).await?;
+        checked.notices.into_iter().for_each(|text| self.tell(text));
+        self.site = checked.site;
+        let largest = self.site.largest_array();
         // A driver that was submitted itself is a submission of its run.
         for (number, workers) in (self.run.submissions().len() as u32..).zip(sizes(&specification, largest)) {
             let batch = self.batch(number, JobSpecification { workers, ..specification.clone() })?;
@@ -320,9 +322,7 @@ impl SubmissionTask {
             .chain(batch.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()))
             .collect();
         self.run.write_submission(&record)?;
-        let notice = |line: &str| {
-            let _ = self.reports.send(Report::Notice(line.to_owned()));
-        };
+        let notice = |line: &str| self.tell(line.to_owned());
         let script = || format!("the job script is {}", batch.script.display());
         let submitted = match self.commands.submit(&batch.arguments, notice).await {
             Ok(submitted) => submitted,
@@ -346,14 +346,15 @@ impl SubmissionTask {
             commands: &self.commands,
             name: &self.specification.name,
             known: self.run.submissions().iter().filter_map(|done| done.job).collect(),
-            apart: MESSAGE_TIMEOUT,
+            apart: self.site.message_timeout,
         };
-        let notice = |text| {
-            let _ = self.reports.send(Report::Notice(text));
-        };
-        let job_id = search.find(error, notice).await?;
+        let job_id = search.find(error, |text| self.tell(text)).await?;
         let (stdout, stderr) = (String::new(), String::new());
         Ok(Submitted { job_id, cluster: None, stdout, stderr })
+    }
+
+    fn tell(&self, text: String) {
+        let _ = self.reports.send(Report::Notice(text));
     }
 }
 

@@ -160,7 +160,8 @@ fn parse_parsable(stdout: &str) -> Option<(JobId, Option<String>)> {
     stdout.lines().rev().find_map(parse)
 }
 
-fn judge_failure(stderr: &str) -> SubmitError {
+/// What a failure of `sbatch` is, by its words.
+pub(crate) fn judge_failure(stderr: &str) -> SubmitError {
     if AMBIGUOUS.iter().any(|text| stderr.contains(text)) {
         return ambiguous("Slurm's controller did not answer in time", stderr);
     }
@@ -172,6 +173,11 @@ fn judge_failure(stderr: &str) -> SubmitError {
         Some((_, hint)) => error.hint(*hint),
         None => error.hint("`squall script` prints the job script and the sbatch command to try by hand"),
     })
+}
+
+/// An `sbatch --test-only` that says nothing of a start.
+pub(crate) fn unreadable(stderr: &str) -> SubmitError {
+    SubmitError::Unavailable(failure("sbatch says nothing of a start", stderr))
 }
 
 pub(crate) fn ambiguous(what: &str, stderr: &str) -> SubmitError {
