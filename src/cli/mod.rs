@@ -1,6 +1,7 @@
 //! The command line: one file a command, and the one place where failures become exit codes.
 
 mod config;
+mod dry_run;
 mod exit;
 mod flags;
 mod former;

@@ -1,13 +1,14 @@
 //! `squall run`: parse, plan, open a cluster, compute, print, close.
 
 use crate::array::{Definitions, Parsed, Value, parse};
+use crate::cli::dry_run::dry_run;
 use crate::cli::exit::{print_by, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::kept::Kept;
 use crate::cli::resume::again;
 use crate::cli::runtime;
 use crate::cli::signals;
-use crate::cluster::{Cluster, Limits, computed_before, fitted, open, targets};
+use crate::cluster::{Cluster, Limits, computed_before, foreseen, open, targets};
 use crate::driver::checkpoint::Checkpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Monitor;
@@ -35,6 +36,9 @@ pub(super) struct RunArguments {
     /// Print nothing but results and failures
     #[arg(long, short)]
     quiet: bool,
+    /// Show plan, memory, job script and Slurm's expected start; submit nothing
+    #[arg(long, conflicts_with = "into")]
+    dry_run: bool,
     /// The run directory that `squall submit` has made
     #[arg(long, hide = true, value_name = "RUN-DIRECTORY")]
     into: Option<PathBuf>,
@@ -57,6 +61,9 @@ impl RunArguments {
 
 pub(super) fn run(arguments: &RunArguments, started: Instant) -> Result<()> {
     refuse_several_drivers(Allocation::from_environment().as_ref())?;
+    if arguments.dry_run {
+        return dry_run(arguments.settings.resolve()?);
+    }
     let driving = Driving { output: arguments.output, quiet: arguments.quiet, started };
     let Some(into) = &arguments.into else { return driving.begin(arguments.settings.resolve()?, None) };
     let (into, allocation) = (RunDirectory::open(into)?, Allocation::from_environment());
@@ -114,7 +121,7 @@ impl Driving {
         from: Option<Checkpoint>,
     ) -> Result<()> {
         if settings.cluster.kind == ClusterKind::Slurm {
-            settings = fitted(&settings, &[&plan])?;
+            settings = foreseen(&settings, &plan)?;
         }
         Limits::of(&settings).fit(&plan)?;
         let program = program(&settings)?;

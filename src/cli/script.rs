@@ -3,11 +3,11 @@
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
-use crate::cluster::{fitted, job_specification, template};
+use crate::cluster::{foreseen, job_specification, template};
 use crate::error::{Error, Result};
 use crate::run::RunId;
-use crate::settings::Asked;
-use crate::slurm::{render, sbatch_arguments};
+use crate::settings::{Asked, Settings};
+use crate::slurm::{JobSpecification, render, sbatch_arguments};
 use clap::Args;
 use std::ffi::OsString;
 
@@ -23,19 +23,45 @@ pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
     // A script can be shown of settings alone; what is to be computed has to be right.
     if auto || !(settings.results.is_empty() && settings.saves.is_empty()) {
         let plan = plan_of(&settings, settings.seed.unwrap_or(0))?;
-        settings = if auto { fitted(&settings, &[&plan])? } else { settings };
+        settings = foreseen(&settings, &plan)?;
     }
-    // A run's id is drawn when it starts; the one here only shows where it will stand.
-    let id = RunId::generate();
-    let base = std::path::absolute(&settings.run.directory)
-        .map_err(|error| Error::system("cannot find the run directory", &error))?;
-    let directory = base.join(id.as_str());
-    program(&settings)?;
-    let specification = job_specification(&settings, id.job_name(0), &directory, &directory.join("squall"))?;
-    let script = render(&template(&settings)?, &specification)?;
-    let array = specification.is_array().then_some(0..specification.workers);
-    let command = sbatch_arguments(&specification, array, &directory.join("job-0.sh"));
-    print(&format!("{script}\n# submitted with:\n# {}\n", command_line("sbatch", &command)))
+    let shown = Shown::of(&settings)?;
+    print(&format!("{}\n# submitted with:\n# {}\n", shown.script, shown.command_line()))
+}
+
+/// What would be submitted.
+pub(super) struct Shown {
+    pub(super) specification: JobSpecification,
+    /// The job script.
+    pub(super) script: String,
+    /// The arguments of sbatch, the path of the script aside.
+    pub(super) arguments: Vec<OsString>,
+    path: OsString,
+}
+
+impl Shown {
+    /// The first submission of a run with these settings.
+    pub(super) fn of(settings: &Settings) -> Result<Shown> {
+        // A run's id is drawn when it starts; the one here only shows where it will stand.
+        let id = RunId::generate();
+        let base = std::path::absolute(&settings.run.directory)
+            .map_err(|error| Error::system("cannot find the run directory", &error))?;
+        let directory = base.join(id.as_str());
+        program(settings)?;
+        let specification =
+            job_specification(settings, id.job_name(0), &directory, &directory.join("squall"))?;
+        let script = render(&template(settings)?, &specification)?;
+        let array = specification.is_array().then_some(0..specification.workers);
+        let mut arguments = sbatch_arguments(&specification, array, &directory.join("job-0.sh"));
+        let path = arguments.pop().expect("the script's path is the last");
+        Ok(Shown { specification, script, arguments, path })
+    }
+
+    /// The command line as one would type it.
+    pub(super) fn command_line(&self) -> String {
+        let arguments: Vec<OsString> = self.arguments.iter().chain([&self.path]).cloned().collect();
+        command_line("sbatch", &arguments)
+    }
 }
 
 /// A command line as one would type it.

@@ -4,16 +4,14 @@ use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
 use crate::cli::runtime;
-use crate::cluster::{Limits, fitted, job_specification, template};
+use crate::cluster::{Limits, estimate, foreseen, job_specification, template};
 use crate::error::{Error, Result};
 use crate::run::{Owner, RunDirectory, RunId, Submission};
-use crate::settings::Settings;
 use crate::slurm::{
     Commands, JobCommand, JobIdentity, JobSpecification, MemoryOption, render, sbatch_arguments,
 };
 use crate::units::{Memory, Walltime};
 use clap::Args;
-use std::path::Path;
 
 /// What most drivers need, with room for Slurm's own processes in the job.
 const DRIVER_MEMORY: u64 = 256 << 20;
@@ -35,22 +33,25 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let settings = arguments.settings.resolve()?;
     // A mistake is told here, and not by a job that starts tomorrow.
     let plan = plan_of(&settings, settings.seed.unwrap_or(0))?;
-    let settings = fitted(&settings, &[&plan])?;
+    let settings = foreseen(&settings, &plan)?;
     let limits = Limits::of(&settings);
     limits.fit_worker(&plan)?;
     let needed = limits.bounds(&plan).driver;
+    let runtime = runtime()?;
     let run = RunDirectory::create(&settings.run.directory, RunId::generate())?;
     // The driver takes the run over when it starts, which may be before `sbatch` has answered.
     run.write_owner(&Owner::this(None))?;
     let kept = run.keep_program(&program(&settings)?)?;
-    let specification = specification(arguments, &settings, &run, &kept, needed)?;
+    let workers = job_specification(&settings, run.id().job_name(0), run.path(), &kept)?;
+    let mut specification = specification(arguments, &run, workers.clone(), needed)?;
+    runtime.block_on(check(&workers, &mut specification, arguments.driver_walltime.is_none()))?;
+    estimate(&settings).iter().for_each(|line| say(line));
     let script = run.write_script(0, &render(&template(&settings)?, &specification)?)?;
     let command = sbatch_arguments(&specification, None, &script);
     let mut record = Submission::planned(0, specification.name.clone(), 0);
     let words = command.iter().map(|argument| argument.to_string_lossy().into_owned());
     record.arguments = std::iter::once("sbatch".to_owned()).chain(words).collect();
     run.write_submission(&record)?;
-    let runtime = runtime()?;
     let submitted = runtime.block_on(Commands::new().submit(&command, notice)).map_err(Error::from)?;
     record.job = Some(submitted.job_id.0);
     record.stdout.clone_from(&submitted.stdout);
@@ -72,14 +73,27 @@ fn notice(line: &str) {
     say(line);
 }
 
+/// Refuses a driver, or workers of it, that could never start. Where nothing is said of the driver's time limit it is
+/// no longer than its partition allows.
+async fn check(workers: &JobSpecification, driver: &mut JobSpecification, shorten: bool) -> Result<()> {
+    let commands = Commands::new();
+    let checked = commands.check(workers).await?;
+    checked.notices.iter().for_each(|line| say(line));
+    if shorten {
+        driver.walltime = driver.walltime.min(checked.longest.max(workers.walltime));
+    }
+    let known = |line: &&String| checked.notices.contains(line);
+    let of_driver = commands.check(driver).await?.notices;
+    of_driver.iter().filter(|line| !known(line)).for_each(|line| say(&format!("the driver: {line}")));
+    Ok(())
+}
+
 fn specification(
     arguments: &SubmitArguments,
-    settings: &Settings,
     run: &RunDirectory,
-    program: &Path,
+    workers: JobSpecification,
     needed: u64,
 ) -> Result<JobSpecification> {
-    let workers = job_specification(settings, run.id().job_name(0), run.path(), program)?;
     let mut words = vec!["run".to_owned()];
     match (&arguments.settings.file, &arguments.settings.expression) {
         (Some(file), _) => words.push(file.to_string_lossy().into_owned()),

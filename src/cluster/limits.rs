@@ -41,13 +41,19 @@ impl Limits {
             let threads = threads.unwrap_or_else(|| available().count);
             return Limits { cores: threads, memory: None, driver, here: threads };
         }
-        let tried = cluster.walltime.because().is_some();
+        let tried = cluster.walltime.because().is_some()
+            || cluster.prospect.is_some_and(|prospect| prospect.core_seconds.is_some());
         Limits {
             cores: cluster.cores.unwrap_or(1),
             memory: cluster.memory.value(),
             driver,
             here: u32::from(tried),
         }
+    }
+
+    /// What a driver that tries its work out has; what workers have is not looked at.
+    pub(super) fn trying(settings: &Settings) -> Limits {
+        Limits { memory: None, here: 1, ..Limits::of(settings) }
     }
 
     /// What a plan needs of these.

@@ -17,7 +17,7 @@ pub use builder::{Builder, ProcessCluster, SlurmCluster, ThreadsCluster};
 pub use computation::Computation;
 pub use limits::{Allowed, Limits};
 pub use open::{MakeMonitor, job_specification, open, template};
-pub use request::fitted;
+pub use request::{estimate, fitted, foreseen};
 pub use saves::targets;
 pub use threads::{Threads, available};
 

@@ -1,6 +1,6 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
-use crate::cluster::{Cluster, Limits, available, descriptors};
+use crate::cluster::{Cluster, Limits, available, descriptors, estimate};
 use crate::driver::{Checkpoints, Configuration, Driver, Kept, Left, Listen, Owned, core};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
@@ -98,7 +98,7 @@ impl Opening<'_> {
         let launcher = SlurmLauncher::new(run.clone(), specification, template, allocation, janitor)?;
         let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, (run, nonce)));
-        let workers = self.settings.cluster.workers;
+        let workers = self.settings.cluster.started_workers();
         self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
     }
 
@@ -188,7 +188,7 @@ impl Opening<'_> {
         };
         monitor.receive(self.now(), &opened);
         if cluster.kind == ClusterKind::Slurm {
-            for text in comments(self.settings) {
+            for text in comments(self.settings).into_iter().chain(estimate(self.settings)) {
                 monitor.receive(self.now(), &RunEvent::Notice { text });
             }
         }
@@ -295,7 +295,7 @@ pub fn job_specification(
     };
     Ok(JobSpecification {
         name,
-        workers: cluster.workers,
+        workers: cluster.started_workers(),
         cores: cluster.cores.unwrap_or(1),
         memory: cluster.memory.value().ok_or_else(|| unfitted("memory"))?,
         memory_option: match slurm.memory_option {

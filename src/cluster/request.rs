@@ -1,11 +1,11 @@
 //! The smallest honest request: memory from the plan's bound, walltime from a measured speed, where they are
 //! left to squall.
 
-use crate::cluster::limits::{counted, tenths, whole};
+use crate::cluster::limits::{Limits, counted, tenths, whole};
 use crate::error::Result;
 use crate::execute::Executor;
 use crate::plan::Plan;
-use crate::settings::{Asked, Settings};
+use crate::settings::{Asked, Prospect, Settings};
 use crate::units::{Memory, Walltime};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,6 +25,63 @@ const APART: f64 = 60.0;
 /// The settings with figures where they ask for `auto`, and how these came about: for plans that are computed one
 /// after the other, of which there is at least one.
 pub fn fitted(settings: &Settings, plans: &[&Plan]) -> Result<Settings> {
+    fit(settings, plans, None)
+}
+
+/// The same for a run of one plan, with what is known of its work: no more workers are started than can be at work.
+pub fn foreseen(settings: &Settings, plan: &Plan) -> Result<Settings> {
+    let mut settings = settings.clone();
+    let cores = settings.cluster.cores.unwrap_or(1);
+    let tasks = (0..plan.stages()).map(|stage| plan.tasks(stage)).max().unwrap_or(0);
+    let workers = u32::try_from(tasks.div_ceil(u64::from(cores.max(1)))).unwrap_or(u32::MAX).max(1);
+    let prospect = Prospect { tasks, workers, core_seconds: None };
+    settings.cluster.prospect = Some(prospect);
+    // What would not fit into the driver beside its other work is not tried out.
+    let tried = settings.cluster.walltime == Asked::Auto || Limits::trying(&settings).fit(plan).is_ok();
+    let trial = match tried {
+        true => Some(Trial::of(&[plan], settings.cluster.started_workers(), cores)?),
+        false => None,
+    };
+    let core_seconds = trial.map(|trial| trial.core_seconds);
+    settings.cluster.prospect = Some(Prospect { core_seconds, ..prospect });
+    fit(&settings, &[plan], trial)
+}
+
+/// The work beside the jobs that are asked for, and how many workers are started for it.
+pub fn estimate(settings: &Settings) -> Vec<String> {
+    let cluster = &settings.cluster;
+    let (Some(prospect), Some(walltime)) = (cluster.prospect, cluster.walltime.value()) else {
+        return Vec::new();
+    };
+    let (workers, cores) = (cluster.started_workers(), cluster.cores.unwrap_or(1));
+    let asked = format!("{} of {} and {walltime}", counted(workers, "job"), counted(cores, "core"));
+    let work = prospect.core_seconds.map(|work| {
+        let most = walltime.seconds().map(|seconds| seconds * u64::from(workers) * u64::from(cores));
+        let most = most.map_or(String::new(), |most| format!(", {most} core-seconds at the most"));
+        format!("about {} core-seconds of work, by a trial on this machine, for {asked}{most}", shown(work))
+    });
+    let fewer = (workers < cluster.workers).then(|| {
+        format!(
+            "{} instead of {}: no stage has more than {} tasks, of which a worker of {} computes {cores} at a time",
+            counted(workers, "worker"),
+            cluster.workers,
+            prospect.tasks,
+            counted(cores, "core"),
+        )
+    });
+    work.into_iter().chain(fewer).collect()
+}
+
+/// Seconds to two digits.
+fn shown(seconds: f64) -> String {
+    match seconds {
+        ..0.1 => "0.1".to_owned(),
+        ..10.0 => format!("{seconds:.1}"),
+        _ => format!("{seconds:.0}"),
+    }
+}
+
+fn fit(settings: &Settings, plans: &[&Plan], trial: Option<Trial>) -> Result<Settings> {
     let mut settings = settings.clone();
     let cluster = &mut settings.cluster;
     let cores = cluster.cores.unwrap_or(1);
@@ -34,8 +91,8 @@ pub fn fitted(settings: &Settings, plans: &[&Plan]) -> Result<Settings> {
         cluster.memory = Asked::Fitted { value, because };
     }
     if cluster.walltime == Asked::Auto {
-        let duration = Trial::of(plans, cluster.workers, cores)?;
-        let (value, because) = duration.walltime();
+        let trial = trial.map_or_else(|| Trial::of(plans, cluster.workers, cores), Ok)?;
+        let (value, because) = trial.walltime();
         cluster.walltime = Asked::Fitted { value, because };
     }
     Ok(settings)
@@ -56,6 +113,8 @@ struct Trial {
     elements: u64,
     /// With all workers at work.
     seconds: f64,
+    /// With one core.
+    core_seconds: f64,
     /// Whether some stage could not be tried out.
     assumed: bool,
 }
@@ -67,13 +126,15 @@ impl Trial {
         let stages = || plans.iter().flat_map(|plan| (0..plan.stages()).map(move |stage| (plan, stage)));
         let each = (TRIAL / stages().count().max(1) as u32).max(STAGE_TRIAL);
         let threads = u64::from(workers) * u64::from(cores);
-        let mut trial = Trial { workers, cores, elements: 0, seconds: 0.0, assumed: false };
+        let mut trial =
+            Trial { workers, cores, elements: 0, seconds: 0.0, core_seconds: 0.0, assumed: false };
         for (plan, stage) in stages() {
             let measured = measured(&executor, plan, stage, each);
             let elements = plan.elements(stage);
             let seconds = measured.unwrap_or(elements as f64 / ASSUMED);
             trial.elements = trial.elements.saturating_add(elements);
             trial.seconds += seconds / threads.min(plan.tasks(stage)).max(1) as f64;
+            trial.core_seconds += seconds;
             trial.assumed |= measured.is_none();
         }
         Ok(trial)
@@ -163,7 +224,14 @@ mod tests {
 
     #[test]
     fn walltime_is_three_times_the_measured_one_and_a_minute() {
-        let trial = Trial { workers: 4, cores: 1, elements: 800_000_000, seconds: 0.5, assumed: false };
+        let trial = Trial {
+            workers: 4,
+            cores: 1,
+            elements: 800_000_000,
+            seconds: 0.5,
+            core_seconds: 2.0,
+            assumed: false,
+        };
         let (walltime, because) = trial.walltime();
         assert_eq!(walltime.to_string(), "00:02:00");
         let said = "8.0e8 elements at 1.6e9 a second on 4 workers of 1 core, times 3 and a minute";

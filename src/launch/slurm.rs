@@ -9,8 +9,8 @@ use crate::launch::submit::SubmissionTask;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Submitted,
-    render, scancel_line,
+    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Site,
+    Submitted, render, scancel_line,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -160,6 +160,8 @@ impl SlurmLauncher {
             allocation: self.allocation.as_ref().map(|allocation| allocation.job_id),
             commands: self.commands.clone(),
             reports: reports.clone(),
+            again: !self.jobs.is_empty(),
+            site: Site::default(),
         };
         tokio::spawn(task.run(happen.clone()))
     }

@@ -7,16 +7,12 @@ use crate::launch::slurm::Happening;
 use crate::launch::{Report, Reports};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Commands, JobId, JobSpecification, SubmitError, SubmitStyle, Submitted, render, sbatch_arguments,
+    Commands, JobId, JobSpecification, Site, SubmitError, SubmitStyle, Submitted, render, sbatch_arguments,
 };
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// How long Slurm's programs wait for each other, unless a site changes its MessageTimeout.
-const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The submissions of a launcher, made one after the other beside its other work.
 pub(super) struct SubmissionTask {
@@ -26,21 +22,37 @@ pub(super) struct SubmissionTask {
     pub(super) allocation: Option<JobId>,
     pub(super) commands: Commands,
     pub(super) reports: Reports,
+    /// Whether jobs of the run were submitted before: what was said then is not said again, and what Slurm refuses
+    /// now it may take later.
+    pub(super) again: bool,
+    /// Slurm's defaults until it has been asked.
+    pub(super) site: Site,
 }
 
 impl SubmissionTask {
-    pub(super) async fn run(self, happen: mpsc::UnboundedSender<Happening>) {
+    pub(super) async fn run(mut self, happen: mpsc::UnboundedSender<Happening>) {
         let result = self.submit_all(&happen).await;
         let _ = happen.send(Happening::Finished(result));
     }
 
-    async fn submit_all(&self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
+    async fn submit_all(&mut self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
         let mut specification = self.specification.clone();
         specification.deadline_seconds = self.deadline().await?;
-        let largest =
-            if specification.is_array() { self.commands.site().await?.largest_array() } else { u32::MAX };
-        let mut largest = if specification.submit == SubmitStyle::Jobs { 1 } else { largest.max(1) };
         let mut left = specification.workers;
+        match self.commands.check(&specification).await {
+            Ok(checked) => {
+                let notices = checked.notices.into_iter().filter(|_| !self.again);
+                notices.for_each(|text| self.tell(text));
+                self.site = checked.site;
+            }
+            Err(error) if self.again => {
+                self.put_off(left, error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        let largest = if specification.is_array() { self.site.largest_array() } else { u32::MAX };
+        let mut largest = if specification.submit == SubmitStyle::Jobs { 1 } else { largest.max(1) };
         // A driver that was submitted itself is a submission of its run.
         let mut number = self.run.submissions().len() as u32;
         while left > 0 {
@@ -54,7 +66,7 @@ impl SubmissionTask {
                 // Half of them may fit.
                 Accepted::None(_) if workers > 1 => largest = workers / 2,
                 Accepted::None(error) => {
-                    let _ = self.reports.send(Report::PutOff { workers: left, error });
+                    self.put_off(left, error);
                     break;
                 }
             }
@@ -84,9 +96,7 @@ impl SubmissionTask {
             .chain(batch.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()))
             .collect();
         self.run.write_submission(&record)?;
-        let notice = |line: &str| {
-            let _ = self.reports.send(Report::Notice(line.to_owned()));
-        };
+        let notice = |line: &str| self.tell(line.to_owned());
         let script = || format!("the job script is {}", batch.script.display());
         let submitted = match self.commands.submit(&batch.arguments, notice).await {
             Ok(submitted) => submitted,
@@ -114,14 +124,19 @@ impl SubmissionTask {
             commands: &self.commands,
             name: &self.specification.name,
             known: self.run.submissions().iter().filter_map(|done| done.job).collect(),
-            apart: MESSAGE_TIMEOUT,
+            apart: self.site.message_timeout,
         };
-        let notice = |text| {
-            let _ = self.reports.send(Report::Notice(text));
-        };
-        let job_id = search.find(error, notice).await?;
+        let job_id = search.find(error, |text| self.tell(text)).await?;
         let (stdout, stderr) = (String::new(), String::new());
         Ok(Submitted { job_id, cluster: None, stdout, stderr })
+    }
+
+    fn put_off(&self, workers: u32, error: Error) {
+        let _ = self.reports.send(Report::PutOff { workers, error });
+    }
+
+    fn tell(&self, text: String) {
+        let _ = self.reports.send(Report::Notice(text));
     }
 }
 

@@ -42,6 +42,17 @@ impl<T: Copy> Asked<T> {
     }
 }
 
+/// What is known of a run's work once it is planned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prospect {
+    /// The tasks of its largest stage.
+    pub tasks: u64,
+    /// What can be at work at a time: a worker computes as many tasks as it has cores, and more would wait.
+    pub workers: u32,
+    /// What it would take one core of this machine, in seconds; none where it was not tried out.
+    pub core_seconds: Option<f64>,
+}
+
 impl<T: fmt::Display> fmt::Display for Asked<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

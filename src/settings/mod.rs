@@ -22,7 +22,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use crate::settings::asked::Asked;
+pub use crate::settings::asked::{Asked, Prospect};
 pub use crate::settings::resolve::resolve;
 pub use crate::settings::show::show;
 pub use crate::settings::sources::Sources;
@@ -76,6 +76,15 @@ pub struct ClusterSettings {
     pub host: Option<String>,
     /// The program that workers run, where it is not the driver's own.
     pub program: Option<PathBuf>,
+    /// What is known of the work, once it is planned.
+    pub prospect: Option<Prospect>,
+}
+
+impl ClusterSettings {
+    /// How many workers are started: as many as are asked for, and no more than can be at work.
+    pub fn started_workers(&self) -> u32 {
+        self.prospect.map_or(self.workers, |prospect| self.workers.min(prospect.workers))
+    }
 }
 
 /// `[slurm]`: what job scripts and sbatch are told.

@@ -58,6 +58,7 @@ fn cluster(layer: Cluster, paths: &Paths<'_>) -> Result<ClusterSettings> {
         port: layer.port.expect(BUILT_IN).0,
         host: filled(layer.host),
         program: paths.input("cluster.program", layer.program)?,
+        prospect: None,
     })
 }
 

@@ -21,8 +21,8 @@ use crate::slurm::exit::parse_exits;
 use crate::slurm::queue::{
     RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, lay_out_table, parse_records, parse_time_left,
 };
-use crate::slurm::submission::{ambiguous, failure, judge};
-use crate::slurm::{Exit, JobId, JobIdentity, JobRecord, Site, SubmitError, Submitted};
+use crate::slurm::submission::{ambiguous, failure, judge, unreadable};
+use crate::slurm::{Exit, Forecast, JobId, JobIdentity, JobRecord, Partition, Site, SubmitError, Submitted};
 
 /// `sbatch` itself goes on trying for two minutes where the queue is full.
 const SBATCH_LIMIT: Duration = Duration::from_secs(180);
@@ -68,7 +68,7 @@ impl Commands {
         arguments: &[OsString],
         on_notice: impl FnMut(&str),
     ) -> std::result::Result<Submitted, SubmitError> {
-        match self.run("sbatch", arguments, SBATCH_LIMIT, on_notice).await {
+        match self.run("sbatch", arguments, SBATCH_LIMIT, Stdio::null(), on_notice).await {
             Ok(answer) => judge(answer.code, &answer.stdout, &answer.stderr),
             Err(RunError::NotStarted(error)) => Err(SubmitError::Unavailable(error)),
             Err(RunError::Broken(error)) => Err(SubmitError::Ambiguous(error)),
@@ -76,6 +76,29 @@ impl Commands {
                 &format!("sbatch was killed, since it did not end within {} s", SBATCH_LIMIT.as_secs()),
                 &stderr,
             )),
+        }
+    }
+
+    /// When Slurm would start a job of this script, by the arguments of its submission without the script's path;
+    /// nothing is submitted.
+    pub async fn forecast(
+        &self,
+        arguments: &[OsString],
+        script: String,
+    ) -> std::result::Result<Forecast, SubmitError> {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--test-only".into());
+        let (reader, mut writer) = io::pipe().map_err(|error| {
+            SubmitError::Unavailable(Error::system("the job script cannot be handed to sbatch", &error))
+        })?;
+        // One that does not read to the end does not want the rest.
+        std::thread::spawn(move || drop(io::Write::write_all(&mut writer, script.as_bytes())));
+        match self.run("sbatch", &arguments, QUERY_LIMIT, reader.into(), |_| {}).await {
+            Ok(answer) => Forecast::judge(answer.code, &answer.stderr),
+            Err(RunError::NotStarted(error) | RunError::Broken(error)) => {
+                Err(SubmitError::Unavailable(error))
+            }
+            Err(RunError::TooLong { stderr }) => Err(unreadable(&stderr)),
         }
     }
 
@@ -132,6 +155,18 @@ impl Commands {
         Ok(Site::parse(&self.query("scontrol", &arguments, QUERY_LIMIT).await?))
     }
 
+    /// All partitions, those too that are hidden: a job may name one of them.
+    pub async fn partitions(&self) -> Result<Vec<Partition>> {
+        let arguments = ["--all", "--oneliner", "show", "partition"].map(OsString::from);
+        Ok(Partition::parse_all(&self.query("scontrol", &arguments, QUERY_LIMIT).await?))
+    }
+
+    /// A variable of the commands' environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let mut variables = self.environment.iter();
+        variables.find(|(known, _)| known == name).and_then(|(_, value)| value.to_str())
+    }
+
     /// How long a running job of this user may still run, in seconds; `None` where it has no limit.
     pub async fn time_left(&self, job: JobId) -> Result<Option<u64>> {
         Ok(parse_time_left(&self.queue(&["--states=RUNNING"], TIME_LEFT_FORMAT).await?, job))
@@ -154,7 +189,7 @@ impl Commands {
 
     /// Runs a command that prints an answer, and gives its stdout.
     async fn query(&self, program: &str, arguments: &[OsString], limit: Duration) -> Result<String> {
-        match self.run(program, arguments, limit, |_| {}).await {
+        match self.run(program, arguments, limit, Stdio::null(), |_| {}).await {
             Ok(answer) if answer.code == Some(0) => Ok(answer.stdout),
             Ok(answer) => Err(failure(&format!("{program} failed"), &answer.stderr)),
             Err(RunError::NotStarted(error) | RunError::Broken(error)) => Err(error),
@@ -169,9 +204,10 @@ impl Commands {
         program: &str,
         arguments: &[OsString],
         limit: Duration,
+        input: Stdio,
         mut on_line: impl FnMut(&str),
     ) -> std::result::Result<Answer, RunError> {
-        let mut group = Group(self.start(program, arguments).map_err(RunError::NotStarted)?);
+        let mut group = Group(self.start(program, arguments, input).map_err(RunError::NotStarted)?);
         let mut stderr = String::new();
         let answer = tokio::time::timeout(limit, read_answer(&mut group.0, &mut stderr, &mut on_line)).await;
         match answer {
@@ -183,7 +219,7 @@ impl Commands {
         }
     }
 
-    fn start(&self, program: &str, arguments: &[OsString]) -> Result<Child> {
+    fn start(&self, program: &str, arguments: &[OsString], input: Stdio) -> Result<Child> {
         let path = self.environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
         let found = path.and_then(|path| find_program(program, path)).ok_or_else(|| {
             Error::new(ErrorKind::Slurm, format!("there is no {program} here"))
@@ -194,7 +230,7 @@ impl Commands {
             .args(arguments)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)

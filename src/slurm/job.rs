@@ -216,6 +216,7 @@ impl Reason {
             "PartitionNodeLimit",
             "PartitionConfig",
             "BadConstraints",
+            "MaxMemPerLimit",
             "AccountNotAllowed",
             "InvalidAccount",
             "InvalidQOS",

@@ -4,12 +4,15 @@
 //! place that runs a command, never through a shell. What to submit and when to ask is decided elsewhere.
 
 mod arguments;
+mod check;
 mod commands;
 mod end;
 mod environment;
 mod exit;
+mod forecast;
 mod job;
 mod lint;
+mod partition;
 mod queue;
 mod script;
 mod site;
@@ -17,13 +20,16 @@ mod specification;
 mod submission;
 
 pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments, scancel_line};
+pub use check::Checked;
 pub use commands::Commands;
 pub use end::{plannable, time_left};
 pub use environment::{Allocation, in_path, on_login_node, scrub};
+pub use forecast::Forecast;
 pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};
 pub use lint::lint;
+pub use partition::Partition;
 pub use queue::{lay_out_table, parse_records, parse_time_left};
 pub use script::{WORKER_TEMPLATE, render};
-pub use site::Site;
+pub use site::{MemoryLimit, Site};
 pub use specification::{JobCommand, JobSpecification, MemoryOption, SubmitStyle};
 pub use submission::{SubmitError, Submitted, judge};

@@ -167,7 +167,8 @@ fn parse_parsable(stdout: &str) -> Option<(JobId, Option<String>)> {
     stdout.lines().rev().find_map(parse)
 }
 
-fn judge_failure(stderr: &str) -> SubmitError {
+/// What a failure of `sbatch` is, by its words.
+pub(crate) fn judge_failure(stderr: &str) -> SubmitError {
     if AMBIGUOUS.iter().any(|text| stderr.contains(text)) {
         return ambiguous("Slurm's controller did not answer in time", stderr);
     }
@@ -184,6 +185,11 @@ fn judge_failure(stderr: &str) -> SubmitError {
     } else {
         SubmitError::Refused(error)
     }
+}
+
+/// An `sbatch --test-only` that says nothing of a start.
+pub(crate) fn unreadable(stderr: &str) -> SubmitError {
+    SubmitError::Unavailable(failure("sbatch says nothing of a start", stderr))
 }
 
 pub(crate) fn ambiguous(what: &str, stderr: &str) -> SubmitError {

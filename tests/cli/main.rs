@@ -5,6 +5,7 @@
 mod support;
 
 mod arrays;
+mod before;
 mod conformance;
 mod crowd;
 mod extend;

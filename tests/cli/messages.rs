@@ -12,6 +12,8 @@ use crate::support::Place;
 use crate::support::running::{Outcome, Running};
 
 const SMALL: &str = "random.random(size=1e6).mean()";
+/// Work for several workers.
+const SEVERAL: &str = "random.random(size=1e7).mean()";
 /// What a site without further ado answers.
 const SITE: &[(&str, &str)] =
     &[("scontrol", "echo 'MaxArraySize = 1001'"), ("squeue", ":"), ("scancel", ":")];
@@ -350,7 +352,7 @@ fn pending_jobs_are_cancelled_by_id_and_by_name_when_the_driver_is_told_to_end()
         ("scontrol", "echo 'MaxArraySize = 1001'"),
         ("scancel", ":"),
     ]);
-    let mut running = fake.place.start(["run", "--cluster=slurm", "--workers=2", "-e", SMALL]);
+    let mut running = fake.place.start(["run", "--cluster=slurm", "--workers=2", "-e", SEVERAL]);
     running.until("the jobs are seen to wait", |running| {
         running.stderr().contains("jobs: 2 PENDING (Priority)").then_some(())
     });
@@ -375,7 +377,7 @@ fn controller_that_is_down_at_the_end_leaves_the_line_to_type() {
         ("scontrol", "echo 'MaxArraySize = 1001'"),
         ("scancel", down),
     ]);
-    let mut running = fake.place.start(["run", "--cluster=slurm", "--workers=2", "-e", SMALL]);
+    let mut running = fake.place.start(["run", "--cluster=slurm", "--workers=2", "-e", SEVERAL]);
     running.until("the jobs are seen to wait", |running| {
         running.stderr().contains("jobs: 2 PENDING (Priority)").then_some(())
     });

@@ -96,7 +96,7 @@ fn script_of_the_lesson_is_that_of_its_run() {
 
 /// A place in which a driver was killed while its jobs waited.
 fn killed_while_pending(fake: &Fake) -> String {
-    let arguments = ["run", "--cluster=slurm", "--workers=2", "-e", "random.random(size=1e6).mean()"];
+    let arguments = ["run", "--cluster=slurm", "--workers=2", "-e", "random.random(size=1e7).mean()"];
     let mut running = fake.place.start(arguments);
     running.until("the jobs are seen to wait", |running| {
         running.stderr().contains("jobs: 2 PENDING (Priority)").then_some(())

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 cases![
     lesson_runs_on_four_jobs_and_leaves_none,
     workers_that_left_in_order_are_completed,
-    unknown_partition_is_told_in_slurms_words,
+    unknown_partition_is_refused_with_those_that_there_are,
     jobs_of_their_own_instead_of_an_array,
     array_larger_than_the_site_allows_is_split,
     driver_submitted_as_a_job_runs_the_lesson,
@@ -82,13 +82,13 @@ fn workers_that_left_in_order_are_completed(testbed: &Testbed) {
     assert_eq!(states, ["COMPLETED", "COMPLETED"]);
 }
 
-fn unknown_partition_is_told_in_slurms_words(testbed: &Testbed) {
+fn unknown_partition_is_refused_with_those_that_there_are(testbed: &Testbed) {
     let mut driver =
         Driver::start(testbed, Starter::Shell, &format!("{SHORT}[slurm]\npartition = 'nowhere'\n"));
-    assert_eq!(driver.wait(Duration::from_secs(30)).code(), Some(3));
+    assert_eq!(driver.wait(Duration::from_secs(30)).code(), Some(2));
     let stderr = driver.stderr();
-    assert!(stderr.contains("invalid partition specified: nowhere"), "{stderr}");
-    assert!(stderr.contains("hint: ") && stderr.contains("slurm.partition"), "{stderr}");
+    assert!(stderr.contains("error: there is no partition `nowhere`\n"), "{stderr}");
+    assert!(stderr.contains("hint: set slurm.partition to one of main, short, closed"), "{stderr}");
     assert_eq!(driver.stdout(), "");
     assert!(driver.worker_jobs().is_empty());
 }

@@ -3,6 +3,7 @@
 //! Each module lists its cases with `cases!`; they run one after the other on one testbed, and whatever job
 //! or process a case leaves behind fails it. Where Slurm is not installed they are reported as ignored.
 
+mod before;
 mod conformance;
 mod controller;
 mod drive;
@@ -24,6 +25,7 @@ fn main() -> std::process::ExitCode {
     support::harness::run(&[
         testbed::CASES,
         lesson::CASES,
+        before::CASES,
         memory::CASES,
         conformance::CASES,
         faults::CASES,

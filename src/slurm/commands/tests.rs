@@ -135,7 +135,8 @@ fn command_that_hangs_is_killed_with_what_it_has_started() {
     wait(async {
         let held = tokio::net::unix::pipe::OpenOptions::new().open_receiver(held).unwrap();
         let limit = Duration::from_secs(1);
-        let answer = fake.commands.run("squeue", &[], limit, |line| seen.push(line.to_owned())).await;
+        let answer =
+            fake.commands.run("squeue", &[], limit, Stdio::null(), |line| seen.push(line.to_owned())).await;
         assert!(matches!(answer, Err(RunError::TooLong { stderr }) if stderr == "waiting\n"));
         assert_eq!(read_until_gone(held).await, "up\n");
     });
@@ -150,7 +151,7 @@ fn dropping_the_wait_kills_the_command() {
     wait(async {
         let held = tokio::net::unix::pipe::OpenOptions::new().open_receiver(held).unwrap();
         tokio::select! {
-            _ = fake.commands.run("squeue", &[], QUERY_LIMIT, |_| sender.send(()).unwrap()) => panic!(),
+            _ = fake.commands.run("squeue", &[], QUERY_LIMIT, Stdio::null(), |_| sender.send(()).unwrap()) => panic!(),
             _ = receiver.recv() => {}
         }
         assert_eq!(read_until_gone(held).await, "up\n");
