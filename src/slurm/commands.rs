@@ -19,7 +19,7 @@ use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, sca
 use crate::slurm::environment::{find_program, scrub};
 use crate::slurm::exit::parse_exits;
 use crate::slurm::queue::{
-    RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, lay_out_table, parse_records, parse_time_left,
+    QueueRow, RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, parse_records, parse_rows, parse_time_left,
 };
 use crate::slurm::submission::{ambiguous, failure, judge};
 use crate::slurm::{Exit, JobId, JobIdentity, JobRecord, Site, SubmitError, Submitted};
@@ -94,9 +94,9 @@ impl Commands {
         Ok(exits)
     }
 
-    /// This user's jobs of wanted names as a table for people, one line for each element of an array.
-    pub async fn queue_table(&self, is_wanted: impl Fn(&str) -> bool) -> Result<String> {
-        Ok(lay_out_table(&self.queue(&[], TABLE_FORMAT).await?, is_wanted))
+    /// This user's jobs as a table for people has them, one for each element of an array.
+    pub async fn queue_rows(&self) -> Result<Vec<QueueRow>> {
+        Ok(parse_rows(&self.queue(&[], TABLE_FORMAT).await?))
     }
 
     /// Cancels jobs by id and, if one is given, by name, which also finds a job whose id was never learnt.

@@ -20,7 +20,7 @@ pub use commands::Commands;
 pub use environment::{Allocation, in_path, on_login_node, scrub};
 pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};
 pub use lint::lint;
-pub use queue::{lay_out_table, parse_records, parse_time_left};
+pub use queue::{QueueRow, lay_out, parse_records, parse_rows, parse_time_left};
 pub use script::{WORKER_TEMPLATE, render};
 pub use site::Site;
 pub use specification::{JobCommand, JobSpecification, MemoryOption, SubmitStyle};
