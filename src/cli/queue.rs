@@ -3,13 +3,14 @@
 
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
+use crate::cli::former::commands;
 use crate::cli::run::Output;
 use crate::cli::runtime;
 use crate::cli::standing::{Standing, State};
 use crate::cli::table::{json, percent};
 use crate::error::{Error, Result, printable};
 use crate::run::{RunDirectory, RunId, Submission};
-use crate::slurm::{Commands, JobState, QueueRow, lay_out};
+use crate::slurm::{JobState, QueueRow, lay_out};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,7 +53,8 @@ pub(super) fn queue(arguments: &QueueArguments) -> Result<()> {
     let wanted = arguments.run.as_deref().map(RunId::parse).transpose();
     let wanted = wanted.map_err(|error| Error::refused(error).hint("runs are the directories in .squall"))?;
     let base = SettingsFlags::default().resolve()?.run.directory;
-    let rows = runtime()?.block_on(Commands::new().queue_rows())?;
+    let commands = commands(&RunDirectory::list(&base));
+    let rows = runtime()?.block_on(commands.queue_rows())?;
     let ours = rows.into_iter().filter_map(|row| Some((RunId::of_job_name(&row.name)?, row)));
     let ours = ours.filter(|(run, _)| wanted.as_ref().is_none_or(|wanted| wanted == run));
     let mut runs: BTreeMap<RunId, Option<Seen>> = BTreeMap::new();
@@ -100,7 +102,7 @@ fn job(id: &RunId, row: QueueRow, seen: Option<&Seen>) -> Job {
 
 /// What a job of a run is for.
 fn role(row: &QueueRow, submissions: &[Submission]) -> &'static str {
-    let id = row.job.split('_').next().and_then(|id| id.parse::<u64>().ok());
+    let id = row.submission().map(|id| id.0);
     // The driver's job may be there before `sbatch` has said its id.
     let is_driver = |sent: &Submission| {
         sent.is_driver()

@@ -3,13 +3,14 @@
 
 use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
+use crate::cli::former::commands;
 use crate::cli::run::Output;
 use crate::cli::runtime;
 use crate::cli::standing::{Computes, Standing, State};
 use crate::cli::table::{ago, cut, json, percent, table, utc};
 use crate::error::Result;
 use crate::run::RunDirectory;
-use crate::slurm::{Commands, JobRecord, in_path};
+use crate::slurm::{JobRecord, in_path};
 use clap::Args;
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
@@ -50,7 +51,7 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
     let runs = RunDirectory::list(&base);
     let mut standings: Vec<Standing> = runs.iter().map(|run| Standing::of(run, None)).collect();
     if standings.iter().any(|standing| standing.state == State::Unseen)
-        && let Some(records) = records()
+        && let Some(records) = records(&runs)
     {
         for (run, standing) in runs.iter().zip(&mut standings) {
             if standing.state == State::Unseen {
@@ -74,9 +75,9 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
 }
 
 /// The user's jobs, where Slurm is here and answers in time.
-fn records() -> Option<Vec<JobRecord>> {
+fn records(runs: &[RunDirectory]) -> Option<Vec<JobRecord>> {
     in_path("squeue")?;
-    let asked = async { tokio::time::timeout(PATIENCE, Commands::new().jobs()).await };
+    let asked = async { tokio::time::timeout(PATIENCE, commands(runs).jobs()).await };
     runtime().ok()?.block_on(asked).ok()?.ok()
 }
 

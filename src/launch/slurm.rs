@@ -10,7 +10,7 @@ use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Rep
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
     Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason,
-    SubmitError, SubmitStyle, Submitted, render, sbatch_arguments, scancel_line,
+    SubmitError, SubmitStyle, Submitted, render, sbatch_arguments,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -91,6 +91,8 @@ impl SlurmLauncher {
         patience: Option<Duration>,
     ) -> Result<SlurmLauncher> {
         render(&template, &specification)?;
+        let commands = Commands::new();
+        commands.note_directives(&specification.directives);
         Ok(SlurmLauncher {
             run,
             specification,
@@ -98,7 +100,7 @@ impl SlurmLauncher {
             allocation,
             patience,
             janitor: None,
-            commands: Commands::new(),
+            commands,
             jobs: BTreeMap::new(),
             explained: BTreeSet::new(),
         })
@@ -259,7 +261,7 @@ impl SlurmLauncher {
             self.commands.cancel(&ids, by_name, budget),
             self.commands.cancel(&[], unknown, budget),
         );
-        (cancelled.is_err() || hanging).then(|| scancel_line(&ids, Some(name)))
+        (cancelled.is_err() || hanging).then(|| self.commands.scancel_line(&ids, Some(name)))
     }
 }
 
@@ -334,6 +336,7 @@ impl SubmissionTask {
             }
         };
         record.job = Some(submitted.job_id.0);
+        record.cluster = self.commands.cluster_of(submitted.job_id);
         record.stdout.clone_from(&submitted.stdout);
         record.stderr.clone_from(&submitted.stderr);
         self.run.write_submission(&record)?;

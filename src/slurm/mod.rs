@@ -4,6 +4,7 @@
 //! place that runs a command, never through a shell. What to submit and when to ask is decided elsewhere.
 
 mod arguments;
+mod clusters;
 mod commands;
 mod environment;
 mod exit;
@@ -15,7 +16,7 @@ mod site;
 mod specification;
 mod submission;
 
-pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments, scancel_line};
+pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments};
 pub use commands::Commands;
 pub use environment::{Allocation, in_path, on_login_node, scrub};
 pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};

@@ -108,9 +108,16 @@ pub struct QueueRow {
     pub reason: String,
     /// The script that was submitted, where Slurm says it.
     pub script: Option<PathBuf>,
+    /// The cluster, where it is another than the commands' own.
+    pub cluster: Option<String>,
 }
 
 impl QueueRow {
+    /// The id that `sbatch` printed.
+    pub fn submission(&self) -> Option<JobId> {
+        self.job.split('_').next()?.parse().ok()
+    }
+
     fn cells(&self) -> [&str; 10] {
         [
             &self.job,
@@ -183,6 +190,7 @@ fn parse_row(line: &str) -> Option<QueueRow> {
         node_list: node_list.to_owned(),
         reason: Reason::new(reason).as_str().to_owned(),
         script: Some(script).filter(|script| script.starts_with('/')).map(PathBuf::from),
+        cluster: None,
     })
 }
 

@@ -24,3 +24,4 @@ mod secrets;
 mod settings;
 mod strangers;
 mod submit;
+mod watching;

@@ -44,7 +44,10 @@ fn run_is_running_then_orphaned_then_ended_or_to_be_resumed() {
     let id = id(&run);
     let runs = json(&place, &["runs"]);
     let [row] = &runs.as_array().expect("rows")[..] else { panic!("{runs}") };
-    assert_eq!((&row["run"], &row["state"], &row["cluster"]), (&id.as_str().into(), &"running".into(), &"processes".into()));
+    assert_eq!(
+        (&row["run"], &row["state"], &row["cluster"]),
+        (&id.as_str().into(), &"running".into(), &"processes".into())
+    );
     assert_eq!((&row["workers_here"], &row["workers_asked"]), (&2.into(), &2.into()));
     assert!(row["done"].as_f64().is_some_and(|done| done > 0.0 && done < 1.0), "{row}");
     assert_eq!(row["computes"]["results"][0], serde_json::json!(["result", LONG]));
@@ -172,12 +175,18 @@ fn queue_joins_slurms_jobs_with_what_their_workers_do() {
     assert_eq!(ends, expected.map(|end| end.replace("15.0", "15")), "{shown}");
     assert!(!shown.contains("python") && !shown.contains('\u{1b}'), "{shown}");
     let here = format!("run {}: running, 15 % done, 1 of 4 workers here", id(&run));
-    assert!(shown.contains(&here) && shown.contains("run bcdfghjk: its directory is not seen from here"), "{shown}");
+    assert!(
+        shown.contains(&here) && shown.contains("run bcdfghjk: its directory is not seen from here"),
+        "{shown}"
+    );
 
     let jobs = json(&fake.place, &["queue", &id(&run)]);
     let states: Vec<&Value> = jobs.as_array().expect("jobs").iter().map(|job| &job["worker_state"]).collect();
     assert_eq!(states, [&Value::from("busy"), &"starting".into(), &Value::Null, &"lost".into()]);
-    assert_eq!((&jobs[0]["done"], &jobs[0]["worker"], &jobs[2]["reason"]), (&0.15.into(), &0.into(), &"Priority".into()));
+    assert_eq!(
+        (&jobs[0]["done"], &jobs[0]["worker"], &jobs[2]["reason"]),
+        (&0.15.into(), &0.into(), &"Priority".into())
+    );
     running.signal(Signal::SIGTERM);
     running.wait();
 }
@@ -249,14 +258,21 @@ fn damaged_and_foreign_directories_are_told_of_and_hide_no_others() {
     });
     place.write(".squall/nnnnnnnn/submission-0.json", &submission.to_string());
     place.write(".squall/nnnnnnnn/job-0.sh", hostile);
-    place.write(".squall/nnnnnnnn/settings.toml", "[arrays]\n\"a\\u001b[2J\" = \"b\\u009b\"\n[results]\nr = 3\n");
+    place.write(
+        ".squall/nnnnnnnn/settings.toml",
+        "[arrays]\n\"a\\u001b[2J\" = \"b\\u009b\"\n[results]\nr = 3\n",
+    );
 
     let outcome = place.run(["runs"]).ok();
-    assert_eq!(outcome.stdout.lines().count(), 10, "{}", outcome.stdout);
+    assert_eq!(outcome.stdout.lines().count(), 11, "{}", outcome.stdout);
     let rows = json(&place, &["runs"]);
     let states: Vec<_> = rows.as_array().expect("rows").iter().map(|row| row["state"].as_str()).collect();
-    assert_eq!(states.iter().filter(|state| **state == Some("damaged")).count(), 8, "{rows}");
-    assert!(outcome.stderr.contains("run cccccccc: ") && outcome.stderr.contains(" 3 lines of "), "{}", outcome.stderr);
+    assert_eq!(states.iter().filter(|state| **state == Some("damaged")).count(), 9, "{rows}");
+    assert!(
+        outcome.stderr.contains("run cccccccc: ") && outcome.stderr.contains(" 4 lines of "),
+        "{}",
+        outcome.stderr
+    );
     let shown = rows.as_array().expect("rows").iter().map(|row| row["run"].as_str().expect("an id"));
     let mut said = vec![outcome.stdout, outcome.stderr];
     for run in shown {
@@ -288,5 +304,42 @@ fn driver_that_another_one_replaced_is_told_of() {
     assert_eq!(running.wait().code(), 2);
     let shown = place.run(["show", &id(&run)]).ok().stdout;
     assert!(shown.contains(" on processes: superseded, "), "{shown}");
-    assert!(shown.contains("error: another driver has taken over the run") && shown.contains("not seen from here"));
+    assert!(
+        shown.contains("error: another driver has taken over the run")
+            && shown.contains("not seen from here")
+    );
+}
+
+#[test]
+fn jobs_on_another_cluster_are_asked_for_and_cancelled_there() {
+    // A job of the same number is on the cluster of the commands themselves.
+    let queue = "case \"$*\" in\n\
+        *clusters=graham*%F*) name=$(sed -n 's/.*--job-name=\\(sq-[^ ]*\\).*/\\1/p' \"$FAKE_SLURM/sbatch.calls\")\n\
+        echo 'CLUSTER: graham'; echo \"57|57|N/A|PENDING||N/A|Priority|$name\";;\n\
+        *clusters=graham*) name=$(sed -n 's/.*--job-name=\\(sq-[^ ]*\\).*/\\1/p' \"$FAKE_SLURM/sbatch.calls\")\n\
+        echo \"57|short|me|PD|0:00|1|1|500M||Priority|$name|/nowhere\";;\n\
+        *%F*) echo '57|57|N/A|RUNNING|node-1|N/A|None|mine';;\n\
+        *) echo '57|short|me|R|0:05|1|1|2G|node-1|None|sq-bcdfghjk-0|/nowhere';;\n\
+        esac";
+    let fake = Fake::new(&[("sbatch", "echo '57;graham'"), ("squeue", queue), ("scancel", ":")]);
+    let flags = ["--seed=1", "--cluster=slurm", "--workers=1", "--memory=500M", "--walltime=5"];
+    let mut running = fake.place.start(["run", "-e", LONG].iter().chain(&flags));
+    let pending =
+        |events: &Events| events.all("jobs").any(|news| news["jobs"][0]["state"] == "PENDING").then_some(());
+    running.until_events("the job is seen where it is", pending);
+    let run = running.run_directory().expect("it runs");
+    let jobs = json(&fake.place, &["queue"]);
+    assert_eq!(jobs.as_array().map(Vec::len), Some(1), "{jobs}");
+    assert_eq!((&jobs[0]["cluster"], &jobs[0]["state"]), (&"graham".into(), &"PD".into()));
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let reaped = fake.place.run(["reap"]).ok().stdout;
+    assert!(reaped.contains("cancelled job 57"), "{reaped}");
+    let calls = fake.calls("scancel");
+    let by_id: Vec<_> = calls.iter().filter(|call| call.split(' ').any(|word| word == "57")).collect();
+    assert!(!by_id.is_empty() && by_id.iter().all(|call| call.contains("--clusters=graham")), "{calls:?}");
+    let name = format!("--name=sq-{}-0", id(&run));
+    assert!(calls.iter().any(|call| call.contains("--clusters=graham") && call.contains(&name)), "{calls:?}");
+    let shown = fake.place.run(["show", &id(&run)]).ok().stdout;
+    assert!(shown.contains("submission 0: 1 worker: job 57 on cluster graham\n"), "{shown}");
 }

@@ -62,7 +62,11 @@ fn submission(sent: &Sent) -> String {
         workers => format!("{workers} workers"),
     };
     let came = match submission.job {
-        Some(job) => format!("job {job}"),
+        Some(job) => {
+            let on =
+                submission.cluster.as_ref().map_or(String::new(), |cluster| format!(" on cluster {cluster}"));
+            format!("job {job}{on}")
+        }
         None if submission.refused => "refused".to_owned(),
         None => format!("it is not known what came of it; its jobs are named {}", submission.name),
     };
