@@ -171,8 +171,8 @@ impl Status {
 
     /// The worker that a job has become.
     pub fn worker_of(&self, job: &str) -> Option<(u64, &Worker)> {
-        let ours = self.workers.iter().filter(|(_, worker)| worker.job == job);
-        ours.last().map(|(number, worker)| (*number, worker))
+        let mut ours = self.workers.iter().filter(|(_, worker)| worker.job == job);
+        ours.next_back().map(|(number, worker)| (*number, worker))
     }
 
     /// The share of the present stage that a worker has done.
