@@ -189,7 +189,7 @@ impl Status {
             0 => 0.0,
             tasks => (stage.done as f64 / tasks as f64).min(1.0),
         };
-        let sum = |stages: &[u64]| stages.iter().map(|elements| *elements as f64).sum::<f64>();
+        let sum = |stages: &[u64]| stages.iter().copied().map(u128::from).sum::<u128>() as f64;
         let number = usize::try_from(stage.number).ok().filter(|number| *number < stages.len());
         match number {
             Some(number) if sum(stages) > 0.0 => {
