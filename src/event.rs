@@ -75,6 +75,13 @@ pub enum RunEvent {
         /// Seconds from its process's start to its registration.
         start_seconds: f64,
     },
+    /// A worker was asked to end by someone else: it takes nothing more, and hands in what it has.
+    Draining {
+        /// The worker's number.
+        worker: u64,
+        /// Who asked.
+        cause: String,
+    },
     /// A worker left when asked to, with everything handed in.
     Left {
         /// The worker's number.
@@ -154,6 +161,11 @@ pub enum RunEvent {
     StageDone {
         /// The stage's number.
         stage: u64,
+    },
+    /// What is computed has failed, with this failure as it is shown.
+    Failed {
+        /// The text.
+        error: String,
     },
     /// The end began.
     Closing {

@@ -4,7 +4,7 @@ use crate::cli::exit::say;
 use crate::cli::runtime;
 use crate::error::{Error, Result};
 use crate::run::{Owner, Process, RunDirectory, Submission};
-use crate::slurm::{Commands, JobIdentity, JobRecord};
+use crate::slurm::{Commands, JobId, JobIdentity, JobRecord};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const CANCEL: Duration = Duration::from_secs(30);
 /// `squall submit` has submitted, as which this process runs.
 pub(super) fn take_over(run: &RunDirectory, owner: &Owner, force: bool, own: Option<u64>) -> Result<()> {
     runtime()?.block_on(async {
-        let commands = Commands::new();
+        let commands = commands([run]);
         let on_slurm = owner.job.is_some() || !run.submissions().is_empty();
         let records = if on_slurm { commands.jobs().await } else { Ok(Vec::new()) };
         // Without Slurm nothing of it can be seen, or cancelled.
@@ -77,6 +77,17 @@ pub(super) fn lives(
         let job = owner.job?;
         Some(records.iter().filter(other).any(|record| record.job_id.0 == job))
     })
+}
+
+/// Slurm's commands, which know on which clusters the jobs of these runs are.
+pub(super) fn commands<'a>(runs: impl IntoIterator<Item = &'a RunDirectory>) -> Commands {
+    let commands = Commands::new();
+    for sent in runs.into_iter().flat_map(RunDirectory::submissions_seen).flatten() {
+        if let Some((job, cluster)) = sent.job.zip(sent.cluster) {
+            commands.note_cluster(JobId(job), &cluster);
+        }
+    }
+    commands
 }
 
 /// The submission of the driver itself, where `squall submit` made one.

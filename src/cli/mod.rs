@@ -13,9 +13,13 @@ mod reap;
 mod replay;
 mod resume;
 mod run;
+mod runs;
 mod script;
+mod show;
 mod signals;
+mod standing;
 mod submit;
+mod table;
 mod worker;
 
 use crate::error::{Error, Result};
@@ -46,8 +50,12 @@ enum Command {
     Config(config::ConfigArguments),
     /// Submit the driver itself as a small Slurm job
     Submit(submit::SubmitArguments),
-    /// Show this user's squall jobs
+    /// Show this user's squall jobs, and what each worker does
     Queue(queue::QueueArguments),
+    /// List the runs of this directory
+    Runs(runs::RunsArguments),
+    /// Show all that is known of one run: what was submitted, its workers, its logs, how it ended and how to go on
+    Show(show::ShowArguments),
     /// Go on with a run whose driver has ended, from its last checkpoint, or extend one that is finished
     Resume(resume::ResumeArguments),
     /// Tell the scheduler again what it was told in a run, and print each decision with its reason
@@ -66,10 +74,12 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it deals with what is left of runs itself, or is none of a person's.
+    /// Whether it deals with what is left of runs itself, or shows it, or is none of a person's.
     fn ends_runs(&self) -> bool {
         match self {
             Command::Resume(_) | Command::Reap(_) | Command::Worker { .. } => true,
+            // These say how each run stands.
+            Command::Runs(_) | Command::Show(_) => true,
             Command::Run(arguments) => arguments.is_quiet(),
             _ => false,
         }
@@ -94,6 +104,8 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => config::config(&arguments),
         Command::Submit(arguments) => submit::submit(&arguments),
         Command::Queue(arguments) => queue::queue(&arguments),
+        Command::Runs(arguments) => runs::runs(&arguments),
+        Command::Show(arguments) => show::show(&arguments),
         Command::Resume(arguments) => resume::resume(&arguments, started),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Reap(arguments) => reap::reap(&arguments),

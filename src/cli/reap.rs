@@ -2,7 +2,7 @@
 
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
-use crate::cli::former::{cancel_left, lives};
+use crate::cli::former::{cancel_left, commands, lives};
 use crate::cli::runtime;
 use crate::error::{Error, Result};
 use crate::run::RunDirectory;
@@ -32,7 +32,7 @@ pub(super) fn reap(arguments: &ReapArguments) -> Result<()> {
     }
     let runtime = runtime()?;
     runtime.block_on(async {
-        let commands = Commands::new();
+        let commands = commands(&runs);
         // A run without Slurm can be reaped on a machine without Slurm.
         let on_slurm = runs.iter().any(|run| !run.submissions().is_empty());
         let records = if on_slurm { commands.jobs().await? } else { Vec::new() };

@@ -132,7 +132,7 @@ impl FromStr for Elements {
 const LARGEST: f64 = 9e15;
 
 /// A run by its path, or by its id below the directory of runs.
-fn find(run: &str) -> Result<RunDirectory> {
+pub(super) fn find(run: &str) -> Result<RunDirectory> {
     if Path::new(run).is_dir() {
         return RunDirectory::open(Path::new(run));
     }

@@ -71,7 +71,7 @@ pub(super) fn command_line(program: &str, arguments: &[OsString]) -> String {
 }
 
 /// A word for the shell; those that need no quotes are left as people write them.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:,./%+@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

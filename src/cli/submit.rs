@@ -54,6 +54,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     run.write_submission(&record)?;
     let submitted = runtime.block_on(Commands::new().submit(&command, notice)).map_err(Error::from)?;
     record.job = Some(submitted.job_id.0);
+    record.cluster.clone_from(&submitted.cluster);
     record.stdout.clone_from(&submitted.stdout);
     record.stderr.clone_from(&submitted.stderr);
     run.write_submission(&record)?;

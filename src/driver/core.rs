@@ -286,6 +286,7 @@ impl Core {
             self.failure = Some(error.clone());
         }
         if self.computation.take().is_some() {
+            self.tell(RunEvent::Failed { error: error.to_string() });
             self.outputs.push(Output::Computed(Err(error)));
         }
     }

@@ -327,7 +327,7 @@ impl Roster {
         here.truncate(surplus - keys.len());
         for worker in &here {
             let member = self.members.get_mut(worker).expect("just seen");
-            member.drained = Some("fewer workers are wanted".to_owned());
+            member.drained = Some(Cause::Drained("fewer workers are wanted".to_owned()));
         }
         let of_members = here.iter().map(|worker| &self.members[worker].key);
         for key in of_members.chain(&keys) {

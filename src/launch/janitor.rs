@@ -84,7 +84,7 @@ impl Duty {
     async fn submit(&self) -> Option<Submission> {
         let number = self.run.submissions().len() as u32;
         let specification = self.specification(number);
-        let text = janitor_script(&self.workers.name);
+        let text = janitor_script(&self.workers.name, &self.commands.places());
         let written = text.and_then(|text| self.run.write_script(number, &text));
         let script = written.map_err(|error| self.failed(&error)).ok()?;
         let arguments = janitor_arguments(&specification, self.driver, &script);
@@ -94,7 +94,7 @@ impl Duty {
         self.run.write_submission(&record).map_err(|error| self.failed(&error)).ok()?;
         match self.commands.submit(&arguments, |_| {}).await {
             Ok(submitted) => {
-                record.job = Some(submitted.job_id.0);
+                (record.job, record.cluster) = (Some(submitted.job_id.0), submitted.cluster);
                 (record.stdout, record.stderr) = (submitted.stdout, submitted.stderr);
                 self.tell(format!(
                     "workers wait: job {} cancels those that still do when this job ends (slurm.janitor)",

@@ -10,7 +10,7 @@ use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Rep
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
     Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Site,
-    Submitted, render, scancel_line,
+    Submitted, render,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -78,6 +78,8 @@ impl SlurmLauncher {
         patience: Option<Duration>,
     ) -> Result<SlurmLauncher> {
         render(&template, &specification)?;
+        let commands = Commands::new();
+        commands.note_directives(&specification.directives);
         Ok(SlurmLauncher {
             run,
             specification,
@@ -85,7 +87,7 @@ impl SlurmLauncher {
             allocation,
             patience,
             janitor: None,
-            commands: Commands::new(),
+            commands,
             jobs: BTreeMap::new(),
             explained: BTreeSet::new(),
         })
@@ -173,7 +175,7 @@ impl SlurmLauncher {
         let (commands, reports) = (self.commands.clone(), reports.clone());
         tokio::spawn(async move {
             if commands.cancel(&ids, None, CANCEL_SHARE).await.is_err() {
-                let line = scancel_line(&ids, None);
+                let line = commands.scancel_line(&ids, None);
                 let _ = reports.send(Report::Notice(format!("these are not wanted any more: `{line}`")));
             }
         });
@@ -279,7 +281,7 @@ impl SlurmLauncher {
             self.commands.cancel(&ids, by_name, budget),
             self.commands.cancel(&[], unknown, budget),
         );
-        (cancelled.is_err() || hanging).then(|| scancel_line(&ids, Some(name)))
+        (cancelled.is_err() || hanging).then(|| self.commands.scancel_line(&ids, Some(name)))
     }
 }
 

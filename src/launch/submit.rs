@@ -112,6 +112,7 @@ impl SubmissionTask {
             }
         };
         record.job = Some(submitted.job_id.0);
+        record.cluster = self.commands.cluster_of(submitted.job_id);
         record.stdout.clone_from(&submitted.stdout);
         record.stderr.clone_from(&submitted.stderr);
         self.run.write_submission(&record)?;

@@ -1,13 +1,16 @@
 //! Events as lines of JSON, for programs and for finding out later what happened. Progress is left out: the
-//! answers tell it. Once the log is long, leases and their answers are left out too: there may be many millions, and the
-//! recording of the scheduler has them in a tenth of the room.
+//! answers tell it. Once the log is long, leases and their answers are left out instead: there may be many millions, and
+//! the recording of the scheduler has them in a tenth of the room. Then progress is told now and then.
 
 use crate::event::{Monitor, RunEvent, Timestamp};
 use serde::Serialize;
 use std::io::Write;
+use std::time::Duration;
 
-/// From here on leases are left out, in bytes.
+/// From here on leases are left out, in bytes, ..
 const LONG: u64 = 64 << 20;
+/// .. and progress is told so often.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Writes events to a file, one JSON object a line: `at` in seconds from the start of the run, `event`, and the
 /// event's own fields.
@@ -15,6 +18,8 @@ pub struct Log<W> {
     /// `None` once a line could not be written: a full disk must not end a run.
     file: Option<W>,
     written: u64,
+    /// When progress was told.
+    progress: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -27,14 +32,19 @@ struct Line<'a> {
 impl<W: Write> Log<W> {
     /// A log to `file`, which needs no buffer: each line is written at once.
     pub fn new(file: W) -> Log<W> {
-        Log { file: Some(file), written: 0 }
+        Log { file: Some(file), written: 0, progress: None }
     }
 }
 
 impl<W: Write + Send> Monitor for Log<W> {
     fn receive(&mut self, at: Timestamp, event: &RunEvent) {
         let is_told = match event {
-            RunEvent::Progress { .. } => false,
+            RunEvent::Progress { done, tasks, .. } => {
+                let due = done == tasks || self.progress.is_none_or(|told| at - told >= PROGRESS);
+                let due = due && self.written >= LONG;
+                self.progress = if due { Some(at) } else { self.progress };
+                due
+            }
             RunEvent::Leased { .. } | RunEvent::Answered { .. } => self.written < LONG,
             _ => true,
         };
@@ -52,7 +62,6 @@ impl<W: Write + Send> Monitor for Log<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn long_log_goes_on_without_leases() {
@@ -60,11 +69,16 @@ mod tests {
         let mut log = Log::new(&mut bytes);
         log.written = LONG;
         let leased = RunEvent::Leased { lease: 1, worker: 3, first: 0, end: 5 };
-        for event in [leased, RunEvent::Returned { worker: 3 }] {
-            log.receive(Timestamp::default(), &event);
-        }
+        let progress = |done| RunEvent::Progress { stage: 0, done, tasks: 9, elements: 0 };
+        let events = [leased, progress(1), progress(2), RunEvent::Returned { worker: 3 }, progress(9)];
+        events.iter().for_each(|event| log.receive(Timestamp::default(), event));
+        log.receive(Timestamp(PROGRESS), &progress(8));
         let text = String::from_utf8(bytes).expect("text");
-        assert_eq!(text, "{\"at\":0.0,\"event\":\"returned\",\"worker\":3}\n");
+        let told: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let told: Vec<_> = told.iter().map(|line| (line["event"].as_str(), line["done"].as_u64())).collect();
+        let progress = |done| (Some("progress"), Some(done));
+        assert_eq!(told, [progress(1), (Some("returned"), None), progress(9), progress(8)]);
     }
 
     #[test]

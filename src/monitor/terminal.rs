@@ -215,6 +215,9 @@ impl<W: Write + Send> Monitor for Terminal<W> {
             }
             RunEvent::Jobs { jobs } => self.jobs(jobs),
             RunEvent::Registered { .. } => self.registered(event),
+            RunEvent::Draining { worker, cause } => {
+                self.line(&format!("worker {worker} was asked to end: {cause}"));
+            }
             RunEvent::Lost { worker, cause, leases } => {
                 let again = if *leases > 0 { ", and what it held waits again" } else { "" };
                 self.line(&format!("worker {worker} is lost: {cause}{again}"));

@@ -46,7 +46,8 @@ impl RunDirectory {
         self.write(DONE, b"")
     }
 
-    fn is_done(&self) -> bool {
+    /// Whether the run has given all it has.
+    pub fn is_done(&self) -> bool {
         self.path.join(DONE).exists()
     }
 

@@ -7,12 +7,14 @@
 pub mod checkpoint;
 mod id;
 mod lifecycle;
+mod look;
 mod owner;
 mod submission;
 
 pub use checkpoint::Written;
 pub use id::RunId;
 pub use lifecycle::Claim;
+pub use look::tail;
 pub use owner::{Owner, Process, age, host};
 pub use submission::Submission;
 
@@ -195,12 +197,12 @@ impl RunDirectory {
 
     /// Writes the plan as text, for people.
     pub fn write_plan(&self, text: &str) -> Result<()> {
-        self.write("plan.txt", text.as_bytes())
+        self.write(PLAN, text.as_bytes())
     }
 
     /// The file that the run's events are appended to.
     pub fn create_events(&self) -> Result<File> {
-        let path = self.path.join("events.jsonl");
+        let path = self.events_file();
         OpenOptions::new()
             .create(true)
             .append(true)
@@ -228,9 +230,9 @@ impl RunDirectory {
 
     /// Writes the script of a submission; returns its path.
     pub fn write_script(&self, submission: u32, text: &str) -> Result<PathBuf> {
-        let name = format!("job-{submission}.sh");
-        self.write(&name, text.as_bytes())?;
-        Ok(self.path.join(name))
+        let path = self.script_file(submission);
+        self.write(&format!("job-{submission}.sh"), text.as_bytes())?;
+        Ok(path)
     }
 
     /// Writes what is known of a submission.
@@ -274,6 +276,8 @@ impl RunDirectory {
 const KEY: &str = "key.pem";
 const ADDRESSES: &str = "addresses";
 const SETTINGS: &str = "settings.toml";
+const PLAN: &str = "plan.txt";
+const EVENTS: &str = "events.jsonl";
 const OWNER: &str = "owner.json";
 const WORKER: &str = "worker.json";
 

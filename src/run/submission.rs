@@ -15,6 +15,9 @@ pub struct Submission {
     pub arguments: Vec<String>,
     /// Slurm's id of the job or job array, once Slurm has said one.
     pub job: Option<u64>,
+    /// The cluster that it is on, where a site has several and `sbatch` names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Whether it is known that no job came of it.
     pub refused: bool,
     /// What `sbatch` printed on standard output.
@@ -33,6 +36,7 @@ impl Submission {
             workers,
             arguments: Vec::new(),
             job: None,
+            cluster: None,
             refused: false,
             stdout: String::new(),
             stderr: String::new(),

@@ -61,14 +61,27 @@ pub fn janitor_arguments(specification: &JobSpecification, after: JobId, script:
 }
 
 /// The script of such a job: it cancels the user's jobs of one name that have not started.
-pub fn janitor_script(name: &str) -> Result<String> {
-    let arguments = scancel_pending(name, &user());
-    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    let quoted = shlex::try_join(words.iter().map(|word| &**word))
-        .map_err(|error| Error::refused(format!("invalid job name `{name}`")).cause(error.to_string()))?;
-    Ok(format!(
-        "#!/bin/bash\n# The driver has ended: the workers that it still waited for are not needed.\nexec scancel {quoted}\n"
-    ))
+/// `places` are the clusters on which they may be, the one that the script runs on first.
+pub fn janitor_script(name: &str, places: &[Option<String>]) -> Result<String> {
+    let mut script =
+        "#!/bin/bash\n# The driver has ended: the workers that it still waited for are not needed.\n"
+            .to_owned();
+    for (left, place) in places.iter().enumerate().rev() {
+        let arguments = on(place.as_deref(), scancel_pending(name, &user()));
+        let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+        let quoted = shlex::try_join(words.iter().map(|word| &**word))
+            .map_err(|error| Error::refused(format!("invalid job name `{name}`")).cause(error.to_string()))?;
+        script.push_str(&format!("{}scancel {quoted}\n", if left == 0 { "exec " } else { "" }));
+    }
+    Ok(script)
+}
+
+/// The same arguments for another cluster than the commands' own.
+pub(crate) fn on(cluster: Option<&str>, mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if let Some(cluster) = cluster {
+        arguments.insert(0, format!("--clusters={cluster}").into());
+    }
+    arguments
 }
 
 /// This user as Slurm's options take it: a number needs no look-up in a directory that may be down.
@@ -104,9 +117,10 @@ pub(crate) fn scancel_pending(name: &str, user: &str) -> Vec<OsString> {
     arguments
 }
 
-/// The line a person types to cancel the same: by name if there is one, else by ids.
-pub fn scancel_line(identities: &[JobIdentity], name: Option<&str>) -> String {
+/// The line a person types to cancel the same on a cluster: by name if there is one, else by ids.
+pub(crate) fn scancel_line(identities: &[JobIdentity], name: Option<&str>, cluster: Option<&str>) -> String {
     let mut words = vec!["scancel".to_owned()];
+    words.extend(cluster.map(|cluster| format!("--clusters={cluster}")));
     match name {
         Some(name) => words.extend(["--me", "--name", name].map(String::from)),
         None => words.extend(identities.iter().map(JobIdentity::to_string)),
@@ -203,8 +217,8 @@ mod tests {
     #[test]
     fn cancelling_is_typed_by_name_or_by_ids() {
         let element = JobIdentity { job_id: JobId(57), array_index: Some(3) };
-        assert_eq!(scancel_line(&[element, JobId(60).into()], None), "scancel 57_3 60");
-        assert_eq!(scancel_line(&[element], Some("squall-a")), "scancel --me --name squall-a");
-        assert_eq!(scancel_line(&[], Some("a b")), "scancel --me --name 'a b'");
+        assert_eq!(scancel_line(&[element, JobId(60).into()], None, None), "scancel 57_3 60");
+        assert_eq!(scancel_line(&[element], Some("squall-a"), None), "scancel --me --name squall-a");
+        assert_eq!(scancel_line(&[], Some("a b"), Some("c")), "scancel --clusters=c --me --name 'a b'");
     }
 }

@@ -15,11 +15,12 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::slurm::arguments::{scancel_by_ids, scancel_by_name, scancel_line, scancel_pending, user};
+use crate::slurm::arguments::{on, scancel_by_ids, scancel_by_name, scancel_line, scancel_pending, user};
+use crate::slurm::clusters::{Clusters, asked};
 use crate::slurm::environment::{find_program, scrub};
 use crate::slurm::exit::parse_exits;
 use crate::slurm::queue::{
-    RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, lay_out_table, parse_records, parse_time_left,
+    QueueRow, RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, parse_records, parse_rows, parse_time_left,
 };
 use crate::slurm::submission::{ambiguous, failure, judge, unreadable};
 use crate::slurm::{Exit, Forecast, JobId, JobIdentity, JobRecord, Partition, Site, SubmitError, Submitted};
@@ -43,6 +44,7 @@ const LINE: u64 = 8 << 10;
 #[derive(Clone, Debug)]
 pub struct Commands {
     environment: Vec<(OsString, OsString)>,
+    clusters: Clusters,
 }
 
 impl Default for Commands {
@@ -59,7 +61,32 @@ impl Commands {
 
     /// Commands with a given environment, scrubbed; its PATH says where the commands are.
     pub fn with_environment(environment: impl Iterator<Item = (OsString, OsString)>) -> Self {
-        Commands { environment: scrub(environment) }
+        let (environment, clusters) = (scrub(environment), Clusters::default());
+        for (_, list) in environment.iter().filter(|(name, _)| name == "SBATCH_CLUSTERS") {
+            clusters.expect(&list.to_string_lossy());
+        }
+        Commands { environment, clusters }
+    }
+
+    /// Takes note of the cluster that a job is on, for everything that is asked about it later, by clones too. What
+    /// [`Commands::submit`] has submitted is known.
+    pub fn note_cluster(&self, job: JobId, cluster: &str) {
+        self.clusters.note(job, cluster);
+    }
+
+    /// Takes note of the clusters that directives ask for: jobs may be there.
+    pub fn note_directives(&self, directives: &[String]) {
+        asked(directives).for_each(|list| self.clusters.expect(list));
+    }
+
+    /// The cluster that a job is on, where it was named.
+    pub fn cluster_of(&self, job: JobId) -> Option<String> {
+        self.clusters.of(job)
+    }
+
+    /// The clusters on which jobs may be, the commands' own first.
+    pub fn places(&self) -> Vec<Option<String>> {
+        self.clusters.places()
     }
 
     /// Submits a job; every line that `sbatch` writes to stderr is passed on while it is still at work.
@@ -69,7 +96,11 @@ impl Commands {
         on_notice: impl FnMut(&str),
     ) -> std::result::Result<Submitted, SubmitError> {
         match self.run("sbatch", arguments, SBATCH_LIMIT, Stdio::null(), on_notice).await {
-            Ok(answer) => judge(answer.code, &answer.stdout, &answer.stderr),
+            Ok(answer) => {
+                let submitted = judge(answer.code, &answer.stdout, &answer.stderr)?;
+                submitted.cluster.iter().for_each(|cluster| self.note_cluster(submitted.job_id, cluster));
+                Ok(submitted)
+            }
             Err(RunError::NotStarted(error)) => Err(SubmitError::Unavailable(error)),
             Err(RunError::Broken(error)) => Err(SubmitError::Ambiguous(error)),
             Err(RunError::TooLong { stderr }) => Err(ambiguous(
@@ -102,46 +133,87 @@ impl Commands {
         }
     }
 
-    /// All of this user's jobs that Slurm still knows, ended ones included, from one `squeue`.
+    /// All of this user's jobs that Slurm still knows, ended ones included, from one `squeue` for each cluster.
     pub async fn jobs(&self) -> Result<Vec<JobRecord>> {
-        parse_records(&self.queue(&["--states=all"], RECORD_FORMAT).await?)
+        let mut jobs = Vec::new();
+        for place in self.places() {
+            let answer = self.queue(place.as_deref(), &["--states=all"], RECORD_FORMAT).await?;
+            let mut records = parse_records(&answer)?;
+            records.retain(|record| self.clusters.may_be(record.array_job_id, place.as_deref()));
+            // Of one that was not learnt when it was submitted.
+            let ours = records.iter().filter(|record| record.name.starts_with("sq-"));
+            for (record, cluster) in ours.zip(std::iter::repeat(place.as_deref())) {
+                cluster.iter().for_each(|cluster| self.note_cluster(record.array_job_id, cluster));
+            }
+            jobs.extend(records);
+        }
+        Ok(jobs)
     }
 
     /// How the jobs of these submissions ended, those that did, from one `scontrol` for each submission.
     pub async fn exits(&self, submissions: &BTreeSet<JobId>) -> Result<BTreeMap<JobIdentity, Exit>> {
         let mut exits = BTreeMap::new();
         for job in submissions {
-            let arguments = ["--oneliner", "show", "job", &job.to_string()].map(OsString::from);
+            let arguments = ["--oneliner", "show", "job", &job.to_string()].map(OsString::from).to_vec();
+            let arguments = on(self.cluster_of(*job).as_deref(), arguments);
             exits.extend(parse_exits(&self.query("scontrol", &arguments, QUERY_LIMIT).await?));
         }
         Ok(exits)
     }
 
-    /// This user's jobs of wanted names as a table for people, one line for each element of an array.
-    pub async fn queue_table(&self, is_wanted: impl Fn(&str) -> bool) -> Result<String> {
-        Ok(lay_out_table(&self.queue(&[], TABLE_FORMAT).await?, is_wanted))
+    /// This user's jobs as a table for people has them, one for each element of an array.
+    pub async fn queue_rows(&self) -> Result<Vec<QueueRow>> {
+        let mut rows = Vec::new();
+        for place in self.places() {
+            let mut found = parse_rows(&self.queue(place.as_deref(), &[], TABLE_FORMAT).await?);
+            found
+                .retain(|row| row.submission().is_none_or(|job| self.clusters.may_be(job, place.as_deref())));
+            found.iter_mut().for_each(|row| row.cluster.clone_from(&place));
+            rows.extend(found);
+        }
+        Ok(rows)
     }
 
     /// Cancels jobs by id and, if one is given, by name, which also finds a job whose id was never learnt.
     ///
     /// Jobs that have ended or never were are no failure.
     pub async fn cancel(&self, ids: &[JobIdentity], name: Option<&str>, timeout: Duration) -> Result<()> {
+        let places = self.places();
+        let timeout = timeout / places.len().try_into().unwrap_or(u32::MAX);
         let by_ids = async {
-            match scancel_by_ids(ids) {
-                Some(arguments) => self.query("scancel", &arguments, timeout).await.map(|_| ()),
-                None => Ok(()),
+            let mut cancelled = Ok(());
+            for place in &places {
+                if let Some(arguments) = scancel_by_ids(&self.those_on(ids, place)) {
+                    let arguments = on(place.as_deref(), arguments);
+                    cancelled = cancelled.and(self.query("scancel", &arguments, timeout).await.map(|_| ()));
+                }
             }
+            cancelled
         };
         let by_name = async {
-            match name {
-                Some(name) => {
-                    self.query("scancel", &scancel_by_name(name, &user()), timeout).await.map(|_| ())
-                }
-                None => Ok(()),
+            let mut cancelled = Ok(());
+            for (place, name) in places.iter().zip(name.into_iter().cycle()) {
+                let arguments = on(place.as_deref(), scancel_by_name(name, &user()));
+                cancelled = cancelled.and(self.query("scancel", &arguments, timeout).await.map(|_| ()));
             }
+            cancelled
         };
         let (by_ids, by_name) = tokio::join!(by_ids, by_name);
-        by_ids.and(by_name).map_err(|error| error.hint(format!("type `{}`", scancel_line(ids, name))))
+        by_ids.and(by_name).map_err(|error| error.hint(format!("type `{}`", self.scancel_line(ids, name))))
+    }
+
+    /// Those of these jobs that are in a place.
+    fn those_on(&self, ids: &[JobIdentity], place: &Option<String>) -> Vec<JobIdentity> {
+        ids.iter().filter(|identity| self.cluster_of(identity.job_id) == *place).copied().collect()
+    }
+
+    /// The line a person types to cancel the same: by name if there is one, else by ids.
+    pub fn scancel_line(&self, ids: &[JobIdentity], name: Option<&str>) -> String {
+        let places = self.places();
+        let lines = places.iter().map(|place| (self.those_on(ids, place), place));
+        let lines = lines.filter(|(ids, _)| name.is_some() || !ids.is_empty());
+        let lines = lines.map(|(ids, place)| scancel_line(&ids, name, place.as_deref()));
+        lines.collect::<Vec<_>>().join("; ")
     }
 
     /// Cancels the user's jobs of one name that have not started yet.
@@ -169,14 +241,14 @@ impl Commands {
 
     /// How long a running job of this user may still run, in seconds; `None` where it has no limit.
     pub async fn time_left(&self, job: JobId) -> Result<Option<u64>> {
-        Ok(parse_time_left(&self.queue(&["--states=RUNNING"], TIME_LEFT_FORMAT).await?, job))
+        Ok(parse_time_left(&self.queue(None, &["--states=RUNNING"], TIME_LEFT_FORMAT).await?, job))
     }
 
-    async fn queue(&self, filters: &[&str], format: &str) -> Result<String> {
+    async fn queue(&self, place: Option<&str>, filters: &[&str], format: &str) -> Result<String> {
         let arguments = |whose: &str| -> Vec<OsString> {
             let format = format!("--format={format}");
             let fixed = ["--noheader", whose, "--array", &format];
-            fixed.iter().chain(filters).map(OsString::from).collect()
+            on(place, fixed.iter().chain(filters).map(OsString::from).collect())
         };
         match self.query("squeue", &arguments("--me"), QUERY_LIMIT).await {
             // Old releases do not know --me.

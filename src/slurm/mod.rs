@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod clusters;
 mod commands;
 mod end;
 mod environment;
@@ -19,7 +20,7 @@ mod site;
 mod specification;
 mod submission;
 
-pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments, scancel_line};
+pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments};
 pub use check::Checked;
 pub use commands::Commands;
 pub use end::{plannable, time_left};
@@ -28,7 +29,7 @@ pub use forecast::Forecast;
 pub use job::{Exit, JobId, JobIdentity, JobRecord, JobState, Reason};
 pub use lint::lint;
 pub use partition::Partition;
-pub use queue::{lay_out_table, parse_records, parse_time_left};
+pub use queue::{QueueRow, lay_out, parse_records, parse_rows, parse_time_left};
 pub use script::{WORKER_TEMPLATE, render};
 pub use site::{MemoryLimit, Site};
 pub use specification::{JobCommand, JobSpecification, MemoryOption, SubmitStyle};

@@ -6,12 +6,14 @@
 use crate::error::{Result, printable};
 use crate::slurm::job::{JobId, JobRecord, JobState, Reason};
 use crate::slurm::submission::failure;
+use serde::Serialize;
+use std::path::PathBuf;
 
 /// Job id, array's id, index, state, nodes, start, reason, name.
 pub(crate) const RECORD_FORMAT: &str = "%A|%F|%K|%T|%N|%S|%r|%j";
 
-/// The columns of the table, then the full name.
-pub(crate) const TABLE_FORMAT: &str = "%i|%P|%u|%t|%M|%D|%C|%m|%N|%j";
+/// The columns of the table, the reason, then the full name and the script.
+pub(crate) const TABLE_FORMAT: &str = "%i|%P|%u|%t|%M|%D|%C|%m|%N|%r|%j|%o";
 
 /// Job id, time left.
 pub(crate) const TIME_LEFT_FORMAT: &str = "%A|%L";
@@ -79,24 +81,88 @@ const COLUMNS: [(&str, usize); 10] = [
     ("NODELIST", 0),
 ];
 
-/// Lays out `squeue`'s answer to the format of the table for the jobs whose name is wanted.
+/// A job as the table shows it, in Slurm's words.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct QueueRow {
+    /// What the job is called for as long as it lives: `124`, or `124_3`.
+    pub job: String,
+    /// Its partition.
+    pub partition: String,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub user: String,
+    /// Its state, in the short form.
+    pub state: String,
+    /// How long it has run.
+    pub time: String,
+    /// How many nodes it has, or is to have.
+    pub nodes: String,
+    /// How many CPUs.
+    pub cpus: String,
+    /// The memory that it asked for.
+    pub memory: String,
+    /// The nodes that it has.
+    pub node_list: String,
+    /// Why it waits; empty where it does not.
+    pub reason: String,
+    /// The script that was submitted, where Slurm says it.
+    pub script: Option<PathBuf>,
+    /// The cluster, where it is another than the commands' own.
+    pub cluster: Option<String>,
+}
+
+impl QueueRow {
+    /// The id that `sbatch` printed.
+    pub fn submission(&self) -> Option<JobId> {
+        self.job.split('_').next()?.parse().ok()
+    }
+
+    fn cells(&self) -> [&str; 10] {
+        [
+            &self.job,
+            &self.partition,
+            &self.name,
+            &self.user,
+            &self.state,
+            &self.time,
+            &self.nodes,
+            &self.cpus,
+            &self.memory,
+            &self.node_list,
+        ]
+    }
+}
+
+/// Reads `squeue`'s answer to the format of the table. Lines that are no jobs are passed over.
+pub fn parse_rows(answer: &str) -> Vec<QueueRow> {
+    answer.lines().filter_map(parse_row).collect()
+}
+
+/// Lays out jobs, with more columns after Slurm's: their headers, and the cells of each job.
 ///
 /// The columns are those that Slurm courses teach (`%.7i %.9P %.8j ...`), each as wide as it needs to be, so
 /// that the index of an array's element is not cut off.
-pub fn lay_out_table(answer: &str, is_wanted: impl Fn(&str) -> bool) -> String {
-    let rows: Vec<[&str; 10]> =
-        answer.lines().filter_map(parse_row).filter(|row| is_wanted(row[2])).collect();
-    let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| {
-            let (header, least) = COLUMNS[column];
-            rows.iter().map(|row| row[column].len()).chain([header.len(), least]).max().unwrap_or(0)
-        })
+pub fn lay_out<const N: usize>(jobs: &[QueueRow], headers: [&str; N], more: &[[String; N]]) -> String {
+    let rows: Vec<Vec<&str>> = jobs
+        .iter()
+        .zip(more)
+        .map(|(job, more)| job.cells().into_iter().chain(more.iter().map(String::as_str)).collect())
         .collect();
+    let columns: Vec<(&str, usize)> =
+        COLUMNS.into_iter().chain(headers.map(|header| (header, header.len()))).collect();
+    let width = |column: usize, (header, least): (&str, usize)| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([header.len(), least]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> =
+        columns.iter().enumerate().map(|(number, &column)| width(number, column)).collect();
     let mut table = String::new();
-    for row in std::iter::once(&COLUMNS.map(|(header, _)| header)).chain(&rows) {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
-            9 => (*cell).to_owned(),
-            _ => format!("{cell:>width$}"),
+    let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
+    for row in std::iter::once(&headers).chain(&rows) {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            // The last one may be long.
+            if column + 1 == row.len() { (*cell).to_owned() } else { format!("{cell:>width$}") }
         });
         table.push_str(printable(cells.collect::<Vec<_>>().join(" ").trim_end()).as_ref());
         table.push('\n');
@@ -104,17 +170,34 @@ pub fn lay_out_table(answer: &str, is_wanted: impl Fn(&str) -> bool) -> String {
     table
 }
 
-fn parse_row(line: &str) -> Option<[&str; 10]> {
-    let fields: Vec<&str> = line.splitn(10, '|').collect();
-    let &[id, partition, user, state, time, nodes, cpus, memory, node_list, name] = fields.as_slice() else {
+fn parse_row(line: &str) -> Option<QueueRow> {
+    let fields: Vec<&str> = line.splitn(12, '|').collect();
+    let &[job, partition, user, state, time, nodes, cpus, memory, node_list, reason, name, script] =
+        fields.as_slice()
+    else {
         return None;
     };
-    Some([id, partition, name, user, state, time, nodes, cpus, memory, node_list])
+    Some(QueueRow {
+        job: job.to_owned(),
+        partition: partition.to_owned(),
+        name: name.to_owned(),
+        user: user.to_owned(),
+        state: state.to_owned(),
+        time: time.to_owned(),
+        nodes: nodes.to_owned(),
+        cpus: cpus.to_owned(),
+        memory: memory.to_owned(),
+        node_list: node_list.to_owned(),
+        reason: Reason::new(reason).as_str().to_owned(),
+        script: Some(script).filter(|script| script.starts_with('/')).map(PathBuf::from),
+        cluster: None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn records_of_every_kind_are_read() {
@@ -164,17 +247,26 @@ mod tests {
     #[test]
     fn table_has_the_taught_columns_and_cuts_nothing_off() {
         let answer = "\
-1748_12|cpubase_bycore_b1|alice|R|0:05|1|1|2G|node-1|squall-a
-1748_13|cpubase_bycore_b1|alice|PD|0:00|1|1|2G||squall-a
-1749|cpubase_bycore_b1|alice|R|0:09|1|1|256M|node-2|python
+1748_12|cpubase_bycore_b1|alice|R|0:05|1|1|2G|node-1|None|sq-a-0|/home/a/job-0.sh
+1748_13|cpubase_bycore_b1|alice|PD|0:00|1|1|2G||Priority|sq-a-0|/home/a/job-0.sh
+CLUSTER: b
+1749|cpubase_bycore_b1|alice|R|0:09|1|1|256M|node-2|None|python|(null)
 ";
-        insta::assert_snapshot!(lay_out_table(answer, |name| name.starts_with("squall")), @"
-          JOBID         PARTITION     NAME    USER ST  TIME NODES CPUS MIN_M NODELIST
-        1748_12 cpubase_bycore_b1 squall-a   alice  R  0:05     1    1    2G node-1
-        1748_13 cpubase_bycore_b1 squall-a   alice PD  0:00     1    1    2G
+        let rows = parse_rows(answer);
+        let more: Vec<_> = rows.iter().map(|row| ["5 %".to_owned(), row.reason.clone()]).collect();
+        insta::assert_snapshot!(lay_out(&rows, ["DONE", "WORKER"], &more), @"
+          JOBID         PARTITION     NAME    USER ST  TIME NODES CPUS MIN_M NODELIST DONE WORKER
+        1748_12 cpubase_bycore_b1   sq-a-0   alice  R  0:05     1    1    2G   node-1  5 %
+        1748_13 cpubase_bycore_b1   sq-a-0   alice PD  0:00     1    1    2G           5 % Priority
+           1749 cpubase_bycore_b1   python   alice  R  0:09     1    1  256M   node-2  5 %
         ");
-        insta::assert_snapshot!(lay_out_table("", |_| true), @"  JOBID PARTITION     NAME    USER ST  TIME NODES CPUS MIN_M NODELIST");
+        insta::assert_snapshot!(lay_out::<0>(&[], [], &[]), @"  JOBID PARTITION     NAME    USER ST  TIME NODES CPUS MIN_M NODELIST");
+        assert_eq!(
+            (rows[1].script.as_deref(), &rows[2].script),
+            (Some(Path::new("/home/a/job-0.sh")), &None)
+        );
     }
+
     #[test]
     fn time_left_is_read_in_all_of_squeues_forms() {
         let answer = "7|0:42\n8|59:30\n9|1:00:05\n10|2-01:00:00\n11|UNLIMITED\n12|INVALID\n\

@@ -25,3 +25,4 @@ mod secrets;
 mod settings;
 mod strangers;
 mod submit;
+mod watching;

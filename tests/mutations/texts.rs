@@ -4,8 +4,8 @@ use squall::array::{Definitions, parse};
 use squall::plan::plan;
 use squall::settings::{Sources, resolve};
 use squall::slurm::{
-    JobId, JobSpecification, Site, WORKER_TEMPLATE, judge, lay_out_table, parse_records, parse_time_left,
-    render,
+    JobId, JobSpecification, Site, WORKER_TEMPLATE, judge, lay_out, parse_records, parse_rows,
+    parse_time_left, render,
 };
 use squall::store::LocalFiles;
 use std::path::Path;
@@ -231,7 +231,8 @@ fn changed_answers_of_squeue_are_read_or_refused() {
 #[test]
 fn changed_tables_of_squeue_are_laid_out_and_cannot_steer_a_terminal() {
     of_slurm("table", &[], |text| {
-        let table = lay_out_table(text, |name| name.starts_with("sq-"));
+        let rows = parse_rows(text);
+        let table = lay_out::<0>(&rows, [], &vec![[]; rows.len()]);
         assert!(
             !table.contains(|character: char| character.is_control() && !"\n\t".contains(character)),
             "{table:?}"

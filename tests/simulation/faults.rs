@@ -39,7 +39,7 @@ pub(crate) enum Fault {
     Walltime,
 }
 
-pub(crate) const ALL: [Fault; 29] = [
+pub(crate) const ALL: [Fault; 30] = [
     Fault::WorkerStops,
     Fault::WorkerSlows,
     Fault::WorkerCrashes,

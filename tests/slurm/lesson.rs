@@ -129,6 +129,22 @@ fn driver_submitted_as_a_job_runs_the_lesson(testbed: &Testbed) {
     testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
 }
 
+/// What is seen of a submitted run whose two workers run.
+fn watch(squall: &impl Fn(&[&str]) -> String) {
+    let queue = squall(&["queue"]);
+    let ends = |end: &str| queue.lines().filter(|line| line.contains("sq-") && line.ends_with(end)).count();
+    assert_eq!((ends(" driver"), ends("registered") + ends("busy") + ends("starting")), (1, 2), "{queue}");
+    assert!(queue.contains(": running") && queue.contains(" of 2 workers here"), "{queue}");
+    let runs: serde_json::Value = serde_json::from_str(&squall(&["runs", "--output=json"])).expect("JSON");
+    assert_eq!((&runs[0]["state"], &runs[0]["cluster"]), (&"running".into(), &"slurm".into()), "{runs}");
+    let shown = squall(&["show", runs[0]["run"].as_str().expect("an id")]);
+    for said in
+        ["submission 0: the driver: job ", "submission 1: 2 workers: job ", "    #SBATCH --mem=500M\n"]
+    {
+        assert!(shown.contains(said), "{said:?} is not in\n{shown}");
+    }
+}
+
 fn submitted_driver_that_lives_is_not_reaped(testbed: &Testbed) {
     let directory = testbed.directory("submit");
     let squall = |arguments: &[&str]| {
@@ -145,6 +161,7 @@ fn submitted_driver_that_lives_is_not_reaped(testbed: &Testbed) {
     assert!(squall(&["reap"]).contains("its driver lives"));
     assert_eq!(squall(&["queue"]).lines().filter(|line| line.contains("sq-")).count(), 3);
     assert_eq!(running(), 3);
+    watch(&squall);
     let jobs = testbed.jobs();
     let driver =
         jobs.iter().find(|job| job.memory == "256M" && !job.has_ended()).map(|job| job.id.to_string());

@@ -81,9 +81,7 @@ impl Core {
                 self.answered(now, worker, Answered { lease, finished, took }, partial);
             }
             FromWorker::Drain { cause } => {
-                self.tell(RunEvent::Notice {
-                    text: format!("worker {} was asked to end: {cause}", worker.0),
-                });
+                self.tell(RunEvent::Draining { worker: worker.0, cause: cause.clone() });
                 self.roster.drains(worker, Cause::Drained(cause));
                 self.schedule(now, scheduler::Event::Drain { worker });
             }
