@@ -120,7 +120,7 @@ pub(crate) fn scancel_pending(name: &str, user: &str) -> Vec<OsString> {
 /// The line a person types to cancel the same on a cluster: by name if there is one, else by ids.
 pub(crate) fn scancel_line(identities: &[JobIdentity], name: Option<&str>, cluster: Option<&str>) -> String {
     let mut words = vec!["scancel".to_owned()];
-    words.extend(cluster.map(|cluster| format!("--clusters={cluster}")));
+    words.extend(cluster.iter().flat_map(|cluster| ["--clusters".to_owned(), (*cluster).to_owned()]));
     match name {
         Some(name) => words.extend(["--me", "--name", name].map(String::from)),
         None => words.extend(identities.iter().map(JobIdentity::to_string)),
@@ -219,6 +219,6 @@ mod tests {
         let element = JobIdentity { job_id: JobId(57), array_index: Some(3) };
         assert_eq!(scancel_line(&[element, JobId(60).into()], None, None), "scancel 57_3 60");
         assert_eq!(scancel_line(&[element], Some("squall-a"), None), "scancel --me --name squall-a");
-        assert_eq!(scancel_line(&[], Some("a b"), Some("c")), "scancel --clusters=c --me --name 'a b'");
+        assert_eq!(scancel_line(&[], Some("a b"), Some("c")), "scancel --clusters c --me --name 'a b'");
     }
 }
