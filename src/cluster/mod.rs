@@ -137,14 +137,44 @@ impl Cluster {
                 Error::refused("a cluster of 0 workers").hint("scale to one at the least, or close it")
             );
         }
+        self.check_scalable(workers)?;
+        self.driver.scale(workers);
+        Ok(())
+    }
+
+    fn check_scalable(&self, workers: u32) -> Result<()> {
         if self.kind == ClusterKind::Threads {
             return Err(Error::refused("a cluster of threads cannot be scaled")
                 .cause("its one worker is this process")
                 .hint("give it more threads when it is made: cluster.cores"));
         }
-        descriptors::fit(self.kind, workers)?;
-        self.driver.scale(workers);
+        descriptors::fit(self.kind, workers)
+    }
+
+    /// From now on the number of workers follows the work, between `minimum` and `maximum`: there are as many as have at
+    /// least twice as much to do as the last one that came had to wait in the queue, by the measured speed. Those that
+    /// are there stay while there is work for them, and ten seconds longer; then they leave as in [`Cluster::scale`],
+    /// which ends this. Returns at once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Refused`] where `maximum` is 0 or less than `minimum`, and as in [`Cluster::scale`].
+    pub fn adapt(&self, minimum: u32, maximum: u32) -> Result<()> {
+        if maximum < minimum.max(1) {
+            return Err(Error::refused(format!("a cluster of {minimum} to {maximum} workers"))
+                .hint("the maximum is one at the least, and not less than the minimum"));
+        }
+        self.check_scalable(maximum)?;
+        self.driver.adapt(minimum, maximum);
         Ok(())
+    }
+
+    /// Waits until so many workers have registered. What is computed begins earlier: with `cluster.minimum_workers`.
+    ///
+    /// # Errors
+    /// At once when a job has ended before its worker registered, and too few others can come: with its state, its
+    /// exit code and how its log ends; and where the cluster is closed.
+    pub async fn wait_for_workers(&self, workers: u32) -> Result<()> {
+        self.driver.wait_for_workers(workers).await
     }
 
     /// A way to end the cluster from a signal handler's task: in order the first time, at once the second.

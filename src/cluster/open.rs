@@ -88,14 +88,18 @@ impl Opening<'_> {
         let (run, nonce) = self.run_directory()?;
         let monitor = make_monitor(Some(&run))?;
         let program = run.keep_program(self.program)?;
-        let specification = job_specification(self.settings, job_name(&run), run.path(), &program)?;
+        let mut specification = job_specification(self.settings, job_name(&run), run.path(), &program)?;
+        specification.workers =
+            specification.workers.min(self.settings.slurm.max_pending.unwrap_or(u32::MAX));
         std::fs::create_dir_all(&specification.log_directory).map_err(|error| {
             let directory = specification.log_directory.display();
             Error::system(format!("cannot make the log directory `{directory}`"), &error)
                 .hint("set slurm.log_directory to a place that can be written")
         })?;
         let janitor = self.settings.slurm.janitor;
-        let launcher = SlurmLauncher::new(run.clone(), specification, template, allocation, janitor)?;
+        let interval = self.settings.slurm.submit_interval;
+        let launcher =
+            SlurmLauncher::new(run.clone(), specification, template, allocation, janitor, interval)?;
         let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, (run, nonce)));
         let workers = self.settings.cluster.started_workers();
@@ -187,7 +191,8 @@ impl Opening<'_> {
             directory: run.as_ref().map(|run| run.path().display().to_string()),
         };
         monitor.receive(self.now(), &opened);
-        if cluster.kind == ClusterKind::Slurm {
+        let on_slurm = cluster.kind == ClusterKind::Slurm;
+        if on_slurm {
             for text in comments(self.settings).into_iter().chain(estimate(self.settings)) {
                 monitor.receive(self.now(), &RunEvent::Notice { text });
             }
@@ -196,6 +201,9 @@ impl Opening<'_> {
             started: self.started,
             core: core::Configuration {
                 workers,
+                start_timeout: cluster.start_timeout,
+                most_pending: self.settings.slurm.max_pending.filter(|_| on_slurm).unwrap_or(u32::MAX),
+                jitter: u64::from(std::process::id()).rotate_right(16),
                 minimum_workers: cluster.minimum_workers.min(workers),
                 // The one worker of threads cannot be lost alone.
                 replacements: cluster.replacements.unwrap_or(workers),

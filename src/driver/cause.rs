@@ -50,6 +50,8 @@ pub(super) enum Cause {
     IllegalInstruction,
     /// The node lacks a library that the program needs, or has an older one.
     MissingLibrary,
+    /// It was cancelled by this driver: its job ran, and it had not registered.
+    NotRegistered,
     /// Its log could not be written.
     NoLog,
     /// It ended by itself with this exit code.
@@ -120,6 +122,7 @@ impl Cause {
             | Cause::MissingLibrary
             | Cause::NoLog
             | Cause::WalltimeIsNear
+            | Cause::NotRegistered
             | Cause::LostDriver => self.advise(error.cause(self.to_string())),
             _ => self.advise(error),
         }
@@ -143,6 +146,9 @@ impl Cause {
                 "build the program where its oldest nodes are, or statically, and set cluster.program to it"
             }
             Cause::NoLog => "set slurm.log_directory to a directory that the nodes can write to",
+            Cause::NotRegistered => {
+                "its log says what it waited for; cluster.start_timeout says how long it may take"
+            }
             Cause::LostDriver => {
                 "something stopped the driver, or held up its node, for longer than cluster.death_timeout"
             }
@@ -178,6 +184,7 @@ impl fmt::Display for Cause {
             },
             Cause::IllegalInstruction => write!(f, "its CPU does not know an instruction of the program"),
             Cause::MissingLibrary => write!(f, "the program's libraries are not on its node"),
+            Cause::NotRegistered => write!(f, "its job runs, and it has not registered in time"),
             Cause::NoLog => write!(f, "its log could not be written"),
             Cause::Exited(code) => write!(f, "it ended with exit code {code}"),
             Cause::LostDriver => write!(f, "it had not heard of the driver for too long"),

@@ -19,6 +19,7 @@ use crate::launch::{Key, Order, State};
 use crate::plan::{Finished, Plan};
 use crate::protocol::{FromWorker, Registration, ToWorker};
 use crate::run::Written;
+use crate::scheduler::adapt::Adapt;
 use crate::scheduler::looks::Looks;
 use crate::scheduler::pool::Pool;
 use crate::scheduler::{self, Effect, Scheduler, WorkerId};
@@ -52,6 +53,10 @@ pub enum Input {
     PutOff(u32, Error),
     /// From now on there are to be so many workers, one at the least.
     Scale(u32),
+    /// From now on there are to be between so many workers, and so many, as there is work for them.
+    Adapt(u32, u32),
+    /// Of workers that have ended the launcher can learn nothing after so long.
+    MinJobAge(Duration),
     /// The launcher has ended everything, or leaves this line to type.
     Gone(Option<String>),
     /// What has come of the checkpoint.
@@ -101,8 +106,14 @@ pub enum Output {
 pub struct Configuration {
     /// How many workers are asked for.
     pub workers: u32,
+    /// How many may wait to be started at a time.
+    pub most_pending: u32,
+    /// Where this driver's looks at the queue differ from those of others.
+    pub jitter: u64,
     /// How many of them must be there before it begins to compute.
     pub minimum_workers: u32,
+    /// How long a worker that was started may take to register.
+    pub start_timeout: Duration,
     /// How many of those that are lost are replaced.
     pub replacements: u32,
     /// What each of them is allowed, in bytes, where that is limited.
@@ -120,8 +131,13 @@ pub struct Core {
     failure: Option<Error>,
     looks: Looks,
     pool: Pool,
+    adapt: Option<Adapt>,
     /// Workers that are to be started once there is work for them.
     missing: u32,
+    /// Whether more are missing than may wait to be started.
+    held_back: bool,
+    most_pending: u32,
+    start_timeout: Duration,
     times: Times,
     standstill: Standstill,
     /// Where checkpoints are kept.
@@ -143,19 +159,22 @@ struct Closing {
 impl Core {
     /// A driver that knows of nothing yet.
     pub fn new(configuration: Configuration) -> Core {
-        let Configuration { workers, minimum_workers, replacements, worker_memory, checkpoints_from } =
-            configuration;
+        let Configuration { workers, most_pending, minimum_workers, worker_memory, .. } = configuration;
         Core {
             scheduler: Scheduler::new(minimum_workers),
-            roster: Roster::new(workers, minimum_workers, worker_memory),
+            roster: Roster::new(workers.min(most_pending), minimum_workers, worker_memory),
             computation: None,
             failure: None,
-            looks: Looks::default(),
-            pool: Pool::new(workers, replacements),
+            looks: Looks::new(configuration.jitter),
+            pool: Pool::new(workers, configuration.replacements),
+            adapt: None,
             missing: 0,
+            held_back: false,
+            most_pending,
+            start_timeout: configuration.start_timeout,
             times: Times::default(),
             standstill: Standstill::default(),
-            checkpoints: checkpoints_from.map(Schedule::from),
+            checkpoints: configuration.checkpoints_from.map(Schedule::from),
             closing: None,
             end: None,
             outputs: Vec::new(),
@@ -175,7 +194,12 @@ impl Core {
             Input::Notice(text) => self.tell(RunEvent::Notice { text }),
             Input::Failed(error) => self.not_started(error),
             Input::PutOff(workers, error) => self.put_off(now, workers, &error),
-            Input::Scale(workers) => self.scale(now, workers),
+            Input::Scale(workers) => {
+                self.adapt = None;
+                self.scale(now, workers);
+            }
+            Input::Adapt(minimum, maximum) => self.adapt = Some(Adapt::new(now, minimum, maximum)),
+            Input::MinJobAge(age) => self.looks.min_job_age(age),
             Input::Gone(line) => self.gone(now, line),
             Input::Checkpointed(written) => self.checkpointed(now, written),
             Input::Tick => self.schedule(now, scheduler::Event::Tick),
@@ -189,6 +213,9 @@ impl Core {
             // Nothing more is computed: what is still held counts no longer, and the workers may go.
             self.schedule(now, scheduler::Event::Close);
         }
+        self.give_up_those_that_do_not_come(now);
+        self.replace_those_whose_time_ends(now);
+        self.adapt(now);
         self.start_missing(now);
         self.checkpoint(now, false);
         self.look(now);
@@ -205,6 +232,9 @@ impl Core {
             self.scheduler.next_deadline(),
             self.looks.next(),
             self.roster.next(),
+            self.roster.next_end(),
+            self.roster.next_start(),
+            self.adapts().and(self.adapt.as_ref()).map(Adapt::next),
             self.standstill.next(),
             self.starts_missing().then(|| self.pool.not_before()),
             end_by,
@@ -254,7 +284,7 @@ impl Core {
     fn started(&mut self, now: Timestamp, job: String, keys: Vec<Key>) {
         self.times.submitted(now);
         self.tell(RunEvent::Submitted { job, workers: keys.len() as u32 });
-        self.roster.started(keys);
+        self.roster.started(now, keys);
         self.looks.restart(now);
     }
 
@@ -269,8 +299,12 @@ impl Core {
         }
         let mut runs = false;
         for state in states {
+            let key = state.key.clone();
             match self.roster.state(state) {
-                Turn::Runs => runs = true,
+                Turn::Runs => {
+                    runs = true;
+                    self.roster.starts(key, now + self.start_timeout);
+                }
                 Turn::Ended(how) => self.pool.ended(now, how),
                 Turn::None => {}
             }
@@ -389,7 +423,7 @@ impl Core {
             return;
         }
         let needed = self.closing.is_none() && self.roster.awaits();
-        if self.looks.due(now, needed) {
+        if self.looks.due(now, needed, self.roster.starting()) {
             self.outputs.push(Output::Order(Order::Look));
         }
     }

@@ -108,6 +108,8 @@ type Last = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 enum Request {
     Compute(Asked, Bounds, oneshot::Sender<Result<Finished>>),
     Scale(u32),
+    Adapt(u32, u32),
+    Await(u32, oneshot::Sender<Result<()>>),
     Stop(Stop),
 }
 
@@ -157,6 +159,18 @@ impl Driver {
     pub fn scale(&self, workers: u32) {
         // One that is over has no workers.
         let _ = self.requests.send(Request::Scale(workers));
+    }
+
+    /// From now on there are to be between so many workers, and so many, as there is work for them.
+    pub fn adapt(&self, minimum: u32, maximum: u32) {
+        let _ = self.requests.send(Request::Adapt(minimum, maximum));
+    }
+
+    /// Waits until so many workers are there, or it is known that they will not be.
+    pub async fn wait_for_workers(&self, workers: u32) -> Result<()> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.requests.send(Request::Await(workers, answer));
+        answered.await.unwrap_or_else(|_| Err(died()))
     }
 
     /// A way to end the driver from elsewhere: in order the first time, at once the second.
@@ -237,6 +251,8 @@ struct Shell {
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
     said: Inputs,
     inputs: mpsc::Receiver<Input>,
+    /// Who waits for so many workers.
+    awaiting: Vec<(u32, oneshot::Sender<Result<()>>)>,
     computing: VecDeque<oneshot::Sender<Result<Finished>>>,
     waiting: VecDeque<Asked>,
     run_directory: Option<Owned>,
@@ -283,6 +299,7 @@ impl Shell {
             arrivals,
             said: Inputs::new(inputs.0),
             inputs: inputs.1,
+            awaiting: Vec::new(),
             computing: VecDeque::new(),
             waiting: VecDeque::new(),
             run_directory,
@@ -330,6 +347,15 @@ impl Shell {
                         self.most_connections = most_connections(workers).max(self.most_connections);
                         Some(Input::Scale(workers))
                     }
+                    Request::Adapt(minimum, maximum) => {
+                        self.most_connections = most_connections(maximum).max(self.most_connections);
+                        Some(Input::Adapt(minimum, maximum))
+                    }
+                    Request::Await(workers, answer) => {
+                        self.awaiting.push((workers, answer));
+                        self.tell_who_waits();
+                        None
+                    }
                     Request::Stop(stop) => Some(Input::Stop(stop)),
                 },
                 Some(arrival) = self.arrivals.1.recv() => self.arrived(arrival),
@@ -354,6 +380,16 @@ impl Shell {
             for output in self.core.handle(now, input) {
                 next = self.perform(now, output).or(next);
             }
+        }
+        self.tell_who_waits();
+    }
+
+    /// Answers those who wait for workers, where there is an answer.
+    fn tell_who_waits(&mut self) {
+        let core = &self.core;
+        let answered = |(workers, _): &mut (u32, _)| core.waits_for(*workers).is_some();
+        for (workers, answer) in self.awaiting.extract_if(.., answered) {
+            let _ = answer.send(core.waits_for(workers).unwrap_or(Ok(())));
         }
     }
 
@@ -446,6 +482,7 @@ impl Shell {
     fn reported(&mut self, report: Report) -> Option<Input> {
         Some(match report {
             Report::Started { job, keys } => Input::Started(job, keys),
+            Report::MinJobAge(age) => Input::MinJobAge(age),
             Report::States(states) => Input::States(states),
             Report::Notice(text) => Input::Notice(text),
             Report::Failed(error) => Input::Failed(error),

@@ -30,6 +30,10 @@ pub(super) struct Roster {
     launched: BTreeMap<Key, Launched>,
     members: BTreeMap<WorkerId, Member>,
     connections: BTreeMap<ConnectionId, WorkerId>,
+    /// By when members that have been started are to have registered.
+    starts: BTreeSet<(Timestamp, Key)>,
+    /// When to think of who is to follow members whose time ends.
+    ends: BTreeSet<(Timestamp, Key)>,
     /// Members without a connection.
     away: BTreeMap<WorkerId, Away>,
     next_worker: u64,
@@ -50,6 +54,16 @@ struct Launched {
     left: bool,
     /// It was drained because its walltime was near.
     retired: bool,
+    /// It has done something.
+    useful: bool,
+    /// When the launcher started it.
+    since: Option<Timestamp>,
+    /// When its time is over, if that is known.
+    end: Option<Timestamp>,
+    /// It has run for long, and had not come.
+    overdue: bool,
+    /// It is there, but another one is to take its place soon.
+    expiring: bool,
     /// The most memory that it said it had used, in bytes.
     peak_memory: u64,
 }
@@ -62,6 +76,8 @@ struct Member {
     /// The last one, which has ended where the worker is away.
     connection: ConnectionId,
     leaving: bool,
+    /// Something that it did has counted.
+    useful: bool,
     /// Why it is to end, if somebody asked for that or its time is over.
     drained: Option<Cause>,
 }
@@ -109,14 +125,28 @@ impl Launched {
 
     /// Whether it waits to be started, as far as is known.
     fn is_waiting(&self) -> bool {
-        !self.came && self.state.as_ref().is_none_or(|state| state.phase == Phase::Waiting)
+        let waits = |state: &State| matches!(state.phase, Phase::Waiting | Phase::Stuck);
+        !self.came && self.state.as_ref().is_none_or(waits)
+    }
+
+    /// Whether it is not there, and does not come unless somebody changes something.
+    fn is_stuck(&self) -> bool {
+        self.worker.is_none() && self.state.as_ref().is_some_and(|state| state.phase == Phase::Stuck)
+    }
+
+    /// Whether it runs and is not there yet.
+    fn is_starting(&self) -> bool {
+        !self.came && self.state.as_ref().is_some_and(|state| state.phase == Phase::Running)
     }
 
     /// What its end means for whether another one takes its place.
     fn ended(&self, allowed: Option<u64>) -> pool::Ended {
         match self.cause(allowed) {
             _ if self.unwanted => pool::Ended::InOrder,
+            Some(Cause::NotRegistered) => pool::Ended::Fruitless,
             Some(Cause::Cancelled) => pool::Ended::Cancelled,
+            // Who comes and goes without having done anything is no use again and again.
+            _ if self.came && !self.useful => pool::Ended::Lost,
             Some(Cause::Walltime | Cause::Preempted) => pool::Ended::InOrder,
             _ if self.left => pool::Ended::InOrder,
             _ if self.came => pool::Ended::Lost,
@@ -129,6 +159,9 @@ impl Launched {
         let state = self.state.as_ref().filter(|state| state.phase == Phase::Ended)?;
         if self.left && self.retired {
             return Some(Cause::WalltimeIsNear);
+        }
+        if self.overdue && !self.came {
+            return Some(Cause::NotRegistered);
         }
         Some(Cause::of(state, MemoryUse { peak: self.peak_memory, allowed }))
     }
@@ -144,6 +177,8 @@ impl Roster {
             launched: BTreeMap::new(),
             members: BTreeMap::new(),
             connections: BTreeMap::new(),
+            starts: BTreeSet::new(),
+            ends: BTreeSet::new(),
             away: BTreeMap::new(),
             next_worker: 0,
         }
@@ -170,10 +205,63 @@ impl Roster {
         self.launched.iter().filter(|(_, launched)| launched.left).map(|(key, _)| key.clone()).collect()
     }
 
-    pub(super) fn started(&mut self, keys: Vec<Key>) {
+    pub(super) fn started(&mut self, now: Timestamp, keys: Vec<Key>) {
         for key in keys {
             // A quick worker registers before the launcher knows its name.
-            self.launched.entry(key).or_default().known = true;
+            let launched = self.launched.entry(key).or_default();
+            (launched.known, launched.since) = (true, Some(now));
+        }
+    }
+
+    /// How long the worker has waited since it was started.
+    pub(super) fn waited(&self, now: Timestamp, key: &Key) -> Duration {
+        let since = self.launched.get(key).and_then(|launched| launched.since);
+        since.map_or(Duration::ZERO, |since| now - since)
+    }
+
+    /// The worker runs, and is to have registered by then.
+    pub(super) fn starts(&mut self, key: Key, by: Timestamp) {
+        self.starts.insert((by, key));
+    }
+
+    /// When to ask [`Roster::overdue`].
+    pub(super) fn next_start(&self) -> Option<Timestamp> {
+        self.starts.first().map(|&(by, _)| by)
+    }
+
+    /// Those that should have come by now, each once.
+    pub(super) fn overdue(&mut self, now: Timestamp) -> BTreeSet<Key> {
+        let mut overdue = BTreeSet::new();
+        while self.next_start().is_some_and(|by| by <= now) {
+            let (_, key) = self.starts.pop_first().expect("just seen");
+            if let Some(launched) = self.launched.get_mut(&key).filter(|launched| launched.is_starting()) {
+                launched.overdue = true;
+                overdue.insert(key);
+            }
+        }
+        overdue
+    }
+
+    /// The worker's time is over then, and so long before another one is to take its place.
+    pub(super) fn ends(&mut self, key: &Key, end: Timestamp, lead: Duration) {
+        if let Some(launched) = self.launched.get_mut(key) {
+            launched.end = Some(end);
+            self.ends.insert((Timestamp(end.0.saturating_sub(lead)), key.clone()));
+        }
+    }
+
+    /// When to ask [`Roster::expire`].
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.ends.first().map(|&(at, _)| at)
+    }
+
+    /// Takes note of who is to be replaced soon; not of those who stay until the work is done, as far as is known.
+    pub(super) fn expire(&mut self, now: Timestamp, done: Option<Timestamp>) {
+        while self.next_end().is_some_and(|at| at <= now) {
+            let (_, key) = self.ends.pop_first().expect("just seen");
+            // One that was never known to the launcher is forgotten when it goes.
+            let Some(launched) = self.launched.get_mut(&key) else { continue };
+            launched.expiring = launched.end.is_none_or(|end| done.is_none_or(|done| end < done));
         }
     }
 
@@ -192,7 +280,7 @@ impl Roster {
         }
         self.next_worker += 1;
         let (host, process) = (registration.host.clone(), registration.process);
-        let member = Member { key, host, process, connection, leaving: false, drained: None };
+        let member = Member { key, host, process, connection, leaving: false, useful: false, drained: None };
         self.members.insert(worker, member);
         // As the scheduler counts: one that is away is not gone.
         self.begun |= self.members.len() >= self.minimum as usize;
@@ -219,6 +307,13 @@ impl Roster {
             launched.retired = cause == Cause::WalltimeIsNear;
         }
         member.drained = Some(cause);
+    }
+
+    /// What it did has counted.
+    pub(super) fn useful(&mut self, worker: WorkerId) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.useful = true;
+        }
     }
 
     pub(super) fn used(&mut self, worker: WorkerId, peak_memory: u64) {
@@ -260,6 +355,7 @@ impl Roster {
     pub(super) fn state(&mut self, state: State) -> Turn {
         let launched = self.launched.entry(state.key.clone()).or_default();
         let before = launched.state.as_ref().map_or(Phase::Waiting, |before| before.phase);
+        let before = if before == Phase::Stuck { Phase::Waiting } else { before };
         let phase = state.phase;
         (launched.state, launched.known) = (Some(state), true);
         match (before, phase) {
@@ -286,14 +382,34 @@ impl Roster {
 
     /// How many there are to be that are not there yet or have ended: none follow before work has begun.
     pub(super) fn missing(&self, pool: &Pool) -> u32 {
-        pool.missing(if self.begun { self.possible() } else { self.ordered })
+        pool.missing(if self.begun { self.lasting() } else { self.ordered })
+    }
+
+    /// How many wait to be started, or are about to.
+    pub(super) fn pending(&self) -> u32 {
+        let waiting = self.launched.values().filter(|launched| !launched.unwanted && launched.is_waiting());
+        self.not_yet_started() + waiting.count() as u32
+    }
+
+    /// How many have come and are not gone.
+    pub(super) fn here(&self) -> u32 {
+        self.members.len() as u32
+    }
+
+    /// How many there are without those that others are about to replace.
+    fn lasting(&self) -> u32 {
+        let launched = self.launched.values().filter(|launched| !launched.unwanted && !launched.is_gone());
+        self.not_yet_started() + launched.filter(|launched| !launched.expiring).count() as u32
+    }
+
+    fn not_yet_started(&self) -> u32 {
+        self.ordered.saturating_sub(self.launched.len() as u32)
     }
 
     /// How many are there or can still come.
-    fn possible(&self) -> u32 {
-        let not_yet_started = (self.ordered as usize).saturating_sub(self.launched.len());
-        let gone = |launched: &&Launched| launched.unwanted || launched.is_gone();
-        (not_yet_started + self.launched.len() - self.launched.values().filter(gone).count()) as u32
+    pub(super) fn possible(&self) -> u32 {
+        let no_more = |launched: &&Launched| launched.unwanted || launched.is_gone() || launched.is_stuck();
+        self.not_yet_started() + self.launched.values().filter(|launched| !no_more(launched)).count() as u32
     }
 
     /// How many are wanted and are not there yet.
@@ -317,11 +433,12 @@ impl Roster {
         target: u32,
         holds: impl Fn(WorkerId) -> usize,
     ) -> (BTreeSet<Key>, Vec<WorkerId>) {
-        let surplus = self.possible().saturating_sub(target) as usize;
+        let surplus = self.lasting().saturating_sub(target) as usize;
         let waits = |launched: &Launched| launched.known && !launched.unwanted && launched.is_waiting();
         let waiting = self.launched.iter().rev().filter(|(_, launched)| waits(launched));
         let keys: BTreeSet<Key> = waiting.take(surplus).map(|(key, _)| key.clone()).collect();
-        let here = self.members.iter().filter(|(_, member)| !self.launched[&member.key].unwanted);
+        let stays = |key: &Key| !self.launched[key].unwanted && !self.launched[key].expiring;
+        let here = self.members.iter().filter(|(_, member)| stays(&member.key));
         let mut here: Vec<WorkerId> = here.map(|(&worker, _)| worker).collect();
         here.sort_by_key(|&worker| (holds(worker), std::cmp::Reverse(worker)));
         here.truncate(surplus - keys.len());
@@ -352,7 +469,10 @@ impl Roster {
     /// Forgets a worker, and also its key where the launcher knows none such: nobody has to wait for it.
     fn remove(&mut self, worker: WorkerId) {
         self.away.remove(&worker);
-        let Some(Member { key, .. }) = self.members.remove(&worker) else { return };
+        let Some(Member { key, useful, .. }) = self.members.remove(&worker) else { return };
+        if let Some(launched) = self.launched.get_mut(&key) {
+            launched.useful |= useful;
+        }
         let known = self.launched.get(&key).is_none_or(|launched| launched.known);
         if !known && !self.members.values().any(|member| member.key == key) {
             self.launched.remove(&key);
@@ -369,16 +489,26 @@ impl Roster {
         self.launched.values().any(|launched| launched.worker.is_none() && !launched.has_ended())
     }
 
+    /// Whether one runs whose worker is not there yet.
+    pub(super) fn starting(&self) -> bool {
+        self.launched.values().any(Launched::is_starting)
+    }
+
     /// Why the work can never be done, if so: too few workers are there or can still come.
     pub(super) fn hopeless(&self) -> Option<Error> {
-        let (possible, needed) = (self.possible(), self.needed());
-        if self.suffices() {
+        self.lacking(self.needed())
+    }
+
+    /// Why so many workers will not be there, if too few are or can still come.
+    pub(super) fn lacking(&self, needed: u32) -> Option<Error> {
+        let possible = self.possible();
+        if possible >= needed {
             return None;
         }
         let what = match (self.begun, possible) {
-            (true, _) => "no worker is left".to_owned(),
+            (true, 0) => "no worker is left".to_owned(),
             (false, 0) => "no worker came".to_owned(),
-            (false, _) => format!("only {possible} of the {needed} workers needed can still come"),
+            _ => format!("only {possible} of the {needed} workers needed can still come"),
         };
         let error = Error::new(ErrorKind::Workers, what);
         let mut last = self
@@ -386,15 +516,21 @@ impl Roster {
             .values()
             .filter(|launched| launched.is_gone())
             .filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(self.memory)?)));
-        Some(match last.next_back() {
-            Some((state, cause)) => cause.explain(error.cause(describe(state))),
-            None => error.cause("every worker has left"),
+        let stuck = self.launched.values().filter(|launched| launched.is_stuck());
+        let stuck = stuck.filter_map(|launched| launched.state.as_ref()).next();
+        Some(match (stuck, last.next_back()) {
+            (Some(state), _) => error.cause(describe(state)).hint(&state.log),
+            (None, Some((state, cause))) => cause.explain(error.cause(describe(state))),
+            (None, None) => error.cause("every worker has left"),
         })
     }
 }
 
 fn describe(state: &State) -> String {
     let reason = if state.reason.is_empty() { String::new() } else { format!(" ({})", state.reason) };
+    if state.phase == Phase::Stuck {
+        return format!("worker {} would wait for ever: {}{reason}", state.key, state.word);
+    }
     let log = if state.log.is_empty() { String::new() } else { format!("\n{}", state.log) };
     format!("worker {} ended: {}{reason}{log}", state.key, state.word)
 }

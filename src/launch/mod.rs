@@ -87,6 +87,8 @@ pub enum Report {
         /// One for each worker.
         keys: Vec<Key>,
     },
+    /// Of workers that have ended nothing can be learnt after so long.
+    MinJobAge(Duration),
     /// Something is new of these workers.
     States(Vec<State>),
     /// A connection to a worker that needs no network.
@@ -111,6 +113,8 @@ pub enum Report {
 pub enum Phase {
     /// It waits to be started.
     Waiting,
+    /// It waits for something that does not come unless somebody changes it.
+    Stuck,
     /// It runs.
     Running,
     /// It has ended and will not come back.
@@ -130,7 +134,7 @@ pub struct State {
     pub reason: String,
     /// How its process ended, where that is known.
     pub exit: Option<Exit>,
-    /// Where its log is and how it ends, where the worker has ended.
+    /// Where its log is and how it ends, where the worker has ended; what to do, where it is stuck.
     pub log: String,
 }
 

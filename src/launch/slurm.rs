@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
@@ -25,6 +25,10 @@ const CANCEL_SHARE: Duration = Duration::from_secs(4);
 /// A job that so many looks in a row did not find is taken for ended: `squeue` is a moment behind `sbatch`, and
 /// forgets a job some minutes after its end.
 const MISSES: u32 = 3;
+
+/// A job of which so many looks in a row found that it would wait for ever is believed to: a controller that has just
+/// started says so of jobs that it has not looked at yet.
+const STUCK: u32 = 2;
 
 /// Starts workers as Slurm jobs.
 pub struct SlurmLauncher {
@@ -37,6 +41,9 @@ pub struct SlurmLauncher {
     patience: Option<Duration>,
     janitor: Option<Janitor>,
     commands: Commands,
+    /// The shortest time between two calls of `sbatch`, and when it was last called.
+    interval: Duration,
+    last: Option<Instant>,
     jobs: BTreeMap<JobIdentity, Seen>,
     /// Reasons of Slurm's that were explained.
     explained: BTreeSet<String>,
@@ -50,6 +57,8 @@ struct Seen {
     ended: bool,
     /// How many looks in a row did not find it.
     missed: u32,
+    /// How many looks in a row found that it would wait for ever.
+    stuck: u32,
 }
 
 /// What happens while the launcher waits for orders.
@@ -76,6 +85,7 @@ impl SlurmLauncher {
         template: String,
         allocation: Option<Allocation>,
         patience: Option<Duration>,
+        interval: Duration,
     ) -> Result<SlurmLauncher> {
         render(&template, &specification)?;
         let commands = Commands::new();
@@ -88,6 +98,8 @@ impl SlurmLauncher {
             patience,
             janitor: None,
             commands,
+            interval,
+            last: None,
             jobs: BTreeMap::new(),
             explained: BTreeSet::new(),
         })
@@ -95,17 +107,23 @@ impl SlurmLauncher {
 
     async fn serve(mut self, mut orders: Orders, reports: Reports) {
         let (happen, mut happenings) = mpsc::unbounded_channel();
+        let (ending, _) = watch::channel(false);
         let mut looking = false;
         // Workers that are to be started once no submission is under way.
         let mut more = 0;
         let first = self.specification.workers;
-        let mut submitting = Some(self.start_submitting(first, &happen, &reports));
+        let start = |launcher: &SlurmLauncher, workers| {
+            let task = launcher.submission(workers, &reports, ending.subscribe());
+            Some(tokio::spawn(task.run(happen.clone())))
+        };
+        let mut submitting = start(&self, first);
         loop {
             tokio::select! {
                 Some(happening) = happenings.recv() => match happening {
                     Happening::Submitted(workers, submitted) => self.submitted(workers, &submitted, &reports),
                     Happening::Finished(result) => {
                         submitting = None;
+                        self.last = Some(Instant::now());
                         match result {
                             Ok(()) if self.janitor.is_none() => self.janitor = self.plan_janitor(&reports),
                             Ok(()) => {}
@@ -114,7 +132,7 @@ impl SlurmLauncher {
                             }
                         }
                         if more > 0 {
-                            submitting = Some(self.start_submitting(std::mem::take(&mut more), &happen, &reports));
+                            submitting = start(&self, std::mem::take(&mut more));
                         }
                     }
                     Happening::Looked(records) => {
@@ -134,11 +152,10 @@ impl SlurmLauncher {
                     }
                     Some(Order::Look) => {}
                     Some(Order::Start { workers }) if submitting.is_some() => more += workers,
-                    Some(Order::Start { workers }) => {
-                        submitting = Some(self.start_submitting(workers, &happen, &reports));
-                    }
+                    Some(Order::Start { workers }) => submitting = start(&self, workers),
                     Some(Order::Withdraw { keys }) => self.withdraw(&keys, &reports),
                     Some(Order::End { left, .. }) => {
+                        ending.send_replace(true);
                         let end = self.end(left, submitting, happenings, &reports).await;
                         let _ = reports.send(Report::Gone(end));
                         return;
@@ -149,13 +166,8 @@ impl SlurmLauncher {
         }
     }
 
-    fn start_submitting(
-        &self,
-        workers: u32,
-        happen: &mpsc::UnboundedSender<Happening>,
-        reports: &Reports,
-    ) -> JoinHandle<()> {
-        let task = SubmissionTask {
+    fn submission(&self, workers: u32, reports: &Reports, ending: watch::Receiver<bool>) -> SubmissionTask {
+        SubmissionTask {
             run: self.run.clone(),
             specification: JobSpecification { workers, ..self.specification.clone() },
             template: self.template.clone(),
@@ -163,9 +175,11 @@ impl SlurmLauncher {
             commands: self.commands.clone(),
             reports: reports.clone(),
             again: !self.jobs.is_empty(),
+            interval: self.interval,
+            last: self.last,
+            ending,
             site: Site::default(),
-        };
-        tokio::spawn(task.run(happen.clone()))
+        }
     }
 
     /// Cancels jobs beside other work; the next looks tell what came of it.
@@ -209,12 +223,17 @@ impl SlurmLauncher {
         for (identity, seen) in &mut self.jobs {
             let record = record_of(*identity, &records);
             seen.missed = if record.is_some() { 0 } else { seen.missed + 1 };
+            seen.stuck = if record.is_some_and(waits_for_ever) { seen.stuck + 1 } else { 0 };
             let Some(mut state) = news(*identity, seen, record) else { continue };
             // One that Slurm no longer knows may be there all the same, and is cancelled at the end.
             let ended = state.phase == Phase::Ended && record.is_some();
-            if state.phase == Phase::Ended {
-                state.exit = exits.get(identity).copied();
-                state.log = tail(&self.specification.log_file(*identity));
+            match state.phase {
+                Phase::Ended => {
+                    state.exit = exits.get(identity).copied();
+                    state.log = tail(&self.specification.log_file(*identity));
+                }
+                Phase::Stuck => state.log = Reason::new(&state.reason).hint().unwrap_or_default().to_owned(),
+                Phase::Waiting | Phase::Running => {}
             }
             *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended, ..*seen };
             states.push(state);
@@ -331,6 +350,11 @@ fn record_of(identity: JobIdentity, records: &[JobRecord]) -> Option<&JobRecord>
     records.iter().find(own).or_else(|| records.iter().find(rest))
 }
 
+/// Whether the job waits for something that does not come by itself.
+fn waits_for_ever(record: &JobRecord) -> bool {
+    record.state.is_waiting() && Reason::new(&record.reason).is_never()
+}
+
 /// What the record says of a job that was not said before.
 fn news(identity: JobIdentity, seen: &Seen, record: Option<&JobRecord>) -> Option<State> {
     if seen.ended {
@@ -341,10 +365,11 @@ fn news(identity: JobIdentity, seen: &Seen, record: Option<&JobRecord>) -> Optio
         None if seen.missed < MISSES => return None,
         None => (JobState::Other("UNKNOWN".to_owned()), String::new()),
     };
-    if state.as_str() == seen.word && reason == seen.reason {
+    if state.as_str() == seen.word && reason == seen.reason && seen.stuck != STUCK {
         return None;
     }
     let phase = match &state {
+        _ if seen.stuck >= STUCK => Phase::Stuck,
         state if state.is_final() || record.is_none() => Phase::Ended,
         state if state.is_waiting() => Phase::Waiting,
         _ => Phase::Running,
@@ -396,6 +421,19 @@ mod tests {
         let seen = Seen { word: "PENDING".to_owned(), reason: "Priority".to_owned(), ..Seen::default() };
         assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Priority")]), None);
         assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Resources")]), Some(Phase::Waiting));
+    }
+
+    #[test]
+    fn job_that_two_looks_say_would_wait_for_ever_is_stuck() {
+        let record = [record(Some(3), "PENDING", "PartitionTimeLimit")];
+        let seen = |stuck| Seen {
+            word: "PENDING".to_owned(),
+            reason: "PartitionTimeLimit".to_owned(),
+            stuck,
+            ..Seen::default()
+        };
+        assert!(waits_for_ever(&record[0]));
+        assert_eq!([1, 2, 3].map(|stuck| phase(&seen(stuck), &record)), [None, Some(Phase::Stuck), None]);
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::slurm::{
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
 
 /// The submissions of a launcher, made one after the other beside its other work.
 pub(super) struct SubmissionTask {
@@ -25,6 +26,11 @@ pub(super) struct SubmissionTask {
     /// Whether jobs of the run were submitted before: what was said then is not said again, and what Slurm refuses
     /// now it may take later.
     pub(super) again: bool,
+    /// The shortest time between two calls of `sbatch`, and when it was last called.
+    pub(super) interval: Duration,
+    pub(super) last: Option<Instant>,
+    /// Whether the launcher is about to end everything.
+    pub(super) ending: watch::Receiver<bool>,
     /// Slurm's defaults until it has been asked.
     pub(super) site: Site,
 }
@@ -44,6 +50,7 @@ impl SubmissionTask {
                 let notices = checked.notices.into_iter().filter(|_| !self.again);
                 notices.for_each(|text| self.tell(text));
                 self.site = checked.site;
+                let _ = self.reports.send(Report::MinJobAge(self.site.min_job_age));
             }
             Err(error) if self.again => {
                 self.put_off(left, error);
@@ -56,6 +63,9 @@ impl SubmissionTask {
         // A driver that was submitted itself is a submission of its run.
         let mut number = self.run.submissions().len() as u32;
         while left > 0 {
+            if self.is_ended_before_it_may_submit().await {
+                break;
+            }
             let workers = left.min(largest);
             let batch = self.batch(number, JobSpecification { workers, ..specification.clone() })?;
             match self.submit(number, &batch).await? {
@@ -73,6 +83,17 @@ impl SubmissionTask {
             number += 1;
         }
         Ok(())
+    }
+
+    /// Waits until `sbatch` may be called again; not once everything is to end.
+    async fn is_ended_before_it_may_submit(&mut self) -> bool {
+        let pause = self.last.map(|last| (last + self.interval).saturating_duration_since(Instant::now()));
+        let ended = tokio::select! {
+            () = tokio::time::sleep(pause.unwrap_or_default()) => false,
+            _ = self.ending.wait_for(|ending| *ending) => true,
+        };
+        self.last = Some(Instant::now());
+        ended
     }
 
     /// When Slurm is to give up on workers that still wait: when the driver's own job ends at the latest.

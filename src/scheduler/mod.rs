@@ -18,6 +18,7 @@ mod checker;
 mod mutant;
 #[cfg(test)]
 mod onlooker;
+pub mod adapt;
 mod ends;
 pub mod looks;
 pub mod pool;
@@ -194,6 +195,19 @@ impl Scheduler {
     /// Whether anything waits to be leased, and then how many tasks at least.
     pub fn waiting(&self) -> u64 {
         self.stage.as_ref().map_or(0, |stage| stage.waiting.len().max(stage.waits().into()))
+    }
+
+    /// Tasks of the stage that are not done.
+    pub fn left(&self) -> u64 {
+        let Some(stage) = &self.stage else { return 0 };
+        let leased = stage.leased.values().map(|leased| leased.tasks.end - leased.tasks.start);
+        stage.waiting.len() + leased.sum::<u64>() + u64::from(!stage.suspects.is_empty())
+    }
+
+    /// Tasks a second that all workers do together, as far as they are measured, and how many of them are.
+    pub fn speed(&self) -> (f64, u32) {
+        let speeds = self.workers.values().filter_map(|worker| worker.speed);
+        speeds.fold((0.0, 0), |(sum, count), speed| (sum + speed, count + 1))
     }
 
     /// Whether anybody holds a lease.

@@ -38,12 +38,15 @@ pub struct Pool {
     fruitless: u32,
     pause: Duration,
     not_before: Timestamp,
+    /// How long the last worker that came had waited to be started.
+    wait: Duration,
 }
 
 impl Pool {
     /// A pool of `target` workers that makes good so many losses.
     pub fn new(target: u32, budget: u32) -> Pool {
-        Pool { target, budget, fruitless: 0, pause: FIRST_PAUSE, not_before: Timestamp::default() }
+        let not_before = Timestamp::default();
+        Pool { target, budget, fruitless: 0, pause: FIRST_PAUSE, not_before, wait: FIRST_PAUSE }
     }
 
     /// How many workers there are to be.
@@ -60,10 +63,22 @@ impl Pool {
         self.target = target;
     }
 
-    /// A worker is there: what was wrong is over.
-    pub fn registered(&mut self) {
+    /// A worker is there, after it had waited for so long: what was wrong is over.
+    pub fn registered(&mut self, wait: Duration) {
         self.fruitless = 0;
         self.pause = FIRST_PAUSE;
+        self.wait = wait.max(FIRST_PAUSE);
+    }
+
+    /// How long the last worker that came had waited to be started, a second at the least.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// How long before its end a worker is replaced that may stay for `left` from its start on: so that the other one is
+    /// there when it leaves, but not before half its time.
+    pub fn lead(&self, left: Duration) -> Duration {
+        self.wait.min(left / 2)
     }
 
     /// A worker has ended.
@@ -137,7 +152,7 @@ mod tests {
         let mut pool = Pool::new(2, 100);
         pool.ended(at(0), Ended::Fruitless);
         pool.ended(at(0), Ended::Fruitless);
-        pool.registered();
+        pool.registered(Duration::ZERO);
         pool.ended(at(0), Ended::Fruitless);
         pool.ended(at(0), Ended::Fruitless);
         assert_eq!(pool.missing(0), 2);
@@ -145,6 +160,15 @@ mod tests {
         assert_eq!(pool.missing(0), 0);
         pool.scale(at(5), 3);
         assert_eq!((pool.missing(0), pool.not_before()), (3, at(5)));
+    }
+
+    #[test]
+    fn worker_is_replaced_as_long_before_its_end_as_the_last_one_waited_and_not_in_its_first_half() {
+        let mut pool = Pool::new(1, 0);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(pool.lead(hour), FIRST_PAUSE);
+        pool.registered(hour / 4);
+        assert_eq!((pool.lead(hour), pool.lead(hour / 4)), (hour / 4, hour / 8));
     }
 
     #[test]
@@ -159,7 +183,7 @@ mod tests {
             now = pool.not_before();
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        pool.registered();
+        pool.registered(Duration::ZERO);
         pool.ended(now, Ended::Lost);
         assert_eq!(pool.not_before() - now, FIRST_PAUSE);
     }

@@ -68,6 +68,8 @@ pub struct ClusterSettings {
     pub minimum_workers: u32,
     /// How many lost workers are replaced; none: as many as there are workers.
     pub replacements: Option<u32>,
+    /// A worker that has not registered this long after its start is given up.
+    pub start_timeout: Duration,
     /// A worker exits this long after losing the driver.
     pub death_timeout: Duration,
     /// The port on which the driver listens; 0 is any free one.
@@ -110,6 +112,10 @@ pub struct SlurmSettings {
     pub memory_option: MemoryOption,
     /// How several workers are submitted.
     pub submit: Submit,
+    /// The shortest time between two calls of `sbatch`.
+    pub submit_interval: Duration,
+    /// How many workers may wait to be started at a time; none for any number.
+    pub max_pending: Option<u32>,
     /// A template of one's own for the job script.
     pub template: Option<PathBuf>,
     /// Where workers' logs go, if not in the run directory.

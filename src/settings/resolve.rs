@@ -54,6 +54,7 @@ fn cluster(layer: Cluster, paths: &Paths<'_>) -> Result<ClusterSettings> {
         walltime: layer.walltime.expect(BUILT_IN),
         minimum_workers: number(layer.minimum_workers),
         replacements: layer.replacements.map(|replacements| replacements.0),
+        start_timeout: Duration::from_secs(number(layer.start_timeout).into()),
         death_timeout: Duration::from_secs(number(layer.death_timeout).into()),
         port: layer.port.expect(BUILT_IN).0,
         host: filled(layer.host),
@@ -75,6 +76,8 @@ fn slurm(layer: Slurm, paths: &Paths<'_>) -> Result<SlurmSettings> {
         epilogue: lines(layer.epilogue),
         memory_option: layer.memory_option.expect(BUILT_IN),
         submit: layer.submit.expect(BUILT_IN),
+        submit_interval: Duration::from_secs(layer.submit_interval.expect(BUILT_IN).0.into()),
+        max_pending: layer.max_pending.map(|most| most.0),
         template: paths.input("slurm.template", layer.template)?,
         log_directory: paths.output("slurm.log_directory", layer.log_directory)?,
         janitor: layer.janitor.expect(BUILT_IN).0.map(|seconds| Duration::from_secs(seconds.into())),
@@ -154,6 +157,12 @@ fn check(settings: &Settings) -> Result<()> {
             Some(cluster.minimum_workers),
             "work begins with one worker at the least: 1",
         ),
+        (
+            "cluster.start_timeout",
+            u32::try_from(cluster.start_timeout.as_secs()).ok(),
+            "no worker registers at once: give it 60 seconds or more",
+        ),
+        ("slurm.max_pending", settings.slurm.max_pending, "no worker would ever be submitted: 1 or more"),
     ];
     for (key, count, hint) in counts {
         if count == Some(0) {

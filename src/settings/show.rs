@@ -78,6 +78,7 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
         ("cluster.walltime", Some(text(&cluster.walltime))),
         ("cluster.minimum_workers", Some(integer(cluster.minimum_workers))),
         ("cluster.replacements", cluster.replacements.map(integer)),
+        ("cluster.start_timeout", Some(large(cluster.start_timeout.as_secs().into()))),
         ("cluster.death_timeout", Some(large(cluster.death_timeout.as_secs().into()))),
         ("cluster.port", Some(integer(cluster.port))),
         ("cluster.host", cluster.host.as_ref().map(text)),
@@ -92,6 +93,8 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
         ("slurm.epilogue", Some(lines(&slurm.epilogue))),
         ("slurm.memory_option", Some(text(slurm.memory_option))),
         ("slurm.submit", Some(text(slurm.submit))),
+        ("slurm.submit_interval", Some(large(slurm.submit_interval.as_secs().into()))),
+        ("slurm.max_pending", slurm.max_pending.map(integer)),
         ("slurm.template", slurm.template.as_deref().map(path)),
         ("slurm.log_directory", slurm.log_directory.as_deref().map(path)),
         (

@@ -56,13 +56,7 @@ fn worker_is_leased_what_it_can_do_before_its_walltime_and_leaves_in_order() {
     let left = |output: &Output| matches!(output, Output::Tell(RunEvent::Left { cause, .. }) if cause == "its walltime is near, and it left in order");
     assert!(outputs.iter().any(left), "{outputs:?}");
     let outputs = world.tell(ended(12, "COMPLETED", None));
-    let error = computed(&outputs).expect("it ends").as_ref().expect_err("nobody is left");
-    insta::assert_snapshot!(error, @r"
-    error: no worker is left
-    cause: worker 12 ended: COMPLETED
-    cause: its walltime is near, and it left in order
-    hint: `squall resume` goes on; cluster.walltime says how long a worker may run
-    ");
+    assert!(computed(&outputs).is_none(), "another one is to come");
 }
 
 #[test]

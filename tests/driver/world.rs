@@ -23,6 +23,9 @@ pub(crate) struct World {
     pub(crate) stage: Option<Arc<Stage>>,
 }
 
+/// How long a worker may take to register.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(300);
+
 pub(crate) fn core(workers: u32, minimum_workers: u32, checkpoints_from: Option<Timestamp>) -> Core {
     replacing(workers, minimum_workers, 0, checkpoints_from)
 }
@@ -35,6 +38,9 @@ fn replacing(
 ) -> Core {
     Core::new(Configuration {
         workers,
+        most_pending: u32::MAX,
+        jitter: 0,
+        start_timeout: START_TIMEOUT,
         minimum_workers,
         replacements,
         worker_memory: Some(500 << 20),

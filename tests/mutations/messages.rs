@@ -331,6 +331,9 @@ fn changed_checkpoints_are_gone_on_from_or_refused() {
     let plan = planned(&["(wide - wide.mean(axis=0)).max()", "median(long)", "i.sum(axis=0)", "x[::3, 1]"]);
     let world = |from| World {
         core: Core::new(Configuration {
+            most_pending: u32::MAX,
+            jitter: 0,
+            start_timeout: Duration::from_secs(300),
             workers: 1,
             minimum_workers: 1,
             replacements: 0,

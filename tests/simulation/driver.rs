@@ -83,6 +83,9 @@ impl World {
         let checkpoints_from = Timestamp(Duration::from_micros(self.rng.random_range(0..3 * SECOND)));
         self.lives.push(Life {
             core: Core::new(Configuration {
+                most_pending: u32::MAX,
+                jitter: 0,
+                start_timeout: Duration::from_secs(300),
                 workers,
                 minimum_workers: minimum,
                 replacements: self.rng.random_range(0..6),

@@ -1,11 +1,14 @@
 //! How many workers there are: those that are missing are started, those that are too many are sent away, and a run
 //! that nobody is left to do fails.
 
-use crate::driver::core::{Core, Output};
-use crate::error::Error;
+use crate::driver::cause::Cause;
+use crate::driver::core::{Core, Output, closed};
+use crate::error::{Error, Result};
 use crate::event::{RunEvent, Timestamp};
 use crate::launch::Order;
 use crate::scheduler;
+use crate::scheduler::adapt::Work;
+use std::time::Duration;
 
 impl Core {
     /// Counts the workers. Fails what is computed where too few are there, can still come, or are to be started.
@@ -28,7 +31,9 @@ impl Core {
             return;
         }
         let useful = self.scheduler.waiting().saturating_sub(self.roster.coming().into());
-        let workers = u64::from(self.missing).min(useful) as u32;
+        let may_wait = self.most_pending.saturating_sub(self.roster.pending());
+        self.held_back = may_wait < self.missing;
+        let workers = u64::from(self.missing.min(may_wait)).min(useful) as u32;
         // Counted anew when something has come of it.
         self.missing = 0;
         if workers > 0 {
@@ -54,10 +59,78 @@ impl Core {
         }
         drained.into_iter().for_each(|worker| self.schedule(now, scheduler::Event::Drain { worker }));
         self.check_hope();
+        let may_wait = self.most_pending.saturating_sub(self.roster.pending());
         let missing = std::mem::take(&mut self.missing);
-        if missing > 0 {
-            self.start(missing);
+        self.held_back = may_wait < missing;
+        if missing.min(may_wait) > 0 {
+            self.start(missing.min(may_wait));
         }
+    }
+
+    /// Workers whose time ends before the work is done are replaced before they leave: as early as the last one that
+    /// came had to wait.
+    pub(super) fn replace_those_whose_time_ends(&mut self, now: Timestamp) {
+        if self.roster.next_end().is_some_and(|at| at <= now) {
+            self.roster.expire(now, self.done_at(now));
+            self.check_hope();
+        }
+    }
+
+    /// Cancels the jobs of workers that run for long and have not registered: what is the matter with them their logs
+    /// say, and others may come in their place.
+    pub(super) fn give_up_those_that_do_not_come(&mut self, now: Timestamp) {
+        let keys = self.roster.overdue(now);
+        if keys.is_empty() {
+            return;
+        }
+        for key in &keys {
+            let text = format!("worker {key} is given up: {}", Cause::NotRegistered);
+            self.tell(RunEvent::Notice { text });
+        }
+        self.outputs.push(Output::Order(Order::Withdraw { keys }));
+        self.looks.restart(now);
+    }
+
+    /// When the stage is done, if all goes on as it does; none where nothing is known of that.
+    fn done_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let (speed, _) = self.scheduler.speed();
+        let seconds = self.scheduler.left() as f64 / speed;
+        Duration::try_from_secs_f64(seconds).ok().map(|rest| now + rest)
+    }
+
+    /// Whether the number of workers follows the work, and when that is looked at.
+    pub(super) fn adapts(&self) -> Option<()> {
+        (self.adapt.is_some() && self.closing.is_none() && self.failure.is_none()).then_some(())
+    }
+
+    /// Has as many workers as are worth having.
+    pub(super) fn adapt(&mut self, now: Timestamp) {
+        let due = self.adapt.as_ref().is_some_and(|adapt| adapt.next() <= now);
+        if !due || self.adapts().is_none() {
+            return;
+        }
+        let (speed, measured) = self.scheduler.speed();
+        let tasks = self.scheduler.left();
+        let of_one = tasks as f64 * f64::from(measured) / speed;
+        let of_one = Duration::try_from_secs_f64(of_one).ok().filter(|_| measured > 0);
+        let work = Work { tasks, of_one, here: self.roster.here(), wait: self.pool.wait() };
+        let target = self.adapt.as_mut().map_or(0, |adapt| adapt.target(now, work));
+        if target != self.pool.target() {
+            self.scale(now, target);
+        }
+    }
+
+    /// Whether so many workers are there, or why they will not be.
+    pub fn waits_for(&self, workers: u32) -> Option<Result<()>> {
+        if let Some(error) = self.failure.clone().or_else(|| self.closing.as_ref().map(|_| closed())) {
+            return Some(Err(error));
+        }
+        if self.roster.here() >= workers {
+            return Some(Ok(()));
+        }
+        let held_back = if self.held_back { self.pool.target() } else { 0 };
+        let lacking = self.roster.lacking(workers.saturating_sub(held_back));
+        lacking.map(Err)
     }
 
     fn start(&mut self, workers: u32) {

@@ -38,7 +38,7 @@ impl Core {
             }
         };
         if new {
-            self.pool.registered();
+            self.came(now, &Key::of(&registration), left.map(Duration::from_millis));
             self.tell_of_new(now, worker, registration);
         }
         if self.closing.is_some() || self.failure.is_some() {
@@ -54,6 +54,17 @@ impl Core {
             self.schedule(now, scheduler::Event::Registered { worker, threads, left });
         } else {
             self.schedule(now, scheduler::Event::Returned { worker, holds });
+        }
+    }
+
+    /// A worker has come that may stay for `left`, if that is limited.
+    fn came(&mut self, now: Timestamp, key: &Key, left: Option<Duration>) {
+        self.pool.registered(self.roster.waited(now, key));
+        if let Some(left) = left {
+            self.roster.ends(key, now + left, self.pool.lead(left));
+        }
+        if self.held_back {
+            self.check_hope();
         }
     }
 
@@ -125,6 +136,7 @@ impl Core {
                 return;
             }
             self.times.answered(now);
+            self.roster.useful(worker);
             let computation = self.computation.as_mut().expect("an answer counts only while one is computed");
             if let Err(error) = computation.combine(tasks, partial) {
                 self.fail(error.cause(format!("worker {} sent it", worker.0)));
