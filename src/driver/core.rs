@@ -194,10 +194,7 @@ impl Core {
             Input::Notice(text) => self.tell(RunEvent::Notice { text }),
             Input::Failed(error) => self.not_started(error),
             Input::PutOff(workers, error) => self.put_off(now, workers, &error),
-            Input::Scale(workers) => {
-                self.adapt = None;
-                self.scale(now, workers);
-            }
+            Input::Scale(workers) => self.scale(now, workers),
             Input::Adapt(minimum, maximum) => self.adapt = Some(Adapt::new(now, minimum, maximum)),
             Input::MinJobAge(age) => self.looks.min_job_age(age),
             Input::Gone(line) => self.gone(now, line),
@@ -255,6 +252,7 @@ impl Core {
             Err(error) => return self.outputs.push(Output::Computed(Err(error))),
         }
         self.begin_stage(now);
+        self.adapt(now);
         self.check_hope();
     }
 

@@ -311,8 +311,10 @@ impl Roster {
 
     /// What it did has counted.
     pub(super) fn useful(&mut self, worker: WorkerId) {
-        if let Some(member) = self.members.get_mut(&worker) {
-            member.useful = true;
+        let Some(member) = self.members.get_mut(&worker).filter(|member| !member.useful) else { return };
+        member.useful = true;
+        if let Some(launched) = self.launched.get_mut(&member.key) {
+            launched.useful = true;
         }
     }
 
@@ -422,6 +424,11 @@ impl Roster {
         self.possible() >= self.needed()
     }
 
+    /// How many the work waits for that has not begun.
+    pub(super) fn awaited(&self) -> u32 {
+        if self.begun { 0 } else { self.minimum }
+    }
+
     fn needed(&self) -> u32 {
         if self.begun { 1 } else { self.minimum }
     }
@@ -469,10 +476,7 @@ impl Roster {
     /// Forgets a worker, and also its key where the launcher knows none such: nobody has to wait for it.
     fn remove(&mut self, worker: WorkerId) {
         self.away.remove(&worker);
-        let Some(Member { key, useful, .. }) = self.members.remove(&worker) else { return };
-        if let Some(launched) = self.launched.get_mut(&key) {
-            launched.useful |= useful;
-        }
+        let Some(Member { key, .. }) = self.members.remove(&worker) else { return };
         let known = self.launched.get(&key).is_none_or(|launched| launched.known);
         if !known && !self.members.values().any(|member| member.key == key) {
             self.launched.remove(&key);

@@ -19,6 +19,8 @@ pub struct Work {
     pub of_one: Option<Duration>,
     /// Workers that have come.
     pub here: u32,
+    /// Workers that there are to be so far.
+    pub target: u32,
     /// How long the last one that came had waited to be started.
     pub wait: Duration,
 }
@@ -52,7 +54,7 @@ impl Adapt {
         let worthwhile = match work.of_one {
             Some(whole) => (whole.as_secs_f64() / share.as_secs_f64()).ceil() as u64,
             // The first are measured before others are asked for.
-            None => u64::from(self.minimum.max(1)),
+            None => u64::from(work.target.max(1)),
         };
         let busy = u64::from(work.here).min(work.tasks);
         let wanted =
@@ -77,7 +79,7 @@ mod tests {
     }
 
     fn work(tasks: u64, of_one: Option<Duration>, here: u32, wait: Duration) -> Work {
-        Work { tasks, of_one, here, wait }
+        Work { tasks, of_one, here, target: here.max(1), wait }
     }
 
     #[test]
@@ -112,7 +114,8 @@ mod tests {
         ) {
             let mut adapt = Adapt::new(at(0), minimum, minimum + more);
             let of_one = whole.map(Duration::from_secs);
-            let target = adapt.target(at(now), work(tasks, of_one, here, Duration::from_secs(wait)));
+            let wait = Duration::from_secs(wait);
+            let target = adapt.target(at(now), work(tasks, of_one, here, wait));
             proptest::prop_assert!((minimum..=minimum + more).contains(&target));
         }
     }

@@ -32,6 +32,10 @@ pub enum Ended {
 #[derive(Debug)]
 pub struct Pool {
     target: u32,
+    /// Those of them that have ended and are not replaced.
+    given_up: u32,
+    /// Nothing is started before somebody asks for it.
+    stopped: bool,
     /// Losses that are still made good.
     budget: u32,
     /// Workers in a row that ended before they registered.
@@ -46,7 +50,16 @@ impl Pool {
     /// A pool of `target` workers that makes good so many losses.
     pub fn new(target: u32, budget: u32) -> Pool {
         let not_before = Timestamp::default();
-        Pool { target, budget, fruitless: 0, pause: FIRST_PAUSE, not_before, wait: FIRST_PAUSE }
+        Pool {
+            target,
+            given_up: 0,
+            stopped: false,
+            budget,
+            fruitless: 0,
+            pause: FIRST_PAUSE,
+            not_before,
+            wait: FIRST_PAUSE,
+        }
     }
 
     /// How many workers there are to be.
@@ -54,12 +67,18 @@ impl Pool {
         self.target
     }
 
-    /// From now on there are to be so many workers. Those that come on somebody's word come at once.
+    /// From now on there are to be so many workers, on somebody's word: they come at once, whatever became of others.
     pub fn scale(&mut self, now: Timestamp, target: u32) {
-        if target > self.target {
+        if target > self.target.saturating_sub(self.given_up) {
             self.not_before = now;
             self.fruitless = 0;
         }
+        (self.given_up, self.stopped) = (0, false);
+        self.target = target;
+    }
+
+    /// From now on so many workers are worth having.
+    pub fn adapt(&mut self, target: u32) {
         self.target = target;
     }
 
@@ -87,7 +106,7 @@ impl Pool {
             (Ended::InOrder, _) => {}
             (Ended::Lost | Ended::Fruitless, Some(left)) => self.budget = left,
             (Ended::Lost | Ended::Fruitless, None) | (Ended::Cancelled, _) => {
-                self.target = self.target.saturating_sub(1);
+                self.given_up += 1;
             }
         }
         self.fruitless += u32::from(how == Ended::Fruitless);
@@ -102,14 +121,17 @@ impl Pool {
         }
     }
 
-    /// Nothing is started any more.
+    /// Nothing is started any more, unless somebody asks for it.
     pub fn give_up(&mut self) {
-        self.target = 0;
+        self.stopped = true;
     }
 
     /// How many are missing, and will be started, where so many are there or on their way.
     pub fn missing(&self, there: u32) -> u32 {
-        if self.fruitless >= MOST_FRUITLESS { 0 } else { self.target.saturating_sub(there) }
+        if self.stopped || self.fruitless >= MOST_FRUITLESS {
+            return 0;
+        }
+        self.target.saturating_sub(self.given_up).saturating_sub(there)
     }
 
     /// When those that are missing may be started.

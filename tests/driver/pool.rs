@@ -7,7 +7,7 @@ use squall::driver::core::{Input, Output};
 use squall::error::{Error, ErrorKind};
 use squall::event::RunEvent;
 use squall::launch::{Exit, Key, Order};
-use squall::protocol::{FromWorker, ToWorker};
+use squall::protocol::{FromWorker, Registration, ToWorker};
 use std::time::Duration;
 
 const CRASH: Option<Exit> = Some(Exit::Signal(11));
@@ -44,9 +44,17 @@ fn at_work(workers: u32, replacements: u32) -> World {
     world.tell(Input::Started("job 100".to_owned(), jobs.clone().map(|job| Key(job.to_string())).collect()));
     world.tell(Input::Compute(mean(1_000_000_000_000), None));
     for (connection, job) in jobs.enumerate() {
-        world.tell(Input::Registered(ConnectionId(connection as u64), registration(job, 0, &[])));
+        comes(&mut world, connection as u64, registration(job, 0, &[]));
     }
     world
+}
+
+/// A worker registers, and does its first lease.
+fn comes(world: &mut World, connection: u64, registration: Registration) -> Vec<Output> {
+    let mut outputs = world.tell(Input::Registered(ConnectionId(connection), registration));
+    let first = world.answers(&outputs).into_iter().next().expect("there is work for it");
+    outputs.extend(world.tell(first));
+    outputs
 }
 
 /// What follows when the time has come.

@@ -17,6 +17,8 @@ const FAULTS: u32 = 3;
 
 /// What is so, whatever a driver believes.
 pub(crate) struct Truth {
+    /// How many workers there are follows the work.
+    pub(crate) adapts: bool,
     pub(crate) expected: u32,
     pub(crate) minimum: u32,
     /// The jobs of which the launcher has told that they have ended.
@@ -205,6 +207,7 @@ impl Checker {
             ErrorKind::Refused => truth.superseded,
             ErrorKind::System => truth.faults >= FAULTS,
             ErrorKind::Workers if error.to_string().contains("have failed") => truth.faults >= FAULTS,
+            ErrorKind::Workers if truth.adapts => !truth.ended.is_empty(),
             ErrorKind::Workers => {
                 let connected = book.connected.iter().map(|worker| &book.keys[worker]);
                 let there: BTreeSet<&String> = connected.filter(|key| truth.alive.contains(*key)).collect();

@@ -27,6 +27,7 @@ pub(crate) struct Life {
     pub(crate) nonce: u64,
     /// How many it asked for at first, and how many in all but for those that could not be started.
     pub(crate) target: u32,
+    pub(crate) most_pending: u32,
     pub(crate) workers: u32,
     pub(crate) minimum: u32,
     /// Whether the process exists.
@@ -81,9 +82,11 @@ impl World {
         let workers = self.rng.random_range(1..6);
         let minimum = self.rng.random_range(1..=workers);
         let checkpoints_from = Timestamp(Duration::from_micros(self.rng.random_range(0..3 * SECOND)));
+        let adapts = self.rng.random_bool(0.3).then(|| (minimum, workers + self.rng.random_range(0..6)));
+        let most_pending = if self.rng.random_bool(0.3) { self.rng.random_range(1..6) } else { u32::MAX };
         self.lives.push(Life {
             core: Core::new(Configuration {
-                most_pending: u32::MAX,
+                most_pending,
                 jitter: 0,
                 start_timeout: Duration::from_secs(300),
                 workers,
@@ -94,7 +97,9 @@ impl World {
             }),
             started: self.now,
             nonce,
-            target: workers,
+            // Those that are no longer wanted may be there beside those that are.
+            target: if adapts.is_some() { u32::MAX } else { workers },
+            most_pending,
             workers: 0,
             minimum,
             alive: true,
@@ -113,7 +118,10 @@ impl World {
             closing: false,
             computed: None,
         });
-        self.orders(number, workers);
+        self.orders(number, workers.min(most_pending));
+        if let Some((minimum, maximum)) = adapts {
+            self.tell(number, Input::Adapt(minimum, maximum));
+        }
         let plan = self.works.cases[self.case].plan.clone();
         self.tell(number, Input::Compute(plan, from));
     }
@@ -161,7 +169,7 @@ impl World {
             }
             Output::Order(Order::Look) => {}
             Output::Order(Order::Start { workers }) => self.orders(number, workers),
-            Output::Order(Order::Withdraw { .. }) => unreachable!("nobody scales"),
+            Output::Order(Order::Withdraw { keys }) => self.withdraws(number, keys),
             Output::Order(Order::End { left, at_once }) => self.end(number, left, at_once),
             Output::Tell(_) | Output::Record(_) => {}
             Output::Checkpoint(content) => self.keeps(number, content),

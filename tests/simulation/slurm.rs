@@ -33,6 +33,8 @@ pub(crate) struct Job {
     /// What its launcher has told of it.
     pub(crate) told: Option<(Phase, &'static str)>,
     pub(crate) terminating: bool,
+    /// The launcher was told to end it alone.
+    withdrawn: bool,
 }
 
 impl Job {
@@ -46,14 +48,28 @@ impl Job {
 }
 
 impl World {
-    /// So many workers are asked for. There are never more than are wanted, as far as the launcher has told.
+    /// So many workers are asked for. There are never more than are wanted, as far as the launcher has told, but for
+    /// those whose time is soon over; and never more wait than may.
     pub(crate) fn orders(&mut self, life: usize, workers: u32) {
         let known = |job: &&Job| job.life == life && job.told.is_none_or(|(phase, _)| phase != Phase::Ended);
-        let known = self.jobs.iter().filter(known).count() as u32;
+        let worker = |job: &Job| job.worker.map(|worker| &self.workers[worker]);
+        let expires = |job: &Job| worker(job).is_some_and(|worker| worker.is_past_half(self.now));
+        let waits = |job: &&Job| {
+            job.told.is_none_or(|(phase, _)| phase == Phase::Waiting)
+                && !job.withdrawn
+                && worker(job).is_none_or(|worker| worker.sessions == 0)
+        };
+        let lasting = self.jobs.iter().filter(known).filter(|job| !expires(job)).count() as u32;
+        let waiting = self.jobs.iter().filter(known).filter(waits).count() as u32;
         let own = &mut self.lives[life];
         own.workers += workers;
         own.submitting += 1;
-        assert!(known + workers <= own.target, "{workers} more than {known} are more than {}", own.target);
+        let (target, pending) = (own.target, own.most_pending);
+        assert!(lasting + workers <= target, "{workers} more than {lasting} are more than {target}");
+        assert!(
+            waiting + workers <= pending,
+            "{workers} more than {waiting} that wait are more than {pending}"
+        );
         self.later(Happening::Submits { life, workers });
     }
 
@@ -94,6 +110,7 @@ impl World {
                 missed,
                 told,
                 terminating,
+                withdrawn: false,
             });
             let most = if pends { 100 * SECOND } else { 3 * SECOND };
             let wait = self.rng.random_range(0..most);
@@ -232,6 +249,24 @@ impl World {
         let forgotten = self.jobs.iter().find(forgotten).map(Job::key);
         self.checker.gone(life, line.as_deref(), forgotten.as_ref());
         self.tell(life, Input::Gone(line));
+    }
+
+    /// The launcher is told to end these, and does, unless `scancel` fails.
+    pub(crate) fn withdraws(&mut self, life: usize, keys: BTreeSet<Key>) {
+        let withdrawn = |job: &&mut Job| job.life == life && keys.contains(&job.key());
+        self.jobs.iter_mut().filter(withdrawn).for_each(|job| job.withdrawn = true);
+        if !self.strikes(Fault::CancelFails) {
+            let takes = self.rng.random_range(0..2 * SECOND);
+            self.after(takes, Happening::Withdrawn { life, keys });
+        }
+    }
+
+    pub(crate) fn withdrawn(&mut self, life: usize, keys: &BTreeSet<Key>) {
+        for number in 0..self.jobs.len() {
+            if self.jobs[number].life == life && keys.contains(&self.jobs[number].key()) {
+                self.terminate(number, "CANCELLED");
+            }
+        }
     }
 
     /// Cancels the jobs of a life but those that have left.

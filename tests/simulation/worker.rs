@@ -52,11 +52,18 @@ pub(crate) struct Worker {
     /// When it should have handed in what it has: half a minute before its job's walltime is over.
     end: Option<u64>,
     /// Connections so far.
-    sessions: u32,
+    pub(crate) sessions: u32,
     /// What it has come to while it was not connected.
     unsent: VecDeque<FromWorker>,
     /// Its last answers, which it may give again over another connection.
     answers: VecDeque<FromWorker>,
+}
+
+impl Worker {
+    /// Whether its time is limited, and half of it is over.
+    pub(crate) fn is_past_half(&self, now: u64) -> bool {
+        self.end.is_some_and(|end| now >= u64::midpoint(self.born, end))
+    }
 }
 
 impl World {

@@ -41,6 +41,7 @@ pub(crate) enum Happening {
     Submits { life: usize, workers: u32 },
     Submitted { life: usize, batch: u32 },
     Looked { life: usize },
+    Withdrawn { life: usize, keys: BTreeSet<Key> },
     Cancelled { life: usize, left: BTreeSet<Key>, fails: bool },
     JobStarts { job: usize },
     JobKilled { job: usize, word: &'static str },
@@ -248,6 +249,7 @@ impl World {
             Happening::Submits { life, workers } => self.submits(life, workers),
             Happening::Submitted { life, batch } => self.submitted(life, batch),
             Happening::Looked { life } => self.looked(life),
+            Happening::Withdrawn { life, keys } => self.withdrawn(life, &keys),
             Happening::Cancelled { life, left, fails } => self.cancelled(life, &left, fails),
             Happening::JobStarts { job } => self.job_starts(job),
             Happening::JobKilled { job, word } => self.job_ends(job, word),
@@ -283,6 +285,7 @@ impl World {
         let truth = Truth {
             expected: own.workers,
             minimum: own.minimum,
+            adapts: own.target == u32::MAX,
             ended: self.jobs.iter().filter(ended).map(|job| job.key().0).collect(),
             alive: self.jobs.iter().filter(|job| !job.has_ended()).map(|job| job.key().0).collect(),
             rejected: own.rejected,

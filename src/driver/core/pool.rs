@@ -46,12 +46,17 @@ impl Core {
         }
     }
 
-    /// From now on there are to be so many workers.
+    /// From now on there are to be so many workers, because somebody says so.
     pub(super) fn scale(&mut self, now: Timestamp, workers: u32) {
-        if self.closing.is_some() || self.failure.is_some() {
-            return;
+        if self.closing.is_none() && self.failure.is_none() {
+            self.adapt = None;
+            self.pool.scale(now, workers);
+            self.have(now, workers);
         }
-        self.pool.scale(now, workers);
+    }
+
+    /// Sends away those that are too many, and starts those that are missing.
+    fn have(&mut self, now: Timestamp, workers: u32) {
         let (keys, drained) = self.roster.choose(workers, |worker| self.scheduler.leases(worker).len());
         if !keys.is_empty() {
             self.outputs.push(Output::Order(Order::Withdraw { keys }));
@@ -113,10 +118,13 @@ impl Core {
         let tasks = self.scheduler.left();
         let of_one = tasks as f64 * f64::from(measured) / speed;
         let of_one = Duration::try_from_secs_f64(of_one).ok().filter(|_| measured > 0);
-        let work = Work { tasks, of_one, here: self.roster.here(), wait: self.pool.wait() };
-        let target = self.adapt.as_mut().map_or(0, |adapt| adapt.target(now, work));
-        if target != self.pool.target() {
-            self.scale(now, target);
+        let (here, target, wait) = (self.roster.here(), self.pool.target(), self.pool.wait());
+        let work = Work { tasks, of_one, here, target, wait };
+        let adapted = self.adapt.as_mut().map_or(0, |adapt| adapt.target(now, work));
+        let adapted = adapted.max(self.roster.awaited());
+        if adapted != target {
+            self.pool.adapt(adapted);
+            self.have(now, adapted);
         }
     }
 
