@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod disk;
+mod loss;
 mod network;
 mod space;
 #[path = "../support/mod.rs"]
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let required = std::env::var_os("SQUALL_TEST_REQUIRE").is_some();
     let mut trials = Vec::new();
-    for cases in [network::CASES, disk::CASES, descriptors::CASES] {
+    for cases in [network::CASES, loss::CASES, disk::CASES, descriptors::CASES] {
         let (_, _, needs) = cases[0];
         let missing = if arguments.list { None } else { needs().err() };
         if let Some(missing) = &missing {

@@ -1,4 +1,4 @@
-//! Links between a driver and its workers that are cut, slow, or reset.
+//! Links between a driver and its workers that are cut, slow, or reset. Those that lose packets are in `loss.rs`.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -20,14 +20,13 @@ cases![possible;
     link_cut_for_good_costs_one_worker_and_no_bit,
     links_cut_for_good_end_the_run_with_a_true_word,
     link_that_delays_and_stalls_changes_no_bit,
-    links_that_lose_packets_change_no_bit,
     connections_that_are_reset_change_no_bit,
 ];
 
 /// How long TCP may take to try again after a cut of 5 s: it waits twice as long each time.
 const TRIES_AGAIN: Duration = Duration::from_secs(15);
 
-fn at(event: &Value) -> f64 {
+pub(crate) fn at(event: &Value) -> f64 {
     event["at"].as_f64().expect("a time")
 }
 
@@ -36,7 +35,7 @@ fn counted(events: &Events) -> usize {
 }
 
 /// Waits until a worker is busy; returns the number that the worker on the first host registered with.
-fn busy(running: &mut Running) -> u64 {
+pub(crate) fn busy(running: &mut Running) -> u64 {
     running.until_events("each worker answered a lease", |events| {
         let answered = |worker: u64| events.counted_answers(worker) >= 1;
         (events.jobs().len() == WORKERS && events.jobs().iter().all(|(worker, _)| answered(*worker)))
@@ -51,7 +50,7 @@ fn assert_gone(space: &Space, worker: usize, limit: Duration) {
     until("the worker's host is empty", limit, none, || format!("{:?}", space.processes(worker)));
 }
 
-fn assert_undisturbed(space: &Space, outcome: Outcome) {
+pub(crate) fn assert_undisturbed(space: &Space, outcome: Outcome) {
     assert_eq!(outcome.ok().bits()["result"], *UNDISTURBED);
     (0..WORKERS).for_each(|worker| assert_gone(space, worker, Duration::from_secs(10)));
 }
@@ -173,30 +172,6 @@ fn link_that_delays_and_stalls_changes_no_bit() {
     let answer = events.all("answered").find(|answer| answer["lease"] == leased["lease"]).expect("answered");
     let took = at(answer) - at(leased);
     assert!(took >= 2.0 * DELAY.as_secs_f64(), "the link was not slow: {took} s");
-}
-
-/// More than a link loses that anybody would still use.
-const LOST_IN_A_HUNDRED: u32 = 10;
-
-/// From the first packet of the workers' registration to the last of the run.
-fn links_that_lose_packets_change_no_bit() {
-    let space = Space::new();
-    space.lose(LOST_IN_A_HUNDRED);
-    let mut running = space.start(&[]);
-    busy(&mut running);
-    let before = space.packets_lost();
-    let run = running.run_directory().expect("it runs");
-    let outcome = running.wait();
-    let during = space.packets_lost().into_iter().zip(before).map(|(all, before)| all - before);
-    let during = during.collect::<Vec<_>>();
-    assert!(during.iter().all(|lost| *lost >= 1), "lost by the driver's host and the workers': {during:?}");
-    assert_undisturbed(&space, outcome);
-    let events = Events::of(&run).expect("they stay");
-    assert_eq!(["away", "lost"].map(|kind| events.all(kind).count()), [0, 0], "TCP sends them again");
-    // No silence in which nobody was given work: TCP tries again after a fraction of a second.
-    let leases = events.all("leased").map(at).collect::<Vec<_>>();
-    let longest = leases.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
-    assert!(longest < TRIES_AGAIN.as_secs_f64(), "{longest} s without a lease");
 }
 
 /// The worker comes back, over another connection.

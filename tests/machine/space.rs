@@ -177,11 +177,11 @@ impl Space {
         self.sockets(worker, &["--kill"]);
     }
 
-    /// From now on every host loses that many in a hundred of the packets that reach it, at random.
-    pub(crate) fn lose(&self, in_a_hundred: u32) {
-        let probability = format!("{}", f64::from(in_a_hundred) / 100.0);
+    /// From now on every host loses one of so many packets that reach it: not at random, so that it surely loses some.
+    pub(crate) fn lose_one_in(&self, packets: u32) {
+        let every = packets.to_string();
         let rule =
-            ["--match", "statistic", "--mode", "random", "--probability", &probability, "--jump", "DROP"];
+            ["--match", "statistic", "--mode", "nth", "--every", &every, "--packet", "0", "--jump", "DROP"];
         for host in self.hosts() {
             let words = ["ip", "netns", "exec", host, "iptables", "--append", "INPUT", "--protocol", "tcp"];
             run(&words.iter().chain(&rule).copied().collect::<Vec<_>>());
