@@ -23,6 +23,7 @@ mod replay;
 mod resume;
 mod secrets;
 mod settings;
+mod sofar;
 mod strangers;
 mod submit;
 mod watching;

@@ -3,6 +3,7 @@
 mod ends;
 mod losses;
 mod pool;
+mod sofar;
 mod world;
 
 use rand::rngs::StdRng;

@@ -130,6 +130,7 @@ impl Core {
                 self.fail(error.cause(format!("worker {} sent it", worker.0)));
                 return;
             }
+            self.outputs.extend(computation.so_far_event(now).map(Output::Tell));
             self.outputs.push(Output::Tell(computation.progress_event()));
             self.checkpoints.iter_mut().for_each(Schedule::changed);
             self.times.elements(computation.elements_of(finished));
