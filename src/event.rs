@@ -26,6 +26,9 @@ impl Sub for Timestamp {
     }
 }
 
+/// The host of the worker that computes inside a driver, beside its other workers.
+pub const OWN_HOST: &str = "the driver";
+
 /// Something that happened to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use crate::driver::cause::{Cause, Disconnect, MemoryUse};
 use crate::error::{Error, ErrorKind};
 use crate::event::Timestamp;
-use crate::launch::{Key, Phase, State};
+use crate::launch::{Key, OWN_HOST, Phase, State};
 use crate::protocol::Registration;
 use crate::scheduler::WorkerId;
 use crate::scheduler::pool::{self, Pool};
@@ -33,6 +33,8 @@ pub(super) struct Roster {
     /// Members without a connection.
     away: BTreeMap<WorkerId, Away>,
     next_worker: u64,
+    /// The one that computes inside the driver, beside those that are counted.
+    own: Option<WorkerId>,
 }
 
 /// A worker as the launcher knows it.
@@ -146,6 +148,7 @@ impl Roster {
             connections: BTreeMap::new(),
             away: BTreeMap::new(),
             next_worker: 0,
+            own: None,
         }
     }
 
@@ -178,7 +181,9 @@ impl Roster {
     }
 
     pub(super) fn registered(&mut self, connection: ConnectionId, registration: &Registration) -> Arrived {
-        let key = Key::of(registration);
+        let is_own = registration.host == OWN_HOST;
+        // Its process may have the number of a job.
+        let key = if is_own { Key(OWN_HOST.to_owned()) } else { Key::of(registration) };
         let known = (registration.session > 0).then(|| self.known(&key, registration)).flatten();
         let worker = known.unwrap_or(WorkerId(self.next_worker));
         self.connections.insert(connection, worker);
@@ -194,8 +199,9 @@ impl Roster {
         let (host, process) = (registration.host.clone(), registration.process);
         let member = Member { key, host, process, connection, leaving: false, drained: None };
         self.members.insert(worker, member);
+        self.own = if is_own { Some(worker) } else { self.own };
         // As the scheduler counts: one that is away is not gone.
-        self.begun |= self.members.len() >= self.minimum as usize;
+        self.begun |= self.members.len() - self.owned() >= self.minimum as usize;
         Arrived::New(worker)
     }
 
@@ -205,6 +211,15 @@ impl Roster {
             member.key == *key && member.host == registration.host && member.process == registration.process
         };
         self.members.iter().find(|(_, member)| same(member)).map(|(&worker, _)| worker)
+    }
+
+    /// Whether a worker computes inside the driver, beside those that are counted.
+    pub(super) fn is_own(&self, worker: WorkerId) -> bool {
+        self.own == Some(worker)
+    }
+
+    fn owned(&self) -> usize {
+        usize::from(self.own.is_some())
     }
 
     pub(super) fn leaves(&mut self, worker: WorkerId) {
@@ -281,7 +296,7 @@ impl Roster {
 
     /// Those that were asked for and have not been started will not be.
     pub(super) fn none_follow(&mut self) {
-        self.ordered = self.launched.len() as u32;
+        self.ordered = (self.launched.len() - self.owned()) as u32;
     }
 
     /// How many there are to be that are not there yet or have ended: none follow before work has begun.
@@ -291,14 +306,15 @@ impl Roster {
 
     /// How many are there or can still come.
     fn possible(&self) -> u32 {
-        let not_yet_started = (self.ordered as usize).saturating_sub(self.launched.len());
+        let launched = self.launched.len() - self.owned();
+        let not_yet_started = (self.ordered as usize).saturating_sub(launched);
         let gone = |launched: &&Launched| launched.unwanted || launched.is_gone();
-        (not_yet_started + self.launched.len() - self.launched.values().filter(gone).count()) as u32
+        (not_yet_started + launched - self.launched.values().filter(gone).count()) as u32
     }
 
     /// How many are wanted and are not there yet.
     pub(super) fn coming(&self) -> u32 {
-        self.possible().saturating_sub(self.members.len() as u32)
+        self.possible().saturating_sub((self.members.len() - self.owned()) as u32)
     }
 
     /// Whether enough are there, or can still come, to begin or to go on.
@@ -307,7 +323,12 @@ impl Roster {
     }
 
     fn needed(&self) -> u32 {
-        if self.begun { 1 } else { self.minimum }
+        match self.own {
+            // Once one has come, nothing is wrong with them in general, and the driver goes on by itself.
+            Some(_) if self.begun => 0,
+            _ if self.begun => 1,
+            _ => self.minimum,
+        }
     }
 
     /// Chooses so many to go as there are to be fewer: those that wait to be started, the last ones first; then
@@ -321,7 +342,10 @@ impl Roster {
         let waits = |launched: &Launched| launched.known && !launched.unwanted && launched.is_waiting();
         let waiting = self.launched.iter().rev().filter(|(_, launched)| waits(launched));
         let keys: BTreeSet<Key> = waiting.take(surplus).map(|(key, _)| key.clone()).collect();
-        let here = self.members.iter().filter(|(_, member)| !self.launched[&member.key].unwanted);
+        let wanted = |worker: &WorkerId, member: &Member| {
+            !self.is_own(*worker) && !self.launched[&member.key].unwanted
+        };
+        let here = self.members.iter().filter(|(worker, member)| wanted(worker, member));
         let mut here: Vec<WorkerId> = here.map(|(&worker, _)| worker).collect();
         here.sort_by_key(|&worker| (holds(worker), std::cmp::Reverse(worker)));
         here.truncate(surplus - keys.len());
@@ -352,6 +376,7 @@ impl Roster {
     /// Forgets a worker, and also its key where the launcher knows none such: nobody has to wait for it.
     fn remove(&mut self, worker: WorkerId) {
         self.away.remove(&worker);
+        self.own = self.own.filter(|own| *own != worker);
         let Some(Member { key, .. }) = self.members.remove(&worker) else { return };
         let known = self.launched.get(&key).is_none_or(|launched| launched.known);
         if !known && !self.members.values().any(|member| member.key == key) {

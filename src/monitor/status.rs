@@ -3,7 +3,7 @@
 //! read is counted and passed over.
 
 use crate::error::{Error, Result};
-use crate::event::{JobNews, Monitor, Receipt, ResultSoFar, RunEvent, Timestamp};
+use crate::event::{JobNews, Monitor, OWN_HOST, Receipt, ResultSoFar, RunEvent, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -165,10 +165,10 @@ impl Status {
         Ok(status)
     }
 
-    /// How many workers have come, and how many of them are there.
+    /// How many workers have come, and how many of them are there; one inside the driver does not count.
     pub fn came(&self) -> (usize, usize) {
-        let here = self.workers.values().filter(|worker| worker.state.is_here()).count();
-        (self.workers.len(), here)
+        let came = self.workers.values().filter(|worker| worker.host != OWN_HOST);
+        (came.clone().count(), came.filter(|worker| worker.state.is_here()).count())
     }
 
     /// The worker that a job has become.

@@ -4,7 +4,7 @@
 //! terminal, a live line below them shows the progress.
 
 use crate::error::printable;
-use crate::event::{JobNews, Monitor, Receipt, ResultSoFar, RunEvent, Timestamp};
+use crate::event::{JobNews, Monitor, OWN_HOST, Receipt, ResultSoFar, RunEvent, Timestamp};
 use crate::monitor::words::{count, mebibytes, seconds, so_far, workers};
 use crate::units::Memory;
 use std::collections::BTreeMap;
@@ -139,8 +139,14 @@ impl<W: Write> Terminal<W> {
     }
 
     fn registered(&mut self, event: &RunEvent) {
-        let RunEvent::Registered { worker, job, host, kernel, start_seconds, .. } = event else { return };
+        let RunEvent::Registered { worker, job, host, kernel, threads, start_seconds } = event else {
+            return;
+        };
         let Some(started_as) = self.started_as else { return };
+        if host == OWN_HOST {
+            let threads = format!("{threads} thread{}", if *threads == 1 { "" } else { "s" });
+            return self.line(&format!("the driver computes too: worker {worker} of {threads} ({kernel})"));
+        }
         self.registered += 1;
         // Of many workers, not every one is worth a line.
         let told =

@@ -46,6 +46,7 @@ section! {
         walltime: Asked<Walltime>,
         minimum_workers: Whole,
         replacements: Whole,
+        driver_threads: Asked<Whole>,
         death_timeout: Whole,
         port: Port,
         host: String,

@@ -68,6 +68,8 @@ pub struct ClusterSettings {
     pub minimum_workers: u32,
     /// How many lost workers are replaced; none: as many as there are workers.
     pub replacements: Option<u32>,
+    /// Threads with which the driver of a cluster of jobs computes itself.
+    pub driver_threads: Asked<u32>,
     /// A worker exits this long after losing the driver.
     pub death_timeout: Duration,
     /// The port on which the driver listens; 0 is any free one.

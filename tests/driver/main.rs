@@ -1,5 +1,6 @@
 //! The driver's decisions, told as values: no runtime, no clock, no workers.
 
+mod beside;
 mod ends;
 mod losses;
 mod pool;

@@ -38,7 +38,9 @@ impl Core {
             }
         };
         if new {
-            self.pool.registered();
+            if !self.roster.is_own(worker) {
+                self.pool.registered();
+            }
             self.tell_of_new(now, worker, registration);
         }
         if self.closing.is_some() || self.failure.is_some() {
@@ -58,7 +60,10 @@ impl Core {
     }
 
     fn tell_of_new(&mut self, now: Timestamp, worker: WorkerId, registration: Registration) {
-        self.times.registered(now, Duration::from_millis(registration.age_milliseconds));
+        match self.roster.is_own(worker) {
+            true => self.times.helped(),
+            false => self.times.registered(now, Duration::from_millis(registration.age_milliseconds)),
+        }
         self.tell(RunEvent::Registered {
             worker: worker.0,
             job: Key::of(&registration).0,
@@ -100,7 +105,9 @@ impl Core {
     }
 
     fn used(&mut self, worker: WorkerId, peak_memory: u64) {
-        self.times.peak(peak_memory);
+        if !self.roster.is_own(worker) {
+            self.times.peak(peak_memory);
+        }
         self.roster.used(worker, peak_memory);
     }
 
