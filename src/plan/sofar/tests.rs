@@ -143,7 +143,7 @@ fn resumed_stage_goes_on_from_all_that_was_counted() {
     count(&plan, &mut first, 0..8, 8);
     let bytes = crate::codec::encode(&first.gathered(), 1 << 20).unwrap();
     let gathered = crate::codec::decode(&bytes, 1 << 20).unwrap();
-    let mut resumed = plan.resume(&Finished::default(), &[0..8], gathered).unwrap();
+    let mut resumed = plan.resume(&Finished::default(), std::slice::from_ref(&(0..8)), gathered).unwrap();
     count(&plan, &mut whole, 0..8, 8);
     for running in [&mut resumed, &mut whole] {
         count(&plan, running, 8..32, 2);
