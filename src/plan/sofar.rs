@@ -3,7 +3,8 @@
 //!
 //! The standard error of a mean of n elements is s / sqrt(n), as if the elements were drawn independently. Where the
 //! sum of their squares is gathered, s is their standard deviation; of truth values it follows from the mean.
-//! Otherwise it is estimated from batches, the answers that were counted: see [`Batches`].
+//! Otherwise it is estimated from batches, the answers that were counted: see [`Batches`]. Tests are in `tests/driver`,
+//! since tasks are computed for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -345,6 +346,3 @@ fn all_places(stage: &Stage, gather: usize) -> u64 {
     };
     stage.groups.iter().map(of).sum()
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! A driver that computes itself while its jobs wait, and beside them.
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::fake::Fake;
@@ -24,6 +25,20 @@ fn worker(events: &Events, is_own: bool) -> Option<u64> {
     let mut registered = events.all("registered");
     let of = registered.find(|event| (event["host"] == "the driver") == is_own)?;
     of["worker"].as_u64()
+}
+
+/// How nice each compute thread of a process is.
+fn niceness(process: Pid) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("it lives");
+    let texts = threads.map(|thread| std::fs::read_to_string(thread.expect("listed").path().join("stat")));
+    let texts: Vec<String> = texts.map(|text| text.expect("readable")).collect();
+    let computes = texts.iter().filter(|text| text.contains("(compute "));
+    // Field 19 of proc(5), of which the second may hold spaces.
+    let nice = |text: &String| {
+        let (_, fields) = text.rsplit_once(") ").expect("a name");
+        fields.split(' ').nth(16).expect("field 19").to_owned()
+    };
+    computes.map(nice).collect()
 }
 
 #[test]
@@ -58,6 +73,7 @@ fn driver_and_job_share_the_work() {
         (events.counted_answers(own) >= 2 && events.counted_answers(other) >= 2).then_some(())
     };
     running.until_events("both have answered", both);
+    assert_eq!(niceness(running.pid()), ["19"], "it gives way to everybody");
     running.signal(Signal::SIGTERM);
     let outcome = running.wait();
     assert!(outcome.stderr.contains("1 of 1 worker registered"), "{}", outcome.stderr);

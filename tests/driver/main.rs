@@ -2,6 +2,7 @@
 
 mod beside;
 mod ends;
+mod estimates;
 mod losses;
 mod pool;
 mod sofar;

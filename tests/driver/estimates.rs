@@ -1,43 +1,40 @@
 //! What is said of results while they are computed, against what is known of random arrays.
 
-use super::*;
-use crate::array::{Definitions, Files, Shape, Stored, parse};
-use crate::error::{Error, Result};
-use crate::execute::Executor;
-use crate::plan::{Plan, Running, plan};
+use squall::array::{Definitions, parse};
+use squall::execute::Executor;
+use squall::plan::{Finished, Plan, Running, SoFar, plan};
+use squall::store::LocalFiles;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn open(&self, path: &str) -> Result<(Stored, Shape)> {
-        Err(Error::refused(format!("no file `{path}`")))
-    }
-}
 
 fn planned(results: &[&str], seed: u128) -> Plan {
     let named = |(number, text): (usize, &&str)| (format!("r{number}"), (*text).to_owned());
     let results = results.iter().enumerate().map(named).collect();
-    plan(&parse(&Definitions { results, ..Definitions::default() }, &NoFiles).unwrap().results, &[], seed)
-        .unwrap()
+    plan(
+        &parse(&Definitions { results, ..Definitions::default() }, &LocalFiles).expect("it works").results,
+        &[],
+        seed,
+    )
+    .expect("it works")
 }
 
 /// Counts these tasks, so many at a time.
 fn count(plan: &Plan, running: &mut Running, tasks: Range<u64>, piece: u64) {
-    let executor = Executor::detect(1).unwrap();
+    let executor = Executor::detect(1).expect("it works");
     let stage = Arc::new(running.stage().clone());
     for start in tasks.clone().step_by(piece as usize) {
         let range = start..tasks.end.min(start + piece);
-        let done = executor.run(stage.clone(), range.clone(), Arc::new(AtomicBool::new(false))).unwrap();
-        running.combine(plan, range, done.partial).unwrap();
+        let done =
+            executor.run(stage.clone(), range.clone(), Arc::new(AtomicBool::new(false))).expect("it works");
+        running.combine(plan, range, done.partial).expect("it works");
     }
 }
 
 /// What the first half of all tasks comes to, counted in pieces.
 fn half(results: &[&str], seed: u128, piece: u64) -> Vec<SoFar> {
     let plan = planned(results, seed);
-    let mut running = plan.begin(&Finished::default()).unwrap();
+    let mut running = plan.begin(&Finished::default()).expect("it works");
     let tasks = running.stage().tasks();
     count(&plan, &mut running, 0..tasks / 2, piece);
     running.so_far(&plan)
@@ -70,11 +67,11 @@ fn batches_of_any_sizes_are_weighted_by_their_elements() {
     let mut squares = 0.0;
     for seed in 0..100 {
         let plan = planned(&[&format!("{NORMAL}.mean()")], seed);
-        let mut running = plan.begin(&Finished::default()).unwrap();
+        let mut running = plan.begin(&Finished::default()).expect("it works");
         for (tasks, piece) in [(0..16, 16), (16..24, 1), (24..28, 4), (28..32, 2)] {
             count(&plan, &mut running, tasks, piece);
         }
-        squares += running.so_far(&plan)[0].error.unwrap().powi(2);
+        squares += running.so_far(&plan)[0].error.expect("it works").powi(2);
     }
     let ratio = squares / 100.0 / (expected * expected);
     assert!((ratio - 1.0).abs() < 0.15, "on average the variance is {ratio} of what it is");
@@ -105,10 +102,10 @@ fn what_follows_from_one_mean_has_its_error_and_truth_values_need_no_batches() {
     let inside = "(random.random(size=131_072, chunks=2048, stream=\"a\") < 0.25)";
     let so_far = half(&[&format!("{inside}.mean()"), &format!("4 * {inside}.mean() + 1")], 1, 32);
     let [share, scaled] = &so_far[..] else { panic!("{so_far:?}") };
-    let (error, expected) = (share.error.unwrap(), (0.25 * 0.75 / 65_536.0_f64).sqrt());
+    let (error, expected) = (share.error.expect("it works"), (0.25 * 0.75 / 65_536.0_f64).sqrt());
     assert!((error / expected - 1.0).abs() < 0.02, "{error} instead of {expected}");
     assert!((scaled.value - 4.0 * share.value - 1.0).abs() < 1e-12, "{so_far:?}");
-    assert!((scaled.error.unwrap() / error - 4.0).abs() < 1e-9, "{so_far:?}");
+    assert!((scaled.error.expect("it works") / error - 4.0).abs() < 1e-9, "{so_far:?}");
     assert_eq!(half(&[&format!("({NORMAL} < 1e9).mean()")], 1, 1), [], "all are the same so far");
 }
 
@@ -138,12 +135,13 @@ fn elements_that_are_left_out_do_not_count() {
 #[test]
 fn resumed_stage_goes_on_from_all_that_was_counted() {
     let plan = planned(&[&format!("{NORMAL}.mean()")], 1);
-    let begin = || plan.begin(&Finished::default()).unwrap();
+    let begin = || plan.begin(&Finished::default()).expect("it works");
     let (mut first, mut whole) = (begin(), begin());
     count(&plan, &mut first, 0..8, 8);
-    let bytes = crate::codec::encode(&first.gathered(), 1 << 20).unwrap();
-    let gathered = crate::codec::decode(&bytes, 1 << 20).unwrap();
-    let mut resumed = plan.resume(&Finished::default(), std::slice::from_ref(&(0..8)), gathered).unwrap();
+    let bytes = squall::codec::encode(&first.gathered(), 1 << 20).expect("it works");
+    let gathered = squall::codec::decode(&bytes, 1 << 20).expect("it works");
+    let mut resumed =
+        plan.resume(&Finished::default(), std::slice::from_ref(&(0..8)), gathered).expect("it works");
     count(&plan, &mut whole, 0..8, 8);
     for running in [&mut resumed, &mut whole] {
         count(&plan, running, 8..32, 2);
