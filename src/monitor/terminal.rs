@@ -99,7 +99,9 @@ impl<W: Write> Terminal<W> {
         let due = self.live_at.is_none_or(|last| at - last >= LIVE_INTERVAL);
         if self.style == Style::Live && due {
             self.live_at = Some(at);
-            let _ = write!(self.out, "\r\x1b[K{text}");
+            // What does not fit the line is cut off rather than wrapped, since a second line could not be taken away.
+            let text = printable(text).replace('\n', " ");
+            let _ = write!(self.out, "\r\x1b[K\x1b[?7l{text}\x1b[?7h");
             let _ = self.out.flush();
         }
     }

@@ -110,3 +110,20 @@ fn results_so_far_are_told_at_once_and_then_ever_more_seldom() {
       2 % done, 1 million numbers a second, 0:16:23 left; mean 1.2e-5 ± 2.4e-5 of 17 million; std 0.1 of 17 million
     ");
 }
+
+#[test]
+fn live_line_is_one_line_and_shows_no_control_characters_of_a_name() {
+    let mut out = Vec::new();
+    let mut terminal = Terminal::new(&mut out, Style::Live);
+    let result = ResultSoFar { name: "a\u{1b}[2J\nb".to_owned(), value: 0.5, error: None, elements: 7 };
+    let results = RunEvent::ResultsSoFar { stage: 0, results: vec![result] };
+    let progress = |done| RunEvent::Progress { stage: 0, done, tasks: 1000, elements: done };
+    for (at, event) in [(0, results), (0, progress(1)), (1000, progress(2))] {
+        terminal.receive(Timestamp(Duration::from_millis(at)), &event);
+    }
+    let text = String::from_utf8(out).expect("text");
+    let (_, live) = text.rsplit_once('\n').expect("the first one is a line of its own");
+    let shown = live.strip_prefix("\r\u{1b}[K\u{1b}[?7l").and_then(|live| live.strip_suffix("\u{1b}[?7h"));
+    let shown = shown.expect("it is drawn without wrapping");
+    assert!(shown.ends_with(" b 0.5 of 7") && !shown.contains('\u{1b}'), "{shown:?}");
+}
