@@ -26,6 +26,9 @@ impl Sub for Timestamp {
     }
 }
 
+/// The host of the worker that computes inside a driver, beside its other workers.
+pub const OWN_HOST: &str = "the driver";
+
 /// Something that happened to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -157,6 +160,13 @@ pub enum RunEvent {
         /// Elements done.
         elements: u64,
     },
+    /// What results come to so far; told now and then while their stage is computed.
+    ResultsSoFar {
+        /// The stage's number.
+        stage: u64,
+        /// Those of which something can be said.
+        results: Vec<ResultSoFar>,
+    },
     /// A stage is done.
     StageDone {
         /// The stage's number.
@@ -190,6 +200,20 @@ pub struct JobNews {
     pub state: String,
     /// Slurm's reason, in Slurm's words; empty where there is none.
     pub reason: String,
+}
+
+/// A result while the elements that it is of are computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResultSoFar {
+    /// The result's name.
+    pub name: String,
+    /// What it would be if the elements that were counted were all.
+    pub value: f64,
+    /// The standard error of a mean, and of what follows from one: how far the value of so many independent elements
+    /// usually is from that of all.
+    pub error: Option<f64>,
+    /// Elements that have been counted.
+    pub elements: u64,
 }
 
 /// Where the time of a run went. Seconds, bytes, counts.

@@ -9,6 +9,7 @@ use crate::cli::runtime;
 use crate::cli::standing::{Computes, Standing, State};
 use crate::cli::table::{ago, cut, json, percent, table, utc};
 use crate::error::Result;
+use crate::event::ResultSoFar;
 use crate::run::RunDirectory;
 use crate::slurm::{JobRecord, in_path};
 use clap::Args;
@@ -42,6 +43,8 @@ struct Row {
     workers_asked: u32,
     /// The share that is done.
     done: Option<f64>,
+    /// What results came to when that was last told.
+    results_so_far: Vec<ResultSoFar>,
     computes: Option<Computes>,
     damage: Vec<String>,
 }
@@ -96,6 +99,7 @@ fn row(run: &RunDirectory, standing: Standing) -> Row {
         workers_came: came,
         workers_asked: standing.status.asked,
         done: standing.share(),
+        results_so_far: standing.status.results.clone(),
         computes,
         damage: standing.damage.iter().map(|error| error.what().to_owned()).collect(),
     }

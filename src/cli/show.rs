@@ -9,7 +9,7 @@ use crate::cli::run::Output;
 use crate::cli::standing::{Computes, Standing, State};
 use crate::cli::table::{json, utc};
 use crate::error::{Error, Result, printable};
-use crate::event::{JobNews, Receipt};
+use crate::event::{JobNews, Receipt, ResultSoFar};
 use crate::monitor::WorkerState;
 use crate::run::{Owner, RunDirectory, Submission, tail};
 use clap::Args;
@@ -45,6 +45,8 @@ struct Shown {
     #[serde(skip)]
     age: Option<SystemTime>,
     done: Option<f64>,
+    /// What results came to when that was last told.
+    results_so_far: Vec<ResultSoFar>,
     computes: Option<Computes>,
     driver: Option<Driver>,
     submissions: Vec<Sent>,
@@ -134,6 +136,7 @@ impl Shown {
             began: began.map(utc),
             age: began,
             done: standing.share(),
+            results_so_far: status.results.clone(),
             computes,
             driver: driver.map(|owner| Driver { alive: owner.process.is_alive(), owner, drivers }),
             submissions: sent,

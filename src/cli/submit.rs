@@ -43,7 +43,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     run.write_owner(&Owner::this(None))?;
     let kept = run.keep_program(&program(&settings)?)?;
     let workers = job_specification(&settings, run.id().job_name(0), run.path(), &kept)?;
-    let mut specification = specification(arguments, &run, workers.clone(), needed)?;
+    let mut specification = specification(arguments, &run, workers.clone(), &limits, needed)?;
     runtime.block_on(check(&workers, &mut specification, arguments.driver_walltime.is_none()))?;
     estimate(&settings).iter().for_each(|line| say(line));
     let script = run.write_script(0, &render(&template(&settings)?, &specification)?)?;
@@ -93,6 +93,7 @@ fn specification(
     arguments: &SubmitArguments,
     run: &RunDirectory,
     workers: JobSpecification,
+    limits: &Limits,
     needed: u64,
 ) -> Result<JobSpecification> {
     let mut words = vec!["run".to_owned()];
@@ -115,7 +116,8 @@ fn specification(
     comments.push(format!("memory {memory}: {needed} for the driver, and room for Slurm's own processes"));
     Ok(JobSpecification {
         workers: 1,
-        cores: 1,
+        // One drives, and the others compute.
+        cores: limits.beside.saturating_add(1),
         memory,
         comments,
         memory_option: if workers.memory_option == MemoryOption::None {

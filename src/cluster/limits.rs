@@ -1,6 +1,6 @@
 //! What workers and the driver are allowed, and the refusal of a plan that needs more, before anything starts.
 
-use crate::cluster::{available, control_group};
+use crate::cluster::{available, beside, control_group};
 use crate::driver::Bounds;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
@@ -19,6 +19,8 @@ pub struct Limits {
     pub driver: Option<Allowed>,
     /// Threads with which this process computes: as the worker, or to try the computation out.
     pub here: u32,
+    /// Those of them that compute beside jobs.
+    pub beside: u32,
 }
 
 /// An amount of memory, and who limits it.
@@ -39,21 +41,23 @@ impl Limits {
             // The same request on this machine: as many threads as the workers would have had.
             let threads = cluster.cores.map(|cores| cores.saturating_mul(cluster.workers));
             let threads = threads.unwrap_or_else(|| available().count);
-            return Limits { cores: threads, memory: None, driver, here: threads };
+            return Limits { cores: threads, memory: None, driver, here: threads, beside: 0 };
         }
         let tried = cluster.walltime.because().is_some()
             || cluster.prospect.is_some_and(|prospect| prospect.core_seconds.is_some());
+        let beside = beside(cluster).count;
         Limits {
             cores: cluster.cores.unwrap_or(1),
             memory: cluster.memory.value(),
             driver,
-            here: u32::from(tried),
+            here: beside.max(u32::from(tried)),
+            beside,
         }
     }
 
     /// What a driver that tries its work out has; what workers have is not looked at.
     pub(super) fn trying(settings: &Settings) -> Limits {
-        Limits { memory: None, here: 1, ..Limits::of(settings) }
+        Limits { memory: None, here: 1, beside: 0, ..Limits::of(settings) }
     }
 
     /// What a plan needs of these.
@@ -115,6 +119,9 @@ impl Limits {
             "reduce the result further, or name a file for it in [save]: workers write files, and the driver \
              holds nothing of them",
         );
+        if self.beside > 0 {
+            error = error.hint("or set cluster.driver_threads to fewer, or to 0");
+        }
         Err(error.hint(format!("or start the driver where it may use {enough}")))
     }
 }
@@ -180,7 +187,7 @@ mod tests {
     fn limits(memory: u64, driver: u64) -> Limits {
         let allowed = |bytes| Memory::from_bytes(bytes);
         let driver = Some(Allowed { memory: allowed(driver), by: "that of a test" });
-        Limits { cores: 8, memory: Some(allowed(memory)), driver, here: 0 }
+        Limits { cores: 8, memory: Some(allowed(memory)), driver, here: 0, beside: 0 }
     }
 
     #[test]
@@ -223,13 +230,16 @@ mod tests {
     #[test]
     fn threads_count_against_the_driver_whose_process_they_share() {
         let plan = plan_of(WIDE);
-        let limits = Limits { cores: 8, memory: None, driver: None, here: 8 };
+        let limits = Limits { cores: 8, memory: None, driver: None, here: 8, beside: 0 };
         assert_eq!(limits.bounds(&plan).driver, plan.process_memory(8));
         assert!(plan.process_memory(8) > plan.worker_memory(8));
         let needed = Memory::from_bytes(plan.process_memory(8) - 1);
         let limits = Limits { driver: Some(Allowed { memory: needed, by: "that of a test" }), ..limits };
         let error = limits.fit(&plan).expect_err("refused").to_string();
         assert!(error.starts_with("error: the driver with 8 compute threads needs "), "{error}");
+        assert!(!error.contains("driver_threads"), "{error}");
+        let beside = Limits { beside: 8, ..limits }.fit(&plan).expect_err("refused").to_string();
+        assert!(beside.contains("hint: or set cluster.driver_threads to fewer, or to 0\n"), "{beside}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use limits::{Allowed, Limits};
 pub use open::{MakeMonitor, job_specification, open, template};
 pub use request::{estimate, fitted, foreseen};
 pub use saves::targets;
-pub use threads::{Threads, available};
+pub use threads::{Threads, available, beside};
 
 use crate::array::{Array, Target, Value};
 use crate::driver::checkpoint::Checkpoint;

@@ -1,10 +1,10 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
-use crate::cluster::{Cluster, Limits, available, descriptors, estimate};
+use crate::cluster::{Cluster, Limits, available, beside, descriptors, estimate};
 use crate::driver::{Checkpoints, Configuration, Driver, Kept, Left, Listen, Owned, core};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
-use crate::launch::{Launcher, ProcessLauncher, Program, SlurmLauncher, ThreadsLauncher};
+use crate::launch::{BesideLauncher, Launcher, ProcessLauncher, Program, SlurmLauncher, ThreadsLauncher};
 use crate::protocol::tls::Keys;
 use crate::run::{Owner, RunDirectory, RunId, WorkerFacts};
 use crate::settings::{ClusterKind, MemoryOption, Settings, Submit};
@@ -98,12 +98,15 @@ impl Opening<'_> {
         })?;
         let janitor = self.settings.slurm.janitor;
         let interval = self.settings.slurm.submit_interval;
-        let launcher =
-            SlurmLauncher::new(run.clone(), specification, template, allocation, janitor, interval)?;
+        let jobs = SlurmLauncher::new(run.clone(), specification, template, allocation, janitor, interval)?;
+        let launcher: Box<dyn Launcher> = match self.limits().beside {
+            0 => Box::new(jobs),
+            threads => Box::new(BesideLauncher::new(threads, Box::new(jobs))),
+        };
         let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, (run, nonce)));
         let workers = self.settings.cluster.started_workers();
-        self.start(workers, networked, Box::new(launcher), monitor, checkpoints)
+        self.start(workers, networked, launcher, monitor, checkpoints)
     }
 
     /// Makes the run directory, with everything in it that workers and later readers need.
@@ -197,6 +200,11 @@ impl Opening<'_> {
                 monitor.receive(self.now(), &RunEvent::Notice { text });
             }
         }
+        if let Some(text) = beside(cluster).notice {
+            monitor.receive(self.now(), &RunEvent::Notice { text });
+        }
+        // A driver that computes itself does not wait for anybody.
+        let minimum_workers = if limits.beside > 0 { 1 } else { cluster.minimum_workers.min(workers) };
         let driver = Driver::start(Configuration {
             started: self.started,
             core: core::Configuration {
@@ -204,7 +212,7 @@ impl Opening<'_> {
                 start_timeout: cluster.start_timeout,
                 most_pending: self.settings.slurm.max_pending.filter(|_| on_slurm).unwrap_or(u32::MAX),
                 jitter: u64::from(std::process::id()).rotate_right(16),
-                minimum_workers: cluster.minimum_workers.min(workers),
+                minimum_workers,
                 // The one worker of threads cannot be lost alone.
                 replacements: cluster.replacements.unwrap_or(workers),
                 worker_memory: limits.memory.map(|memory| memory.bytes()),

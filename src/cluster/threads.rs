@@ -1,5 +1,6 @@
-//! How many threads this process should use.
+//! How many threads this process should use: as the only worker, or as the driver that computes beside others.
 
+use crate::settings::{Asked, ClusterKind, ClusterSettings};
 use crate::slurm::{Allocation, on_login_node};
 
 /// On a login node, which many people share.
@@ -38,6 +39,31 @@ fn decide(here: u32, allocated: Option<u32>, login_node: bool) -> Threads {
     Threads { count: here.min(allocated.unwrap_or(here)).max(1), notice: None }
 }
 
+/// The threads with which the driver computes itself beside jobs: `cluster.driver_threads`.
+pub fn beside(settings: &ClusterSettings) -> Threads {
+    let on_node = Allocation::from_environment().is_some_and(|allocation| allocation.on_node);
+    decide_beside(settings.kind, &settings.driver_threads, on_node.then(|| available().count))
+}
+
+fn decide_beside(kind: ClusterKind, asked: &Asked<u32>, allocated: Option<u32>) -> Threads {
+    let none = |notice: &str| Threads { count: 0, notice: Some(notice.to_owned()) };
+    match (kind, asked.value(), allocated) {
+        (_, Some(0), _) => Threads { count: 0, notice: None },
+        (ClusterKind::Slurm, Some(count), _) => Threads { count, notice: None },
+        (ClusterKind::Slurm, None, Some(1)) => none(
+            "the driver does not compute itself: its job has one CPU here (cluster.driver_threads is \"auto\")",
+        ),
+        (ClusterKind::Slurm, None, Some(cpus)) => Threads { count: cpus.saturating_sub(1), notice: None },
+        (ClusterKind::Slurm, None, None) => {
+            none("the driver does not compute itself: it is in no job (cluster.driver_threads is \"auto\")")
+        }
+        (_, Some(_), _) => {
+            none("cluster.driver_threads is for Slurm alone, and left out: set cluster.cores here")
+        }
+        (_, None, _) => Threads { count: 0, notice: None },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +73,28 @@ mod tests {
         assert_eq!(decide(8, Some(3), false).count, 3);
         assert_eq!(decide(2, Some(3), false).count, 2);
         assert_eq!(decide(8, None, false).count, 8);
+    }
+
+    #[test]
+    fn driver_takes_what_its_job_has_on_the_node_but_one_cpu() {
+        let slurm = |asked, allocated| {
+            let Threads { count, notice } = decide_beside(ClusterKind::Slurm, &asked, allocated);
+            (count, notice.map_or(String::new(), |notice| notice))
+        };
+        assert_eq!(slurm(Asked::Auto, Some(8)), (7, String::new()));
+        assert_eq!(slurm(Asked::Given(3), None), (3, String::new()));
+        assert_eq!(slurm(Asked::Given(0), Some(8)), (0, String::new()));
+        assert!(slurm(Asked::Auto, None).1.contains("it is in no job"));
+        assert!(slurm(Asked::Auto, Some(1)).1.contains("has one CPU here"));
+    }
+
+    #[test]
+    fn only_a_driver_of_jobs_computes_beside_them() {
+        for kind in [ClusterKind::Threads, ClusterKind::Processes] {
+            let given = decide_beside(kind, &Asked::Given(2), Some(8));
+            assert!(given.count == 0 && given.notice.is_some_and(|notice| notice.contains("Slurm alone")));
+            assert_eq!(decide_beside(kind, &Asked::Auto, Some(8)), Threads { count: 0, notice: None });
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! One computation in progress: its stages, and the one that runs.
 
 use crate::driver::checkpoint::{Checkpoint, Counted, Parts};
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::RunEvent;
-use crate::plan::{Extent, Finished, Identity, Partial, Plan, Running, Stage};
+use crate::error::Result;
+use crate::event::{ResultSoFar, RunEvent, Timestamp};
+use crate::plan::{Extent, Finished, Identity, Partial, Plan, Running, SoFar, Stage};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// From telling what results come to so far to telling it again it takes at least this long.
+const SO_FAR: Duration = Duration::from_millis(200);
 
 /// One computation in progress.
 pub(super) struct Computation {
@@ -20,6 +24,8 @@ pub(super) struct Computation {
     /// Stages that are done, and tasks of the one that runs.
     number: usize,
     done: u64,
+    /// When it was last told what the results come to so far.
+    told: Option<Timestamp>,
 }
 
 impl Computation {
@@ -35,6 +41,7 @@ impl Computation {
             counted: None,
             number: 0,
             done: 0,
+            told: None,
         };
         if let Some(checkpoint) = from {
             checkpoint.identity.check(&computation.identity)?;
@@ -56,14 +63,7 @@ impl Computation {
             self.done = 0;
             return Ok(Some(Vec::new()));
         };
-        let running = self.plan.resume(&self.finished, gathered)?;
-        if !ascend(&tasks, running.stage().tasks()) {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "the checkpoint has tasks that the stage does not have",
-            ));
-        }
-        self.running = Some(running);
+        self.running = Some(self.plan.resume(&self.finished, &tasks, gathered)?);
         self.done = tasks.iter().map(|range| range.end - range.start).sum();
         Ok(Some(tasks))
     }
@@ -138,6 +138,17 @@ impl Computation {
         RunEvent::Progress { stage: self.number as u64, done, tasks, elements: self.elements_of(done) }
     }
 
+    /// What the results come to so far, where that is known and has not just been told.
+    pub(super) fn so_far_event(&mut self, now: Timestamp) -> Option<RunEvent> {
+        let running = self.running.as_ref().filter(|_| self.told.is_none_or(|told| now - told >= SO_FAR))?;
+        let results: Vec<ResultSoFar> = running.so_far(&self.plan).into_iter().map(told).collect();
+        if results.is_empty() {
+            return None;
+        }
+        self.told = Some(now);
+        Some(RunEvent::ResultsSoFar { stage: self.number as u64, results })
+    }
+
     /// About how many elements so many tasks of the running stage have.
     pub(super) fn elements_of(&self, tasks: u64) -> u64 {
         (u128::from(self.elements()) * u128::from(tasks) / u128::from(self.tasks().max(1))) as u64
@@ -153,6 +164,12 @@ impl Computation {
     }
 }
 
+/// A result so far as it is told.
+fn told(so_far: SoFar) -> ResultSoFar {
+    let SoFar { name, value, error, elements } = so_far;
+    ResultSoFar { name, value, error, elements }
+}
+
 /// What all stages have made, where a checkpoint says that nothing is left to be computed.
 pub fn complete(plan: &Arc<Plan>, checkpoint: Checkpoint) -> Result<Option<Finished>> {
     let mut computation = Computation::new(Arc::clone(plan), Some(checkpoint))?;
@@ -163,10 +180,4 @@ pub fn complete(plan: &Arc<Plan>, checkpoint: Checkpoint) -> Result<Option<Finis
         computation.stage_done()?;
     }
     Ok(Some(computation.take_finished()))
-}
-
-/// Whether these are ascending ranges of so many tasks that do not touch.
-fn ascend(ranges: &[Range<u64>], tasks: u64) -> bool {
-    let apart = ranges.windows(2).all(|pair| pair[0].end < pair[1].start);
-    apart && ranges.iter().all(|range| range.start < range.end && range.end <= tasks)
 }

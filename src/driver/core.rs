@@ -4,13 +4,15 @@
 //! sees of processes or Slurm jobs. The shell around it only carries things to and fro. Its tests are in
 //! `tests/driver`.
 
+mod checkpoints;
 mod pool;
 mod workers;
 
 use crate::driver::cause::{Cause, Disconnect};
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
-use crate::driver::roster::{ConnectionId, Roster, Turn};
+use crate::driver::launched::Turn;
+use crate::driver::roster::{ConnectionId, Roster};
 use crate::driver::standstill::Standstill;
 use crate::driver::times::Times;
 use crate::error::{Error, ErrorKind, Result};
@@ -284,6 +286,8 @@ impl Core {
         self.tell(RunEvent::Submitted { job, workers: keys.len() as u32 });
         self.roster.started(now, keys);
         self.looks.restart(now);
+        // Those that had registered before they were named have been counted twice.
+        self.check_hope();
     }
 
     fn states(&mut self, now: Timestamp, states: Vec<State>) {
@@ -371,48 +375,6 @@ impl Core {
     fn gone(&mut self, now: Timestamp, line: Option<String>) {
         self.tell(RunEvent::Closed(self.times.receipt(now)));
         self.outputs.push(Output::Over(line));
-    }
-
-    /// Has the state written down, where it is time for that or there will be none.
-    fn checkpoint(&mut self, now: Timestamp, at_once: bool) {
-        let (Some(schedule), Some(computation)) = (&mut self.checkpoints, &self.computation) else { return };
-        if schedule.begin(now, at_once) {
-            match computation.checkpoint(self.scheduler.done()) {
-                Ok(content) => self.outputs.push(Output::Checkpoint(content)),
-                Err(error) => return self.fail(error),
-            }
-        }
-        if schedule.is_slow(now) {
-            let text =
-                "the checkpoint takes long to be written: the run directory's file system is slow or hangs";
-            self.tell(RunEvent::Notice { text: text.to_owned() });
-        }
-    }
-
-    /// Has the state written down when all tasks are counted: results are made of it, again if need be.
-    fn keep_last(&mut self, now: Timestamp) {
-        let (Some(schedule), Some(computation)) = (&self.checkpoints, &self.computation) else { return };
-        let wanted = computation.is_extendable() || schedule.is_worth_a_last(now);
-        if wanted && computation.is_last() {
-            match computation.last_checkpoint() {
-                Ok(content) => self.outputs.push(Output::Last(content)),
-                Err(error) => self.fail(error),
-            }
-        }
-    }
-
-    fn checkpointed(&mut self, now: Timestamp, written: Result<Written>) {
-        let Some(schedule) = &mut self.checkpoints else { return };
-        match written {
-            Ok(Written::Kept) => schedule.written(now),
-            Ok(Written::Superseded(by)) => self.fail(superseded(by)),
-            Err(error) => {
-                if schedule.failed(now) {
-                    let text = format!("{}: {}", error.what(), error.causes().join(", "));
-                    self.tell(RunEvent::Notice { text });
-                }
-            }
-        }
     }
 
     fn look(&mut self, now: Timestamp) {

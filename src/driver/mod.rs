@@ -9,6 +9,7 @@ mod computation;
 mod connection;
 pub mod core;
 mod keeper;
+mod launched;
 mod listen;
 mod recorder;
 mod roster;

@@ -1,12 +1,13 @@
 //! Who was launched, who is connected, away or gone: the joined truth about workers.
 
-use crate::driver::cause::{Cause, Disconnect, MemoryUse};
+use crate::driver::cause::{Cause, Disconnect};
+use crate::driver::launched::{Launched, Turn, describe};
 use crate::error::{Error, ErrorKind};
 use crate::event::Timestamp;
-use crate::launch::{Key, Phase, State};
+use crate::launch::{Key, OWN_HOST, State};
 use crate::protocol::Registration;
 use crate::scheduler::WorkerId;
-use crate::scheduler::pool::{self, Pool};
+use crate::scheduler::pool::Pool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -37,35 +38,8 @@ pub(super) struct Roster {
     /// Members without a connection.
     away: BTreeMap<WorkerId, Away>,
     next_worker: u64,
-}
-
-/// A worker as the launcher knows it.
-#[derive(Default)]
-struct Launched {
-    worker: Option<WorkerId>,
-    /// Whether the launcher knows it.
-    known: bool,
-    /// Whether it has ever registered.
-    came: bool,
-    /// It was asked to end, because there are to be fewer.
-    unwanted: bool,
-    state: Option<State>,
-    /// It said that it leaves.
-    left: bool,
-    /// It was drained because its walltime was near.
-    retired: bool,
-    /// It has done something.
-    useful: bool,
-    /// When the launcher started it.
-    since: Option<Timestamp>,
-    /// When its time is over, if that is known.
-    end: Option<Timestamp>,
-    /// It has run for long, and had not come.
-    overdue: bool,
-    /// It is there, but another one is to take its place soon.
-    expiring: bool,
-    /// The most memory that it said it had used, in bytes.
-    peak_memory: u64,
+    /// The one that computes inside the driver, beside those that are counted.
+    own: Option<WorkerId>,
 }
 
 /// A worker that has registered and is not gone.
@@ -88,15 +62,6 @@ struct Away {
     how: Disconnect,
 }
 
-/// What a new state of a launched worker means.
-pub(super) enum Turn {
-    /// It runs, and did not before.
-    Runs,
-    /// It has ended.
-    Ended(pool::Ended),
-    None,
-}
-
 /// Who has registered.
 pub(super) enum Arrived {
     New(WorkerId),
@@ -113,60 +78,6 @@ pub(super) enum Parted {
     Lost(WorkerId, Cause),
 }
 
-impl Launched {
-    /// One that has left has not ended before the launcher says so, and why.
-    fn has_ended(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| state.phase == Phase::Ended)
-    }
-
-    fn is_gone(&self) -> bool {
-        self.worker.is_none() && self.has_ended()
-    }
-
-    /// Whether it waits to be started, as far as is known.
-    fn is_waiting(&self) -> bool {
-        let waits = |state: &State| matches!(state.phase, Phase::Waiting | Phase::Stuck);
-        !self.came && self.state.as_ref().is_none_or(waits)
-    }
-
-    /// Whether it is not there, and does not come unless somebody changes something.
-    fn is_stuck(&self) -> bool {
-        self.worker.is_none() && self.state.as_ref().is_some_and(|state| state.phase == Phase::Stuck)
-    }
-
-    /// Whether it runs and is not there yet.
-    fn is_starting(&self) -> bool {
-        !self.came && self.state.as_ref().is_some_and(|state| state.phase == Phase::Running)
-    }
-
-    /// What its end means for whether another one takes its place.
-    fn ended(&self, allowed: Option<u64>) -> pool::Ended {
-        match self.cause(allowed) {
-            _ if self.unwanted => pool::Ended::InOrder,
-            Some(Cause::NotRegistered) => pool::Ended::Fruitless,
-            Some(Cause::Cancelled) => pool::Ended::Cancelled,
-            // Who comes and goes without having done anything is no use again and again.
-            _ if self.came && !self.useful => pool::Ended::Lost,
-            Some(Cause::Walltime | Cause::Preempted) => pool::Ended::InOrder,
-            _ if self.left => pool::Ended::InOrder,
-            _ if self.came => pool::Ended::Lost,
-            _ => pool::Ended::Fruitless,
-        }
-    }
-
-    /// Why it has ended, if it has.
-    fn cause(&self, allowed: Option<u64>) -> Option<Cause> {
-        let state = self.state.as_ref().filter(|state| state.phase == Phase::Ended)?;
-        if self.left && self.retired {
-            return Some(Cause::WalltimeIsNear);
-        }
-        if self.overdue && !self.came {
-            return Some(Cause::NotRegistered);
-        }
-        Some(Cause::of(state, MemoryUse { peak: self.peak_memory, allowed }))
-    }
-}
-
 impl Roster {
     pub(super) fn new(ordered: u32, minimum: u32, memory: Option<u64>) -> Roster {
         Roster {
@@ -181,6 +92,7 @@ impl Roster {
             ends: BTreeSet::new(),
             away: BTreeMap::new(),
             next_worker: 0,
+            own: None,
         }
     }
 
@@ -266,13 +178,15 @@ impl Roster {
     }
 
     pub(super) fn registered(&mut self, connection: ConnectionId, registration: &Registration) -> Arrived {
-        let key = Key::of(registration);
+        let is_own = registration.host == OWN_HOST;
+        // Its process may have the number of a job.
+        let key = if is_own { Key(OWN_HOST.to_owned()) } else { Key::of(registration) };
         let known = (registration.session > 0).then(|| self.known(&key, registration)).flatten();
         let worker = known.unwrap_or(WorkerId(self.next_worker));
         self.connections.insert(connection, worker);
         let launched = self.launched.entry(key.clone()).or_default();
         launched.worker = Some(worker);
-        (launched.came, launched.left) = (true, false);
+        (launched.came, launched.left, launched.beside) = (true, false, is_own);
         if let Some(member) = self.members.get_mut(&worker) {
             let before = std::mem::replace(&mut member.connection, connection);
             self.away.remove(&worker);
@@ -282,8 +196,9 @@ impl Roster {
         let (host, process) = (registration.host.clone(), registration.process);
         let member = Member { key, host, process, connection, leaving: false, useful: false, drained: None };
         self.members.insert(worker, member);
+        self.own = if is_own { Some(worker) } else { self.own };
         // As the scheduler counts: one that is away is not gone.
-        self.begun |= self.members.len() >= self.minimum as usize;
+        self.begun |= self.here() >= self.minimum;
         Arrived::New(worker)
     }
 
@@ -293,6 +208,15 @@ impl Roster {
             member.key == *key && member.host == registration.host && member.process == registration.process
         };
         self.members.iter().find(|(_, member)| same(member)).map(|(&worker, _)| worker)
+    }
+
+    /// Whether a worker computes inside the driver, beside those that are counted.
+    pub(super) fn is_own(&self, worker: WorkerId) -> bool {
+        self.own == Some(worker)
+    }
+
+    fn owned(&self) -> usize {
+        usize::from(self.own.is_some())
     }
 
     pub(super) fn leaves(&mut self, worker: WorkerId) {
@@ -356,15 +280,7 @@ impl Roster {
     /// Takes note of a launched worker's state; returns what that means.
     pub(super) fn state(&mut self, state: State) -> Turn {
         let launched = self.launched.entry(state.key.clone()).or_default();
-        let before = launched.state.as_ref().map_or(Phase::Waiting, |before| before.phase);
-        let before = if before == Phase::Stuck { Phase::Waiting } else { before };
-        let phase = state.phase;
-        (launched.state, launched.known) = (Some(state), true);
-        match (before, phase) {
-            (Phase::Waiting, Phase::Running) => Turn::Runs,
-            (Phase::Waiting | Phase::Running, Phase::Ended) => Turn::Ended(launched.ended(self.memory)),
-            _ => Turn::None,
-        }
+        launched.turn(state, self.memory)
     }
 
     /// More are asked for.
@@ -379,7 +295,7 @@ impl Roster {
 
     /// Those that were asked for and have not been started will not be.
     pub(super) fn none_follow(&mut self) {
-        self.ordered = self.launched.len() as u32;
+        self.ordered = self.named() as u32;
     }
 
     /// How many there are to be that are not there yet or have ended: none follow before work has begun.
@@ -389,34 +305,46 @@ impl Roster {
 
     /// How many wait to be started, or are about to.
     pub(super) fn pending(&self) -> u32 {
-        let waiting = self.launched.values().filter(|launched| !launched.unwanted && launched.is_waiting());
+        let waiting = self.jobs().filter(|launched| !launched.unwanted && launched.is_waiting());
         self.not_yet_started() + waiting.count() as u32
     }
 
     /// How many have come and are not gone.
     pub(super) fn here(&self) -> u32 {
-        self.members.len() as u32
+        (self.members.len() - self.owned()) as u32
     }
 
     /// How many there are without those that others are about to replace.
     fn lasting(&self) -> u32 {
-        let launched = self.launched.values().filter(|launched| !launched.unwanted && !launched.is_gone());
-        self.not_yet_started() + launched.filter(|launched| !launched.expiring).count() as u32
+        let lasting = self.jobs().filter(|launched| launched.stays() && !launched.is_gone());
+        self.not_yet_started() + lasting.count() as u32
     }
 
+    /// How many the launcher has not named yet. One that registers before that, as a former driver's worker also
+    /// does, counts besides until it is named.
     fn not_yet_started(&self) -> u32 {
-        self.ordered.saturating_sub(self.launched.len() as u32)
+        self.ordered.saturating_sub(self.named() as u32)
+    }
+
+    /// How many the launcher has named.
+    fn named(&self) -> usize {
+        self.jobs().filter(|launched| launched.known).count()
+    }
+
+    /// The workers but for the one inside the driver.
+    fn jobs(&self) -> impl Iterator<Item = &Launched> {
+        self.launched.values().filter(|launched| !launched.beside)
     }
 
     /// How many are there or can still come.
     pub(super) fn possible(&self) -> u32 {
-        let no_more = |launched: &&Launched| launched.unwanted || launched.is_gone() || launched.is_stuck();
-        self.not_yet_started() + self.launched.values().filter(|launched| !no_more(launched)).count() as u32
+        let possible = self.jobs().filter(|launched| launched.is_possible());
+        self.not_yet_started() + possible.count() as u32
     }
 
     /// How many are wanted and are not there yet.
     pub(super) fn coming(&self) -> u32 {
-        self.possible().saturating_sub(self.members.len() as u32)
+        self.possible().saturating_sub(self.here())
     }
 
     /// Whether enough are there, or can still come, to begin or to go on.
@@ -430,7 +358,12 @@ impl Roster {
     }
 
     fn needed(&self) -> u32 {
-        if self.begun { 1 } else { self.minimum }
+        match self.own {
+            // Once one has come, nothing is wrong with them in general, and the driver goes on by itself.
+            Some(_) if self.begun => 0,
+            _ if self.begun => 1,
+            _ => self.minimum,
+        }
     }
 
     /// Chooses so many to go as there are to be fewer: those that wait to be started, the last ones first; then
@@ -444,8 +377,9 @@ impl Roster {
         let waits = |launched: &Launched| launched.known && !launched.unwanted && launched.is_waiting();
         let waiting = self.launched.iter().rev().filter(|(_, launched)| waits(launched));
         let keys: BTreeSet<Key> = waiting.take(surplus).map(|(key, _)| key.clone()).collect();
-        let stays = |key: &Key| !self.launched[key].unwanted && !self.launched[key].expiring;
-        let here = self.members.iter().filter(|(_, member)| stays(&member.key));
+        let stays =
+            |worker: &WorkerId, member: &Member| !self.is_own(*worker) && self.launched[&member.key].stays();
+        let here = self.members.iter().filter(|(worker, member)| stays(worker, member));
         let mut here: Vec<WorkerId> = here.map(|(&worker, _)| worker).collect();
         here.sort_by_key(|&worker| (holds(worker), std::cmp::Reverse(worker)));
         here.truncate(surplus - keys.len());
@@ -476,6 +410,7 @@ impl Roster {
     /// Forgets a worker, and also its key where the launcher knows none such: nobody has to wait for it.
     fn remove(&mut self, worker: WorkerId) {
         self.away.remove(&worker);
+        self.own = self.own.filter(|own| *own != worker);
         let Some(Member { key, .. }) = self.members.remove(&worker) else { return };
         let known = self.launched.get(&key).is_none_or(|launched| launched.known);
         if !known && !self.members.values().any(|member| member.key == key) {
@@ -528,13 +463,4 @@ impl Roster {
             (None, None) => error.cause("every worker has left"),
         })
     }
-}
-
-fn describe(state: &State) -> String {
-    let reason = if state.reason.is_empty() { String::new() } else { format!(" ({})", state.reason) };
-    if state.phase == Phase::Stuck {
-        return format!("worker {} would wait for ever: {}{reason}", state.key, state.word);
-    }
-    let log = if state.log.is_empty() { String::new() } else { format!("\n{}", state.log) };
-    format!("worker {} ended: {}{reason}{log}", state.key, state.word)
 }

@@ -26,8 +26,10 @@ use crate::kernel::Isa;
 use crate::kernel::program::Registers;
 use crate::plan::{Partial, Stage};
 
-/// Compute threads give way to the threads that talk to the driver.
+/// Compute threads give way to the threads that talk to the driver ..
 const NICENESS: i32 = 5;
+/// .. and some to everybody.
+const LOWEST: i32 = 19;
 
 /// A fixed set of compute threads, which end when it is dropped.
 #[derive(Debug)]
@@ -72,8 +74,17 @@ pub struct Finished {
 impl Executor {
     /// Starts the threads, at least one.
     pub fn new(threads: usize, isa: Isa) -> Result<Self> {
-        let threads = (0..threads.max(1)).map(Thread::start).collect::<Result<_>>()?;
-        Ok(Executor { isa, threads })
+        Executor::nice(threads, isa, NICENESS)
+    }
+
+    fn nice(threads: usize, isa: Isa, niceness: i32) -> Result<Self> {
+        let start = |number| Thread::start(number, niceness);
+        Ok(Executor { isa, threads: (0..threads.max(1)).map(start).collect::<Result<_>>()? })
+    }
+
+    /// Starts threads of the lowest priority, which compute when nobody else does.
+    pub fn lowest(threads: usize) -> Result<Self> {
+        Executor::nice(threads, Isa::detect(), LOWEST)
     }
 
     /// Starts the threads with the fastest form of the kernels that this CPU runs.
@@ -155,13 +166,13 @@ impl Drop for Executor {
 }
 
 impl Thread {
-    fn start(number: usize) -> Result<Self> {
+    fn start(number: usize, niceness: i32) -> Result<Self> {
         let (works, received) = mpsc::channel::<Work>();
         let handle = thread::Builder::new()
             .name(format!("compute {number}"))
             .spawn(move || {
                 // Where the system refuses, the thread computes at the priority it has.
-                let _ = rustix::process::nice(NICENESS);
+                let _ = rustix::process::nice(niceness);
                 let mut registers = Registers::default();
                 for Work { run, answer } in received {
                     let partial = caught(&run.failed, || run.share(&mut registers));

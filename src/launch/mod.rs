@@ -15,7 +15,7 @@ mod threads;
 pub use process::ProcessLauncher;
 pub use program::{Program, work};
 pub use slurm::SlurmLauncher;
-pub use threads::ThreadsLauncher;
+pub use threads::{BesideLauncher, ThreadsLauncher};
 
 pub use crate::slurm::Exit;
 pub(crate) use crate::worker::peak_memory;
@@ -28,6 +28,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// What the worker that computes inside the driver of other workers calls its host; no host has a space in its name.
+pub const OWN_HOST: &str = "the driver";
 
 /// How long the end of workers may take, whatever Slurm does.
 pub const END_BUDGET: Duration = Duration::from_secs(8);

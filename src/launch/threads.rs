@@ -1,8 +1,9 @@
-//! One worker inside this process: the same messages over a pipe in memory, no network and no keys.
+//! One worker inside this process: the same messages over a pipe in memory, no network and no keys. It is all there is,
+//! or computes beside workers that another launcher starts.
 
 use crate::error::{Error, Result};
 use crate::execute::Executor;
-use crate::launch::{Key, Launcher, Order, Orders, Report, Reports};
+use crate::launch::{Key, Launcher, OWN_HOST, Order, Orders, Report, Reports};
 use crate::protocol::Stream;
 use crate::worker::{Configuration, Worker};
 use std::future::Future;
@@ -25,15 +26,22 @@ impl ThreadsLauncher {
         ThreadsLauncher { threads }
     }
 
-    /// Starts the worker on a thread of its own; `done` is told when it has ended.
-    fn start(&self, stream: Box<dyn Stream>, done: oneshot::Sender<()>) -> Result<()> {
-        let executor = Executor::detect(self.threads as usize)?;
-        let worker = thread::Builder::new().name("worker".to_owned()).spawn(move || {
-            serve(executor, stream);
-            let _ = done.send(());
-        });
-        worker.map(drop).map_err(|error| Error::system("cannot start a thread", &error))
+    /// Starts the worker; returns the way to it, and what is told when it has ended.
+    fn start(&self) -> Result<(Box<dyn Stream>, oneshot::Receiver<()>)> {
+        start("this process", Executor::detect(self.threads as usize)?)
     }
+}
+
+/// Starts a worker with these compute threads on a thread of its own.
+fn start(host: &'static str, executor: Executor) -> Result<(Box<dyn Stream>, oneshot::Receiver<()>)> {
+    let (here, there) = tokio::io::duplex(PIPE);
+    let (done, ended) = oneshot::channel();
+    let worker = thread::Builder::new().name("worker".to_owned()).spawn(move || {
+        serve(host, executor, Box::new(there));
+        let _ = done.send(());
+    });
+    worker.map_err(|error| Error::system("cannot start a thread", &error))?;
+    Ok((Box::new(here), ended))
 }
 
 impl Launcher for ThreadsLauncher {
@@ -43,16 +51,24 @@ impl Launcher for ThreadsLauncher {
         reports: Reports,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let (here, there) = tokio::io::duplex(PIPE);
-            let (done, ended) = oneshot::channel();
-            let started = self.start(Box::new(there), done);
             // Nobody listens any more only where the driver is gone, and the worker then goes too.
-            let _ = reports.send(started.map_or_else(Report::Failed, |()| Report::Stream(Box::new(here))));
+            let ended = match self.start() {
+                Ok((stream, ended)) => {
+                    let _ = reports.send(Report::Stream(stream));
+                    Some(ended)
+                }
+                Err(error) => {
+                    let _ = reports.send(Report::Failed(error));
+                    None
+                }
+            };
             let keys = vec![Key(std::process::id().to_string())];
             let _ = reports.send(Report::Started { job: "threads of this process".to_owned(), keys });
             while let Some(order) = orders.recv().await {
                 if let Order::End { .. } = order {
-                    let _ = ended.await;
+                    if let Some(ended) = ended {
+                        let _ = ended.await;
+                    }
                     let _ = reports.send(Report::Gone(None));
                     return;
                 }
@@ -61,11 +77,36 @@ impl Launcher for ThreadsLauncher {
     }
 }
 
-fn serve(executor: Executor, stream: Box<dyn Stream>) {
+/// Starts what another launcher starts, and a worker of low priority inside this process, which computes at once. It is
+/// named to nobody as started, and ends with its stream.
+pub struct BesideLauncher {
+    threads: u32,
+    others: Box<dyn Launcher>,
+}
+
+impl BesideLauncher {
+    /// A launcher of a worker with so many compute threads beside `others`.
+    pub fn new(threads: u32, others: Box<dyn Launcher>) -> BesideLauncher {
+        BesideLauncher { threads, others }
+    }
+}
+
+impl Launcher for BesideLauncher {
+    fn run(self: Box<Self>, orders: Orders, reports: Reports) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let started = Executor::lowest(self.threads as usize).and_then(|executor| start(OWN_HOST, executor));
+        let _ = reports.send(match started {
+            Ok((stream, _)) => Report::Stream(stream),
+            Err(error) => Report::Notice(format!("the driver does not compute itself: {error}")),
+        });
+        self.others.run(orders, reports)
+    }
+}
+
+fn serve(host: &str, executor: Executor, stream: Box<dyn Stream>) {
     let configuration = Configuration {
         // The driver's own end is theirs.
         end: None,
-        host: "this process".to_owned(),
+        host: host.to_owned(),
         job: None,
         threads: executor.threads() as u32,
         // The driver is a thread of the same process; it cannot be lost alone.

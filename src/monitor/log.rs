@@ -1,5 +1,5 @@
 //! Events as lines of JSON, for programs and for finding out later what happened. Progress is left out: the
-//! answers tell it. Once the log is long, leases and their answers are left out instead: there may be many millions, and
+//! answers tell it. What results come to is told now and then. Once the log is long, leases and their answers are left out instead: there may be many millions, and
 //! the recording of the scheduler has them in a tenth of the room. Then progress is told now and then.
 
 use crate::event::{Monitor, RunEvent, Timestamp};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// From here on leases are left out, in bytes, ..
 const LONG: u64 = 64 << 20;
-/// .. and progress is told so often.
+/// .. and progress is told so often; and what results come to, always.
 const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Writes events to a file, one JSON object a line: `at` in seconds from the start of the run, `event`, and the
@@ -20,6 +20,8 @@ pub struct Log<W> {
     written: u64,
     /// When progress was told.
     progress: Option<Timestamp>,
+    /// When it was told what results come to.
+    so_far: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -32,7 +34,7 @@ struct Line<'a> {
 impl<W: Write> Log<W> {
     /// A log to `file`, which needs no buffer: each line is written at once.
     pub fn new(file: W) -> Log<W> {
-        Log { file: Some(file), written: 0, progress: None }
+        Log { file: Some(file), written: 0, progress: None, so_far: None }
     }
 }
 
@@ -43,6 +45,11 @@ impl<W: Write + Send> Monitor for Log<W> {
                 let due = done == tasks || self.progress.is_none_or(|told| at - told >= PROGRESS);
                 let due = due && self.written >= LONG;
                 self.progress = if due { Some(at) } else { self.progress };
+                due
+            }
+            RunEvent::ResultsSoFar { .. } => {
+                let due = self.so_far.is_none_or(|told| at - told >= PROGRESS);
+                self.so_far = if due { Some(at) } else { self.so_far };
                 due
             }
             RunEvent::Leased { .. } | RunEvent::Answered { .. } => self.written < LONG,
@@ -62,6 +69,7 @@ impl<W: Write + Send> Monitor for Log<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::ResultSoFar;
 
     #[test]
     fn long_log_goes_on_without_leases() {
@@ -79,6 +87,21 @@ mod tests {
         let told: Vec<_> = told.iter().map(|line| (line["event"].as_str(), line["done"].as_u64())).collect();
         let progress = |done| (Some("progress"), Some(done));
         assert_eq!(told, [progress(1), (Some("returned"), None), progress(9), progress(8)]);
+    }
+
+    #[test]
+    fn results_so_far_are_told_now_and_then() {
+        let mut bytes = Vec::new();
+        let mut log = Log::new(&mut bytes);
+        let result = ResultSoFar { name: "a".to_owned(), value: 0.5, error: None, elements: 7 };
+        let event = RunEvent::ResultsSoFar { stage: 0, results: vec![result] };
+        for at in [Duration::ZERO, PROGRESS / 2, PROGRESS] {
+            log.receive(Timestamp(at), &event);
+        }
+        let text = String::from_utf8(bytes).expect("text");
+        let told = "\"event\":\"results_so_far\",\"stage\":0,\
+                    \"results\":[{\"name\":\"a\",\"value\":0.5,\"error\":null,\"elements\":7}]}\n";
+        assert_eq!(text, format!("{{\"at\":0.0,{told}{{\"at\":10.0,{told}"));
     }
 
     #[test]

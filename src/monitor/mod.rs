@@ -10,3 +10,4 @@ pub use apart::Apart;
 pub use log::Log;
 pub use status::{Stage, Status, Worker, WorkerState};
 pub use terminal::{Style, Terminal};
+pub use words::so_far;

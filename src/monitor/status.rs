@@ -3,7 +3,7 @@
 //! read is counted and passed over.
 
 use crate::error::{Error, Result};
-use crate::event::{JobNews, Monitor, Receipt, RunEvent, Timestamp};
+use crate::event::{JobNews, Monitor, OWN_HOST, Receipt, ResultSoFar, RunEvent, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -116,6 +116,8 @@ pub struct Status {
     pub submitted: Vec<String>,
     /// The stage that was begun last.
     pub stage: Option<Stage>,
+    /// What results came to when that was last told, in the present stage.
+    pub results: Vec<ResultSoFar>,
     /// The failure, as it was shown.
     pub failed: Option<String>,
     /// Why the end began.
@@ -163,10 +165,10 @@ impl Status {
         Ok(status)
     }
 
-    /// How many workers have come, and how many of them are there.
+    /// How many workers have come, and how many of them are there; one inside the driver does not count.
     pub fn came(&self) -> (usize, usize) {
-        let here = self.workers.values().filter(|worker| worker.state.is_here()).count();
-        (self.workers.len(), here)
+        let came = self.workers.values().filter(|worker| worker.host != OWN_HOST);
+        (came.clone().count(), came.filter(|worker| worker.state.is_here()).count())
     }
 
     /// The worker that a job has become.
@@ -261,6 +263,7 @@ impl Status {
         self.workers.values_mut().for_each(|worker| worker.stage_tasks = 0);
         let done = u128::from(done) * u128::from(tasks) / u128::from(elements.max(1));
         let done = u64::try_from(done).unwrap_or(tasks).min(tasks);
+        self.results.clear();
         self.stage = Some(Stage { number, tasks, done, elements, ended: false });
     }
 
@@ -324,8 +327,10 @@ impl Monitor for Status {
                 self.is_coarse = true;
                 self.stage.iter_mut().for_each(|stage| stage.done = stage.done.max(*done));
             }
+            RunEvent::ResultsSoFar { results, .. } => self.results.clone_from(results),
             RunEvent::StageDone { .. } => {
                 self.hold_nothing();
+                self.results.clear();
                 self.stage.iter_mut().for_each(|stage| stage.ended = true);
             }
             RunEvent::Failed { error } => self.failed(error),

@@ -4,8 +4,8 @@
 //! terminal, a live line below them shows the progress.
 
 use crate::error::printable;
-use crate::event::{JobNews, Monitor, Receipt, RunEvent, Timestamp};
-use crate::monitor::words::{count, mebibytes, seconds, workers};
+use crate::event::{JobNews, Monitor, OWN_HOST, Receipt, ResultSoFar, RunEvent, Timestamp};
+use crate::monitor::words::{count, mebibytes, seconds, so_far, workers};
 use crate::units::Memory;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,6 +17,10 @@ const LIVE_INTERVAL: Duration = Duration::from_millis(200);
 const PARTS: u64 = 4;
 /// .. and the time after which one is due in any case.
 const SILENCE: Duration = Duration::from_secs(60);
+/// The first result so far is worth a line; from then on the time until another one is due doubles, from this on.
+const RESULTS: Duration = Duration::from_secs(2);
+/// How many results are shown while they are computed.
+const MOST_RESULTS: usize = 3;
 
 /// How to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,10 @@ struct Stage {
     parts: u64,
     /// When something of it was told.
     told: Option<Timestamp>,
+    /// What its results come to so far.
+    results: Vec<ResultSoFar>,
+    /// After how much silence they are told again, once they have been told.
+    results_after: Option<Duration>,
 }
 
 impl<W: Write> Terminal<W> {
@@ -91,7 +99,9 @@ impl<W: Write> Terminal<W> {
         let due = self.live_at.is_none_or(|last| at - last >= LIVE_INTERVAL);
         if self.style == Style::Live && due {
             self.live_at = Some(at);
-            let _ = write!(self.out, "\r\x1b[K{text}");
+            // What does not fit the line is cut off rather than wrapped, since a second line could not be taken away.
+            let text = printable(text).replace('\n', " ");
+            let _ = write!(self.out, "\r\x1b[K\x1b[?7l{text}\x1b[?7h");
             let _ = self.out.flush();
         }
     }
@@ -131,8 +141,14 @@ impl<W: Write> Terminal<W> {
     }
 
     fn registered(&mut self, event: &RunEvent) {
-        let RunEvent::Registered { worker, job, host, kernel, start_seconds, .. } = event else { return };
+        let RunEvent::Registered { worker, job, host, kernel, threads, start_seconds } = event else {
+            return;
+        };
         let Some(started_as) = self.started_as else { return };
+        if host == OWN_HOST {
+            let threads = format!("{threads} thread{}", if *threads == 1 { "" } else { "s" });
+            return self.line(&format!("the driver computes too: worker {worker} of {threads} ({kernel})"));
+        }
         self.registered += 1;
         // Of many workers, not every one is worth a line.
         let told =
@@ -153,12 +169,24 @@ impl<W: Write> Terminal<W> {
         let own = elements.saturating_sub(self.stage.before) as f64;
         let rate = if elapsed > 0.0 { own / elapsed } else { 0.0 };
         let left = if own > 0.0 { elapsed * (1.0 - share) * elements as f64 / share / own } else { 0.0 };
-        let text =
+        let mut text =
             format!("{:3.0} % done, {} numbers a second, {} left", share * 100.0, count(rate), seconds(left));
+        for result in self.stage.results.iter().take(MOST_RESULTS) {
+            text += &format!("; {}", so_far(result));
+        }
         let parts = done * PARTS / tasks.max(1);
-        let silent = at - self.stage.told.or(self.stage.began).unwrap_or(at) >= SILENCE;
+        let silence = match self.stage.results_after {
+            _ if self.stage.results.is_empty() => SILENCE,
+            None => Duration::ZERO,
+            Some(after) => after,
+        };
+        let silent = at - self.stage.told.or(self.stage.began).unwrap_or(at) >= silence;
         if (parts > self.stage.parts || silent) && parts < PARTS {
             (self.stage.parts, self.stage.told) = (parts, Some(at));
+            if !self.stage.results.is_empty() {
+                self.stage.results_after =
+                    Some(self.stage.results_after.map_or(RESULTS, |after| (2 * after).min(SILENCE)));
+            }
             self.line(&text);
         } else {
             self.live(at, &text);
@@ -226,6 +254,7 @@ impl<W: Write + Send> Monitor for Terminal<W> {
             RunEvent::Stage { done, .. } => self.stage = Stage { before: *done, ..Stage::default() },
             // The clock of a stage starts with its first lease, not while workers are awaited.
             RunEvent::Leased { .. } => drop(self.stage.began.get_or_insert(at)),
+            RunEvent::ResultsSoFar { results, .. } => self.stage.results.clone_from(results),
             RunEvent::Progress { done, tasks, elements, .. } => self.progress(at, *done, *tasks, *elements),
             RunEvent::StageDone { .. } => self.clear(),
             RunEvent::Closing { cause } if cause != "done" => self.line(&format!("ending: {cause}")),
@@ -237,86 +266,4 @@ impl<W: Write + Send> Monitor for Terminal<W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(events: &[(u64, RunEvent)]) -> String {
-        let mut out = Vec::new();
-        let mut terminal = Terminal::new(&mut out, Style::Lines);
-        for (milliseconds, event) in events {
-            terminal.receive(Timestamp(Duration::from_millis(*milliseconds)), event);
-        }
-        String::from_utf8(out).expect("text")
-    }
-
-    fn job(job: &str, state: &str, reason: &str) -> JobNews {
-        JobNews { job: job.to_owned(), state: state.to_owned(), reason: reason.to_owned() }
-    }
-
-    #[test]
-    fn a_run_is_told_in_one_line_for_each_change() {
-        let opened = RunEvent::Opened {
-            run: "bcdfghjk".to_owned(),
-            cluster: "slurm".to_owned(),
-            workers: 2,
-            cores: 1,
-            limits: "2G and 00:05:00".to_owned(),
-            seed: "0x2a".to_owned(),
-            directory: Some("/home/me/.squall/bcdfghjk".to_owned()),
-        };
-        let registered = RunEvent::Registered {
-            worker: 0,
-            job: "12_0".to_owned(),
-            host: "node-1".to_owned(),
-            threads: 1,
-            kernel: "avx2".to_owned(),
-            start_seconds: 0.02,
-        };
-        let leased = RunEvent::Leased { lease: 0, worker: 0, first: 0, end: 8 };
-        let progress = |done| RunEvent::Progress { stage: 0, done, tasks: 800, elements: done * 1_000_000 };
-        let waits = vec![job("12_0", "PENDING", "Priority"), job("12_1", "PENDING", "Priority")];
-        let receipt = Receipt {
-            submit_seconds: 0.1,
-            queue_seconds: 70.0,
-            compute_seconds: 2.0,
-            wall_seconds: 72.5,
-            elements: 800_000_000,
-            worker_peak_bytes: (7 << 20) + 100_000,
-            worker_bound_bytes: 41 << 20,
-            worker_allowed_bytes: Some(2 << 30),
-            driver_peak_bytes: 10_276_045,
-            driver_bound_bytes: 40 << 20,
-            workers: 1,
-            lost: 1,
-            ..Receipt::default()
-        };
-        let text = lines(&[
-            (0, opened),
-            (100, RunEvent::Submitted { job: "job 12".to_owned(), workers: 2 }),
-            (2000, RunEvent::Jobs { jobs: waits.clone() }),
-            (7000, RunEvent::Jobs { jobs: waits }),
-            (70_000, registered),
-            (70_000, RunEvent::Stage { stage: 0, tasks: 800, chunks: 16, elements: 800_000_000, done: 0 }),
-            (70_500, leased),
-            (70_600, progress(40)),
-            (71_000, progress(200)),
-            (71_100, progress(240)),
-            (71_200, RunEvent::Lost { worker: 0, cause: "it closed the connection".to_owned(), leases: 2 }),
-            (72_500, progress(800)),
-            (72_500, RunEvent::Closing { cause: "done".to_owned() }),
-            (72_500, RunEvent::Closed(receipt)),
-        ]);
-        insta::assert_snapshot!(text, @"
-        run bcdfghjk on slurm: 2 workers of 1 thread, 2G and 00:05:00 each in /home/me/.squall/bcdfghjk
-        seed 0x2a
-        job 12: 2 workers asked for
-        jobs: 2 PENDING (Priority)
-        1 of 2 workers registered: worker 0 is job 12_0 on node-1 (avx2, up in 0.02 s)
-         25 % done, 400 million numbers a second, 1.5 s left
-        worker 0 is lost: it closed the connection, and what it held waits again
-        time: submit 0.10 s, queue 70.0 s, start 0.00 s, compute 2.0 s, close 0.00 s, wall 72.5 s
-        work: 800 million numbers, 400 million a second, by 1 worker, 1 lost; seed 0x2a
-        memory: worker 7.1M of 41M bounded, 2G allowed; driver 9.8M of 40M
-        ");
-    }
-}
+mod tests;

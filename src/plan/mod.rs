@@ -26,6 +26,7 @@ mod progress;
 mod proof;
 mod push;
 mod quantile;
+mod sofar;
 mod space;
 mod stage;
 mod strided;
@@ -51,6 +52,8 @@ pub use product::Running;
 pub use progress::{Gathered, Identity};
 pub use proof::{Wanted, WorkerNeed};
 pub use quantile::of_row as quantile_of_row;
+pub use sofar::SoFar;
+use sofar::Watch;
 pub use stage::{Group, Instruction, Leaf, Program, Sink, Source, Stage, Task};
 
 /// How results are computed: stages, one after the other, each cut into tasks.
@@ -187,7 +190,8 @@ impl Plan {
         let known = Known::new(&self.graph, finished);
         let mut pass = Pass::new(&known, &self.ends, finished.stages)?;
         self.left_out.iter().for_each(|left_out| left_out.apply(&mut pass));
-        Ok(Running::new(pass.stage, pass.products, pass.layouts))
+        let watch = Watch::new(&self.graph, &self.results, finished, &pass.stage, &pass.products);
+        Ok(Running::new(pass.stage, pass.products, pass.layouts, watch))
     }
 
     /// The results, given all that stages have made.

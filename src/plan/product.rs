@@ -13,6 +13,7 @@ use crate::plan::known::Finished;
 use crate::plan::partial::{Accumulator, Partial, foreign, room};
 use crate::plan::progress::Gathered;
 use crate::plan::quantile::{Rank, Search};
+use crate::plan::sofar::{SoFar, Watch};
 use crate::plan::space::Map;
 use crate::plan::stage::{Sink, Stage};
 
@@ -86,12 +87,14 @@ pub struct Running {
     arrays: BTreeMap<Id, Data>,
     /// Tasks that each panel still waits for, once the first of them is done.
     open: BTreeMap<(u32, u64), u64>,
+    /// What results come to meanwhile.
+    watch: Watch,
 }
 
 impl Running {
-    pub(super) fn new(stage: Stage, products: Vec<Product>, layouts: Vec<Layout>) -> Self {
+    pub(super) fn new(stage: Stage, products: Vec<Product>, layouts: Vec<Layout>, watch: Watch) -> Self {
         let partial = stage.empty_partial();
-        Running { stage, products, layouts, partial, arrays: BTreeMap::new(), open: BTreeMap::new() }
+        Running { stage, products, layouts, partial, arrays: BTreeMap::new(), open: BTreeMap::new(), watch }
     }
 
     /// What has been gathered and finished so far, to be written as a [`Gathered`].
@@ -99,8 +102,10 @@ impl Running {
         (&self.partial, &self.arrays, &self.open)
     }
 
-    pub(super) fn restore(&mut self, gathered: Gathered) {
+    /// Goes on from what has been gathered with these tasks.
+    pub(super) fn restore(&mut self, tasks: &[Range<u64>], gathered: Gathered) {
         Gathered { partial: self.partial, arrays: self.arrays, open: self.open } = gathered;
+        self.watch.restored(&self.stage, tasks, &self.partial);
     }
 
     /// The stage as it is sent.
@@ -112,9 +117,15 @@ impl Running {
     pub fn combine(&mut self, graph: &super::Plan, tasks: Range<u64>, partial: Partial) -> Result<()> {
         partial.check(&self.stage.gathers)?;
         self.check_places(&tasks, &partial)?;
+        self.watch.add(&self.stage, &tasks, &partial);
         self.partial.combine(partial)?;
         let completed = self.completed(tasks);
         self.finish_panels(&graph.graph, &completed)
+    }
+
+    /// What results that are numbers come to so far, where that says something.
+    pub fn so_far(&self, plan: &super::Plan) -> Vec<SoFar> {
+        self.watch.so_far(&plan.graph, &self.partial)
     }
 
     /// Refuses what these tasks cannot have gathered: panels that they do not give to, and more elements than they

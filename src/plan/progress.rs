@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -95,14 +96,15 @@ impl Plan {
         Identity { numbers: NUMBERS, plan: Sha256::digest(text.as_bytes()).into(), files }
     }
 
-    /// Goes on with a stage of which something has been gathered.
-    pub fn resume(&self, finished: &Finished, gathered: Gathered) -> Result<Running> {
+    /// Goes on with a stage of which something has been gathered: with tasks that are in ascending ranges which do not
+    /// touch.
+    pub fn resume(&self, finished: &Finished, tasks: &[Range<u64>], gathered: Gathered) -> Result<Running> {
         let mut running = self.begin(finished)?;
         gathered.partial.check(running.stage().gathers())?;
-        if !self.has(&gathered.arrays) {
+        if !self.has(&gathered.arrays) || !ascend(tasks, running.stage().tasks()) {
             return Err(damaged());
         }
-        running.restore(gathered);
+        running.restore(tasks, gathered);
         Ok(running)
     }
 
@@ -128,6 +130,12 @@ fn timeless(stored: &Stored) -> Stored {
     let mut stored = stored.clone();
     stored.parts.iter_mut().for_each(|part| (part.length, part.modified) = (0, 0));
     stored
+}
+
+/// Whether these are ascending ranges of so many tasks that do not touch.
+fn ascend(ranges: &[Range<u64>], tasks: u64) -> bool {
+    let apart = ranges.windows(2).all(|pair| pair[0].end < pair[1].start);
+    apart && ranges.iter().all(|range| range.start < range.end && range.end <= tasks)
 }
 
 fn damaged() -> Error {

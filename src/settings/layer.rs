@@ -47,6 +47,7 @@ section! {
         minimum_workers: Whole,
         replacements: Whole,
         start_timeout: Whole,
+        driver_threads: Asked<Whole>,
         death_timeout: Whole,
         port: Port,
         host: String,

@@ -70,6 +70,8 @@ pub struct ClusterSettings {
     pub replacements: Option<u32>,
     /// A worker that has not registered this long after its start is given up.
     pub start_timeout: Duration,
+    /// Threads with which the driver of a cluster of jobs computes itself.
+    pub driver_threads: Asked<u32>,
     /// A worker exits this long after losing the driver.
     pub death_timeout: Duration,
     /// The port on which the driver listens; 0 is any free one.

@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::settings::layer::{Cluster, Run, Slurm};
 use crate::settings::sources::Merged;
 use crate::settings::values::{Lines, Whole};
-use crate::settings::{ClusterKind, ClusterSettings, Origin, RunSettings, Settings, SlurmSettings, Sources};
+use crate::settings::{
+    Asked, ClusterKind, ClusterSettings, Origin, RunSettings, Settings, SlurmSettings, Sources,
+};
 
 /// Below this a worker would leave over a short pause of the driver.
 const SHORTEST_DEATH_TIMEOUT: u32 = 5;
@@ -55,6 +57,10 @@ fn cluster(layer: Cluster, paths: &Paths<'_>) -> Result<ClusterSettings> {
         minimum_workers: number(layer.minimum_workers),
         replacements: layer.replacements.map(|replacements| replacements.0),
         start_timeout: Duration::from_secs(number(layer.start_timeout).into()),
+        driver_threads: match layer.driver_threads.expect(BUILT_IN).value() {
+            Some(threads) => Asked::Given(threads.0),
+            None => Asked::Auto,
+        },
         death_timeout: Duration::from_secs(number(layer.death_timeout).into()),
         port: layer.port.expect(BUILT_IN).0,
         host: filled(layer.host),

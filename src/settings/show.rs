@@ -79,6 +79,10 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
         ("cluster.minimum_workers", Some(integer(cluster.minimum_workers))),
         ("cluster.replacements", cluster.replacements.map(integer)),
         ("cluster.start_timeout", Some(large(cluster.start_timeout.as_secs().into()))),
+        (
+            "cluster.driver_threads",
+            Some(cluster.driver_threads.value().map_or_else(|| text(&cluster.driver_threads), integer)),
+        ),
         ("cluster.death_timeout", Some(large(cluster.death_timeout.as_secs().into()))),
         ("cluster.port", Some(integer(cluster.port))),
         ("cluster.host", cluster.host.as_ref().map(text)),

@@ -334,6 +334,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     memory = "1G"                            # built in
     walltime = "00:30:00"                    # built in
     minimum_workers = 1                      # built in
+    driver_threads = 0                       # built in
     death_timeout = 60                       # built in
     port = 0                                 # built in
     # not set: cores, replacements, host, program
@@ -366,6 +367,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     memory = "1G"
     walltime = "00:30:00"
     minimum_workers = 1
+    driver_threads = 0
     death_timeout = 60
     port = 0
     # not set: cores, replacements, host, program

@@ -6,6 +6,7 @@ mod support;
 
 mod arrays;
 mod before;
+mod beside;
 mod conformance;
 mod crowd;
 mod extend;
@@ -23,6 +24,7 @@ mod replay;
 mod resume;
 mod secrets;
 mod settings;
+mod sofar;
 mod strangers;
 mod submit;
 mod watching;

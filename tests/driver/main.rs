@@ -1,8 +1,11 @@
 //! The driver's decisions, told as values: no runtime, no clock, no workers.
 
+mod beside;
 mod ends;
+mod estimates;
 mod losses;
 mod pool;
+mod sofar;
 mod world;
 
 use rand::rngs::StdRng;

@@ -3,6 +3,7 @@
 use crate::cli::script::quoted;
 use crate::cli::show::{Sent, Shown};
 use crate::cli::table::{ago, percent, table};
+use crate::monitor::so_far;
 use std::fmt::Write as _;
 
 /// All of it, a paragraph a matter.
@@ -34,6 +35,9 @@ fn head(shown: &Shown) -> String {
                 let _ = writeln!(text, "{kind} {name} = {}", indented(expression, "  ").trim_start());
             }
         }
+    }
+    for result in &shown.results_so_far {
+        let _ = writeln!(text, "so far: {}", so_far(result));
     }
     if let Some(driver) = &shown.driver {
         let process = &driver.owner.process;

@@ -38,7 +38,9 @@ impl Core {
             }
         };
         if new {
-            self.came(now, &Key::of(&registration), left.map(Duration::from_millis));
+            if !self.roster.is_own(worker) {
+                self.came(now, &Key::of(&registration), left.map(Duration::from_millis));
+            }
             self.tell_of_new(now, worker, registration);
         }
         if self.closing.is_some() || self.failure.is_some() {
@@ -69,7 +71,10 @@ impl Core {
     }
 
     fn tell_of_new(&mut self, now: Timestamp, worker: WorkerId, registration: Registration) {
-        self.times.registered(now, Duration::from_millis(registration.age_milliseconds));
+        match self.roster.is_own(worker) {
+            true => self.times.helped(),
+            false => self.times.registered(now, Duration::from_millis(registration.age_milliseconds)),
+        }
         self.tell(RunEvent::Registered {
             worker: worker.0,
             job: Key::of(&registration).0,
@@ -111,7 +116,9 @@ impl Core {
     }
 
     fn used(&mut self, worker: WorkerId, peak_memory: u64) {
-        self.times.peak(peak_memory);
+        if !self.roster.is_own(worker) {
+            self.times.peak(peak_memory);
+        }
         self.roster.used(worker, peak_memory);
     }
 
@@ -142,6 +149,7 @@ impl Core {
                 self.fail(error.cause(format!("worker {} sent it", worker.0)));
                 return;
             }
+            self.outputs.extend(computation.so_far_event(now).map(Output::Tell));
             self.outputs.push(Output::Tell(computation.progress_event()));
             self.checkpoints.iter_mut().for_each(Schedule::changed);
             self.times.elements(computation.elements_of(finished));

@@ -108,6 +108,21 @@ fn long_log_tells_progress_without_leases() {
 }
 
 #[test]
+fn results_so_far_are_those_of_the_present_stage() {
+    let told = |stage: u64, value: f64| {
+        format!(
+            r#""event":"results_so_far","stage":{stage},"results":[{{"name":"a","value":{value},"error":0.25,"elements":20}}]"#
+        )
+    };
+    let (one, two) = (told(0, 1.5), told(0, 2.5));
+    let values =
+        |lines: &[&str]| -> Vec<f64> { status(lines).results.iter().map(|result| result.value).collect() };
+    assert_eq!(values(&[OPENED, STAGE, &one, &two]), [2.5]);
+    assert_eq!(values(&[OPENED, STAGE, &one, STAGE]), [0.0; 0]);
+    assert_eq!(values(&[OPENED, STAGE, &one, r#""event":"stage_done","stage":0"#]), [0.0; 0]);
+}
+
+#[test]
 fn damaged_log_says_what_it_still_says() {
     let whole = format!("{{\"at\":1,{OPENED}}}\n");
     let damaged = [
