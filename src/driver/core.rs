@@ -4,6 +4,7 @@
 //! sees of processes or Slurm jobs. The shell around it only carries things to and fro. Its tests are in
 //! `tests/driver`.
 
+mod findings;
 mod pool;
 mod workers;
 
@@ -129,6 +130,7 @@ pub struct Core {
     closing: Option<Closing>,
     /// When it closes, since its own time is over.
     end: Option<Timestamp>,
+    warned: findings::Warned,
     outputs: Vec<Output>,
 }
 
@@ -158,6 +160,7 @@ impl Core {
             checkpoints: checkpoints_from.map(Schedule::from),
             closing: None,
             end: None,
+            warned: findings::Warned::default(),
             outputs: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::execute::Executor;
 use crate::launch::{Key, Launcher, Order, Orders, Report, Reports};
-use crate::protocol::Stream;
+use crate::protocol::{Findings, Stream};
 use crate::worker::{Configuration, Worker};
 use std::future::Future;
 use std::pin::Pin;
@@ -63,6 +63,7 @@ impl Launcher for ThreadsLauncher {
 
 fn serve(executor: Executor, stream: Box<dyn Stream>) {
     let configuration = Configuration {
+        findings: Findings::default(),
         // The driver's own end is theirs.
         end: None,
         host: "this process".to_owned(),

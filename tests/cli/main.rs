@@ -8,6 +8,7 @@ mod arrays;
 mod before;
 mod conformance;
 mod crowd;
+mod doctor;
 mod extend;
 mod fake;
 mod faults;
