@@ -56,10 +56,7 @@ pub(super) fn doctor(arguments: &DoctorArguments, started: Instant) -> Result<()
         let examined = examination.run(&mut hops, &mut signals).await;
         match examined {
             Ok(()) => hops.end(),
-            Err(error) => {
-                hops.fail(&error)?;
-                Err(error)
-            }
+            Err(error) => Err(hops.fail(error)?),
         }
     })
 }
@@ -124,13 +121,15 @@ impl Examination {
         }
         let run = RunDirectory::create(&self.settings.run.directory, RunId::generate())?;
         let examined = self.examine(&run, hops, signals).await;
-        match &examined {
-            // What is left of it can be found by the directory.
-            Err(Ended { left: true, .. }) => {}
-            _ => run.remove()?,
+        // What is left of it can be found by the directory.
+        let stays = matches!(&examined, Err(Ended { left: true, .. }));
+        let removed = if stays { Ok(()) } else { run.remove() };
+        if let Err(error) = &removed {
+            hops.warn(&error.to_string())?;
         }
         examined.map_err(|ended| ended.error)?;
-        hops.ok("the worker has left, and the run directory is removed")
+        let removed = if removed.is_ok() { ", and the run directory is removed" } else { "" };
+        hops.ok(&format!("the worker has left{removed}"))
     }
 
     async fn examine(

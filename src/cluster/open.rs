@@ -270,8 +270,8 @@ fn walltime(settings: &Settings) -> Option<u64> {
 
 /// The memory that the workers' jobs are asked for, in bytes, where they are jobs and it is.
 fn asked_memory(settings: &Settings) -> Option<u64> {
-    let asked = settings.cluster.kind == ClusterKind::Slurm
-        && settings.slurm.memory_option != MemoryOption::None;
+    let asked =
+        settings.cluster.kind == ClusterKind::Slurm && settings.slurm.memory_option != MemoryOption::None;
     settings.cluster.memory.value().filter(|_| asked).map(|memory| memory.bytes())
 }
 

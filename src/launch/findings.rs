@@ -126,7 +126,8 @@ mod tests {
     fn job(variables: &[(&str, &str)]) -> Allocation {
         let fixed = [("SLURM_JOB_ID", "7"), ("SLURMD_NODENAME", "node-1")];
         let all: Vec<_> = fixed.iter().chain(variables).copied().collect();
-        let lookup = |wanted: &str| all.iter().find(|(name, _)| *name == wanted).map(|(_, it)| (*it).to_owned());
+        let lookup =
+            |wanted: &str| all.iter().find(|(name, _)| *name == wanted).map(|(_, it)| (*it).to_owned());
         Allocation::from_lookup(lookup).expect("a job")
     }
 
@@ -151,7 +152,10 @@ mod tests {
     fn fewer_cpus_than_asked_for_are_told_with_whose_word_it_is() {
         let warnings = |cpus, quota| compare(&asked(8, None), None, &given(cpus, quota, None)).warnings;
         assert_eq!(warnings(2, None), ["asked for 8 CPUs, may use 2 by its affinity mask"]);
-        assert_eq!(warnings(8, Some(1.5)), ["asked for 8 CPUs, may use 1.5 by the quota of its control group"]);
+        assert_eq!(
+            warnings(8, Some(1.5)),
+            ["asked for 8 CPUs, may use 1.5 by the quota of its control group"]
+        );
         assert_eq!(warnings(8, Some(8.0)), [""; 0]);
         let job = job(&[("SLURM_CPUS_PER_TASK", "1"), ("SLURM_CPUS_ON_NODE", "8")]);
         let warned = compare(&asked(8, None), Some(&job), &given(8, None, None)).warnings;

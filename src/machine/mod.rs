@@ -36,7 +36,8 @@ impl Given {
     /// What this process may use.
     pub fn here() -> Given {
         // Where a limit cannot be asked for, none is known.
-        let limit = |resource| getrlimit(resource).ok().map(|(soft, _)| soft).filter(|&it| it != RLIM_INFINITY);
+        let limit =
+            |resource| getrlimit(resource).ok().map(|(soft, _)| soft).filter(|&it| it != RLIM_INFINITY);
         Given {
             address_space: limit(Resource::RLIMIT_AS).map(Memory::from_bytes),
             open_files: limit(Resource::RLIMIT_NOFILE),
@@ -83,7 +84,8 @@ fn cpu(text: &str) -> Option<String> {
     };
     let flags: Vec<&str> = field("flags").unwrap_or_default().split(' ').collect();
     let features: Vec<&str> = FEATURES.into_iter().filter(|feature| flags.contains(feature)).collect();
-    let features = if features.is_empty() { "no vector features known".to_owned() } else { features.join(", ") };
+    let features =
+        if features.is_empty() { "no vector features known".to_owned() } else { features.join(", ") };
     Some(format!("{} ({features})", field("model name")?))
 }
 
@@ -137,7 +139,8 @@ mod tests {
 
     #[test]
     fn machine_that_says_nothing_limits_nothing() {
-        let root = root(&[("proc/self/cgroup", "nonsense"), ("proc/self/status", "Cpus_allowed_list:\t3-1\n")]);
+        let root =
+            root(&[("proc/self/cgroup", "nonsense"), ("proc/self/status", "Cpus_allowed_list:\t3-1\n")]);
         assert_eq!(Given::below(root.path()), Given::default());
     }
 

@@ -89,5 +89,5 @@ fn worker_that_cannot_reach_the_driver_names_the_addresses(testbed: &Testbed) {
     let (output, stdout, stderr) = examined(testbed, &[&ASKED[..], &nowhere].concat());
     assert_eq!(output.status.code(), Some(4), "{stdout}{stderr}");
     assert!(stdout.contains("sees the run directory"), "{stdout}");
-    assert!(stderr.contains("driver.invalid "), "{stderr}");
+    assert!(stderr.contains("driver.invalid ") && stderr.contains("hint: a firewall may be"), "{stderr}");
 }

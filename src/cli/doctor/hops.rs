@@ -12,6 +12,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// How far clocks may be apart before that is warned of, in seconds.
 const CLOCKS: f64 = 5.0;
 
+/// Of a worker that has written into the run directory and was not heard of.
+const CUT_OFF: &str = "the worker runs and sees the run directory, and has not reached this machine";
+const FIREWALL: &str =
+    "a firewall may be between: set cluster.port or cluster.host, or start squall in a job, with srun";
+/// Of a worker that runs and has not written there.
+const UNSEEN: &str = "nothing of what the worker writes is seen in the run directory";
+const SHARED: &str = "set run.directory to a place that all nodes see under the same path";
+
 /// The hops so far.
 pub(super) struct Hops {
     started: Instant,
@@ -52,14 +60,27 @@ impl Hops {
         self.line("ok", text)
     }
 
-    fn warn(&mut self, text: &str) -> Result<()> {
+    pub(super) fn warn(&mut self, text: &str) -> Result<()> {
         self.warnings += 1;
         self.line("warn", text)
     }
 
-    /// Tells of the hop that was not passed.
-    pub(super) fn fail(&self, error: &Error) -> Result<()> {
-        self.line("FAIL", &format!("waiting for {}: {}", self.waits, error.what()))
+    /// Tells of the hop that was not passed; returns the failure with what else may help.
+    pub(super) fn fail(&mut self, error: Error) -> Result<Error> {
+        let unheard = self.report.as_ref().filter(|_| self.host.is_none());
+        let warnings = unheard.map_or_else(Vec::new, |(report, _)| report.warnings.clone());
+        let (cut_off, runs) = (unheard.is_some() && error.kind() == ErrorKind::Workers, self.runs());
+        warnings.iter().try_for_each(|text| self.warn(&format!("worker: {text}")))?;
+        self.line("FAIL", &format!("waiting for {}: {}", self.waits, error.what()))?;
+        Ok(match (cut_off, runs) {
+            (true, _) => error.cause(CUT_OFF).hint(FIREWALL),
+            (false, true) if self.report.is_none() => error.cause(UNSEEN).hint(SHARED),
+            _ => error,
+        })
+    }
+
+    fn runs(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| JobState::parse(&job.state) == JobState::Running)
     }
 
     /// The last line, where all was passed.
@@ -78,23 +99,13 @@ impl Hops {
 
     /// Why it has taken too long.
     pub(super) fn too_late(&self, limit: Duration) -> Error {
-        let what = format!("waited for {} in vain, {} s in all", self.waits, limit.as_secs());
+        let what = format!("it has not come within {} s", limit.as_secs());
         let mut error = Error::new(ErrorKind::Workers, what);
         if let Some(job) = &self.job {
             error = error.cause(words(job));
             if let Some(hint) = Reason::new(&job.reason).hint() {
                 error = error.hint(hint);
             }
-        }
-        let runs = self.job.as_ref().is_some_and(|job| JobState::parse(&job.state) == JobState::Running);
-        if runs && self.report.is_none() {
-            error = error
-                .cause("nothing of what the worker writes is seen in the run directory")
-                .hint("set run.directory to a place that all nodes see under the same path");
-        } else if runs {
-            error = error
-                .cause("the worker runs and sees the run directory, and has not reached this machine")
-                .hint("a firewall may be between: set cluster.port or cluster.host, or start squall in a job");
         }
         error.hint("--timeout SECONDS waits longer")
     }
@@ -141,7 +152,9 @@ impl Hops {
         self.job = Some(job.clone());
         match JobState::parse(&job.state) {
             JobState::Running => {
-                self.waits = "the worker's connection";
+                if self.host.is_none() {
+                    self.waits = "the worker's connection";
+                }
                 self.ok(&words(job))
             }
             state if state.is_waiting() => self.line("wait", &words(job)),
@@ -190,7 +203,9 @@ impl Hops {
     /// The worker has answered, and what it wrote is not there.
     pub(super) fn no_report(&mut self, waited: Duration) -> Result<()> {
         let waited = waited.as_secs();
-        self.warn(&format!("what the worker has written into the run directory is not seen here for {waited} s"))
+        self.warn(&format!(
+            "what the worker has written into the run directory is not seen here for {waited} s"
+        ))
     }
 }
 
@@ -232,11 +247,15 @@ mod tests {
 
     #[test]
     fn worker_that_runs_and_does_not_connect_is_told_apart_by_its_report() {
+        let told = |mut hops: Hops| {
+            let late = hops.too_late(Duration::from_secs(5));
+            hops.fail(late).expect("standard output takes it").to_string()
+        };
         let mut hops = waiting("RUNNING", "");
-        let unseen = hops.too_late(Duration::from_secs(5)).to_string();
+        let unseen = told(waiting("RUNNING", ""));
         assert!(unseen.contains("hint: set run.directory to a place that all nodes see"), "{unseen}");
         hops.report = Some((report(), 0.0));
-        let seen = hops.too_late(Duration::from_secs(5)).to_string();
+        let seen = told(hops);
         assert!(seen.contains("cause: the worker runs and sees the run directory, and has not"), "{seen}");
         assert!(seen.contains("hint: a firewall may be between: set cluster.port"), "{seen}");
     }
