@@ -60,13 +60,13 @@ fn cpus(findings: &mut Findings, asked: u32, job: Option<&Allocation>, given: &G
     }
     let billed = job.and_then(|job| job.cpus_on_node).filter(|&billed| billed > asked);
     findings.warnings.extend(billed.map(|billed| {
-        let figure = findings_memory(job);
+        let figure = memory_of(job);
         format!("{} billed for {}{figure}", counted(billed), counted(asked))
     }));
 }
 
 /// The memory that a job has beside its CPUs, which may be what these are billed for.
-fn findings_memory(job: Option<&Allocation>) -> String {
+fn memory_of(job: Option<&Allocation>) -> String {
     job.and_then(|job| job.memory).map_or(String::new(), |memory| format!(" and {memory}"))
 }
 

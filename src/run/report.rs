@@ -1,7 +1,7 @@
 //! What a worker writes into the run directory of its run where that asks for it: it is read even where the worker
 //! cannot reach its driver.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::{RunDirectory, json};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -53,7 +53,7 @@ impl RunDirectory {
     pub fn remove(&self) -> Result<()> {
         fs::remove_dir_all(&self.path).map_err(|error| {
             let what = format!("cannot remove `{}`", self.path.display());
-            crate::error::Error::system(what, &error).hint("remove it by hand")
+            Error::system(what, &error).hint("remove it by hand")
         })
     }
 }

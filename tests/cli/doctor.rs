@@ -43,7 +43,7 @@ fn healthy_worker_is_reported_hop_by_hop_and_nothing_is_left() {
     }
     assert_eq!(lines(&said, "ok").len(), said.lines().count(), "{said}");
     assert!(said.trim_end().ends_with("all is well"), "{said}");
-    assert_eq!(place.runs(), [PathBuf::new(); 0]);
+    assert_eq!(place.runs(), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn machine_without_slurm_is_told_so() {
     let outcome = place.run(["doctor"]);
     assert_eq!(outcome.code(), 3, "{}", outcome.stderr);
     assert!(outcome.stdout.contains("FAIL") && outcome.stdout.contains("no `sbatch` on this machine"));
-    assert_eq!(place.runs(), [PathBuf::new(); 0]);
+    assert_eq!(place.runs(), Vec::<PathBuf>::new());
 }
 
 /// A Slurm that takes a job and lets it wait.
@@ -116,7 +116,7 @@ fn job_that_does_not_start_in_time_is_cancelled_and_its_reason_told() {
     assert!(failed.contains(": it has not come within 3 s"), "{failed}");
     assert!(outcome.stderr.contains("cause: job 57 is PENDING (Priority)\n"), "{}", outcome.stderr);
     assert!(!fake.calls("scancel").is_empty());
-    assert_eq!(fake.place.runs(), [PathBuf::new(); 0]);
+    assert_eq!(fake.place.runs(), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn examination_that_is_interrupted_cancels_its_job() {
     assert_eq!(outcome.code(), 130, "{}{}", outcome.stdout, outcome.stderr);
     assert!(outcome.stdout.contains("interrupted by signal INT"), "{}", outcome.stdout);
     assert!(!fake.calls("scancel").is_empty());
-    assert_eq!(fake.place.runs(), [PathBuf::new(); 0]);
+    assert_eq!(fake.place.runs(), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -142,5 +142,5 @@ fn refusal_of_sbatch_is_told_in_slurms_words_and_leaves_nothing() {
     assert_eq!(outcome.code(), 3, "{}{}", outcome.stdout, outcome.stderr);
     assert!(outcome.stderr.contains("Invalid qos specification"), "{}", outcome.stderr);
     assert_eq!(lines(&outcome.stdout, "FAIL").len(), 1, "{}", outcome.stdout);
-    assert_eq!(fake.place.runs(), [PathBuf::new(); 0]);
+    assert_eq!(fake.place.runs(), Vec::<PathBuf>::new());
 }

@@ -67,16 +67,25 @@ impl Hops {
 
     /// Tells of the hop that was not passed; returns the failure with what else may help.
     pub(super) fn fail(&mut self, error: Error) -> Result<Error> {
-        let unheard = self.report.as_ref().filter(|_| self.host.is_none());
-        let warnings = unheard.map_or_else(Vec::new, |(report, _)| report.warnings.clone());
-        let (cut_off, runs) = (unheard.is_some() && error.kind() == ErrorKind::Workers, self.runs());
+        let warnings = self.unheard().map_or_else(Vec::new, |report| report.warnings.clone());
         warnings.iter().try_for_each(|text| self.warn(&format!("worker: {text}")))?;
         self.line("FAIL", &format!("waiting for {}: {}", self.waits, error.what()))?;
-        Ok(match (cut_off, runs) {
-            (true, _) => error.cause(CUT_OFF).hint(FIREWALL),
-            (false, true) if self.report.is_none() => error.cause(UNSEEN).hint(SHARED),
-            _ => error,
-        })
+        Ok(self.advise(error))
+    }
+
+    /// The failure with what is known of a worker that was not heard of.
+    fn advise(&self, error: Error) -> Error {
+        match self.unheard() {
+            _ if error.kind() != ErrorKind::Workers => error,
+            Some(_) => error.cause(CUT_OFF).hint(FIREWALL),
+            None if self.report.is_none() && self.runs() => error.cause(UNSEEN).hint(SHARED),
+            None => error,
+        }
+    }
+
+    /// The report of a worker that has not connected.
+    fn unheard(&self) -> Option<&Report> {
+        self.report.as_ref().filter(|_| self.host.is_none()).map(|(report, _)| report)
     }
 
     fn runs(&self) -> bool {
@@ -247,15 +256,12 @@ mod tests {
 
     #[test]
     fn worker_that_runs_and_does_not_connect_is_told_apart_by_its_report() {
-        let told = |mut hops: Hops| {
-            let late = hops.too_late(Duration::from_secs(5));
-            hops.fail(late).expect("standard output takes it").to_string()
-        };
+        let told = |hops: &Hops| hops.advise(hops.too_late(Duration::from_secs(5))).to_string();
         let mut hops = waiting("RUNNING", "");
-        let unseen = told(waiting("RUNNING", ""));
+        let unseen = told(&hops);
         assert!(unseen.contains("hint: set run.directory to a place that all nodes see"), "{unseen}");
         hops.report = Some((report(), 0.0));
-        let seen = told(hops);
+        let seen = told(&hops);
         assert!(seen.contains("cause: the worker runs and sees the run directory, and has not"), "{seen}");
         assert!(seen.contains("hint: a firewall may be between: set cluster.port"), "{seen}");
     }
