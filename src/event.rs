@@ -78,6 +78,19 @@ pub enum RunEvent {
         /// Seconds from its process's start to its registration.
         start_seconds: f64,
     },
+    /// What a new worker has found where it runs.
+    Found {
+        /// The worker's number.
+        worker: u64,
+        /// The host it runs on.
+        host: String,
+        /// What is as it should be, a line each.
+        found: Vec<String>,
+        /// What is not.
+        warnings: Vec<String>,
+        /// Its clock when it said this, in milliseconds since 1970.
+        clock_milliseconds: u64,
+    },
     /// A worker was asked to end by someone else: it takes nothing more, and hands in what it has.
     Draining {
         /// The worker's number.

@@ -11,6 +11,8 @@ pub mod units;
 pub mod codec;
 pub mod event;
 #[doc(hidden)]
+pub mod machine;
+#[doc(hidden)]
 pub mod kernel;
 pub mod array;
 #[doc(hidden)]

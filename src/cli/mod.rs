@@ -1,6 +1,7 @@
 //! The command line: one file a command, and the one place where failures become exit codes.
 
 mod config;
+mod doctor;
 mod dry_run;
 mod exit;
 mod flags;
@@ -44,6 +45,8 @@ enum Command {
     Run(run::RunArguments),
     /// Print the exact job script and sbatch command; submit nothing
     Script(script::ScriptArguments),
+    /// Try everything between here and a worker with one tiny job, and report each hop
+    Doctor(doctor::DoctorArguments),
     /// Draw the task graph of what would be computed
     Graph(graph::GraphArguments),
     /// Print every resolved setting, as a file that could be given back
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, started),
         Command::Script(arguments) => script::script(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments, started),
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Config(arguments) => config::config(&arguments),
         Command::Submit(arguments) => submit::submit(&arguments),

@@ -1,8 +1,9 @@
 //! What workers and the driver are allowed, and the refusal of a plan that needs more, before anything starts.
 
-use crate::cluster::{available, beside, control_group};
+use crate::cluster::{available, beside};
 use crate::driver::Bounds;
 use crate::error::{Error, Result};
+use crate::machine;
 use crate::plan::Plan;
 use crate::settings::{ClusterKind, Settings};
 use crate::slurm::Allocation;
@@ -132,7 +133,7 @@ impl Allowed {
         let job = Allocation::from_environment().filter(|allocation| allocation.on_node);
         let by_job = |memory| Allowed { memory, by: "that of the Slurm job it runs in" };
         let told = job.as_ref().and_then(|allocation| allocation.memory).map(by_job);
-        let confined = control_group::memory().map(|memory| match job {
+        let confined = machine::memory().map(|memory| match job {
             Some(_) => by_job(memory),
             None => Allowed { memory, by: "that of the control group it runs in" },
         });

@@ -5,7 +5,6 @@
 
 mod builder;
 mod computation;
-mod control_group;
 mod descriptors;
 mod limits;
 mod open;

@@ -272,6 +272,7 @@ fn owned(settings: &Settings, cores: u32, id: &RunId, into: Option<&RunDirectory
         death_timeout_seconds: settings.cluster.death_timeout.as_secs(),
         job_name: job_name(&run),
         walltime_seconds: walltime(settings),
+        memory: asked_memory(settings),
     })?;
     run.write_settings(&settings.to_toml())?;
     Ok((run, owner.nonce))
@@ -281,6 +282,13 @@ fn owned(settings: &Settings, cores: u32, id: &RunId, into: Option<&RunDirectory
 fn walltime(settings: &Settings) -> Option<u64> {
     let of_jobs = settings.cluster.kind == ClusterKind::Slurm;
     settings.cluster.walltime.value().filter(|_| of_jobs)?.seconds()
+}
+
+/// The memory that the workers' jobs are asked for, in bytes, where they are jobs and it is.
+fn asked_memory(settings: &Settings) -> Option<u64> {
+    let asked =
+        settings.cluster.kind == ClusterKind::Slurm && settings.slurm.memory_option != MemoryOption::None;
+    settings.cluster.memory.value().filter(|_| asked).map(|memory| memory.bytes())
 }
 
 /// The name of the workers' jobs: that of the run's next submission.

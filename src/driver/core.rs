@@ -5,6 +5,7 @@
 //! `tests/driver`.
 
 mod checkpoints;
+mod findings;
 mod pool;
 mod workers;
 
@@ -147,6 +148,7 @@ pub struct Core {
     closing: Option<Closing>,
     /// When it closes, since its own time is over.
     end: Option<Timestamp>,
+    warned: findings::Warned,
     outputs: Vec<Output>,
 }
 
@@ -179,6 +181,7 @@ impl Core {
             checkpoints: configuration.checkpoints_from.map(Schedule::from),
             closing: None,
             end: None,
+            warned: findings::Warned::default(),
             outputs: Vec::new(),
         }
     }

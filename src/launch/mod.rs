@@ -4,6 +4,7 @@
 //! never holds up the driver. What it starts is named by a key, the same that a worker's registration yields.
 //! What workers compute is not known here.
 
+mod findings;
 mod janitor;
 mod process;
 mod program;

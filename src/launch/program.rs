@@ -2,11 +2,13 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::Executor;
+use crate::launch::findings::compare;
+use crate::machine::Given;
 use crate::protocol::address::{self, Candidate};
-use crate::protocol::tls;
-use crate::run::{RunDirectory, age};
+use crate::protocol::{Findings, tls};
+use crate::run::{Report, RunDirectory, age};
 use crate::slurm::{Allocation, Commands, plannable, time_left};
-use crate::worker::{Configuration, Ending, Worker};
+use crate::worker::{Configuration, Ending, Worker, clock};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,13 +37,19 @@ pub fn work(directory: &Path, kernel: Option<&str>, started: Instant) -> Result<
     });
     // Slurm's name of the node is the one its users know.
     let node = allocation.as_ref().and_then(|allocation| allocation.node_name.clone());
+    let host = node.unwrap_or_else(crate::run::host);
+    let mut findings = compare(&facts, allocation.as_ref(), &Given::here());
+    if run.wants_report() {
+        report(&run, &host, &mut findings, started);
+    }
     let configuration = Configuration {
-        host: node.unwrap_or_else(crate::run::host),
+        host,
         job,
         threads: facts.cores,
         death_timeout: Duration::from_secs(facts.death_timeout_seconds),
         started,
         end: end(allocation.as_ref(), facts.walltime_seconds, started),
+        findings,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::system("cannot start a worker", &error))?;
@@ -56,6 +64,18 @@ pub fn work(directory: &Path, kernel: Option<&str>, started: Instant) -> Result<
         }
         Ok(ending)
     })
+}
+
+/// Writes what is found here into the run directory, where somebody waits for it who may never hear of this worker
+/// otherwise.
+fn report(run: &RunDirectory, host: &str, findings: &mut Findings, started: Instant) {
+    let seconds = started.elapsed().as_secs_f64();
+    findings.found.push(format!("read the run directory within {seconds:.3} s of its start"));
+    let Findings { found, warnings, .. } = findings.clone();
+    let report = Report { host: host.to_owned(), clock_milliseconds: clock(), found, warnings };
+    if let Err(error) = run.write_report(&report) {
+        findings.warnings.push(format!("{}: {}", error.what(), error.causes().join(", ")));
+    }
 }
 
 /// When the worker must have handed in what it has, where its job's time is limited. That runs since the job script

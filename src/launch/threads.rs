@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::execute::Executor;
 use crate::launch::{Key, Launcher, OWN_HOST, Order, Orders, Report, Reports};
-use crate::protocol::Stream;
+use crate::protocol::{Findings, Stream};
 use crate::worker::{Configuration, Worker};
 use std::future::Future;
 use std::pin::Pin;
@@ -104,6 +104,7 @@ impl Launcher for BesideLauncher {
 
 fn serve(host: &str, executor: Executor, stream: Box<dyn Stream>) {
     let configuration = Configuration {
+        findings: Findings::default(),
         // The driver's own end is theirs.
         end: None,
         host: host.to_owned(),

@@ -335,7 +335,7 @@ impl Monitor for Status {
             }
             RunEvent::Failed { error } => self.failed(error),
             RunEvent::Closing { .. } | RunEvent::Closed(_) => self.ended(event),
-            RunEvent::Notice { .. } => {}
+            RunEvent::Notice { .. } | RunEvent::Found { .. } => {}
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::plan::{Partial, Stage};
 use serde::{Deserialize, Serialize};
 
 /// The protocol's name and version, as ALPN. To change what is below is to change this.
-pub const VERSION: &[u8] = b"squall/4";
+pub const VERSION: &[u8] = b"squall/5";
 
 /// The largest frame in bytes: some answers carry a partial for every column of a wide array.
 pub const MAX_FRAME: u32 = 4 << 20;
@@ -48,6 +48,21 @@ pub struct Registration {
     pub session: u32,
     /// The leases that it holds from those: computes, will compute, or has an answer of.
     pub holds: Vec<u64>,
+    /// What it has found where it runs.
+    pub findings: Findings,
+}
+
+/// What a worker has found where it runs; nothing of a thread of the driver's process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// What is as it should be, a line each.
+    #[serde(deserialize_with = "tame::lines")]
+    pub found: Vec<String>,
+    /// What is not, such as fewer CPUs than were asked for.
+    #[serde(deserialize_with = "tame::lines")]
+    pub warnings: Vec<String>,
+    /// Its clock when it said this, in milliseconds since 1970.
+    pub clock_milliseconds: u64,
 }
 
 /// What a worker says.

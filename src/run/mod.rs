@@ -9,6 +9,7 @@ mod id;
 mod lifecycle;
 mod look;
 mod owner;
+mod report;
 mod submission;
 
 pub use checkpoint::Written;
@@ -16,6 +17,7 @@ pub use id::RunId;
 pub use lifecycle::Claim;
 pub use look::tail;
 pub use owner::{Owner, Process, age, host};
+pub use report::Report;
 pub use submission::Submission;
 
 use crate::error::{Error, Result};
@@ -37,6 +39,9 @@ pub struct WorkerFacts {
     pub job_name: String,
     /// How long each of these may run, in seconds, where that is limited.
     pub walltime_seconds: Option<u64>,
+    /// The memory that was asked for, in bytes, where it was.
+    #[serde(default)]
+    pub memory: Option<u64>,
 }
 
 /// The directory of one run.

@@ -72,6 +72,8 @@ pub struct Allocation {
     pub on_node: bool,
     /// CPUs that Slurm gives this process, known on a node alone.
     pub cpus: Option<u32>,
+    /// CPUs of the node that the job is billed for, known there alone.
+    pub cpus_on_node: Option<u32>,
     /// Memory that Slurm gives the job on this node, known there alone; none where it sets no limit.
     pub memory: Option<Memory>,
     /// When the job's time limit ends it, in seconds since 1970; Slurm tells since 23.02.
@@ -104,6 +106,7 @@ impl Allocation {
             step_tasks: if step { count("SLURM_STEP_NUM_TASKS").unwrap_or(1).max(1) } else { 1 },
             on_node: node_name.is_some(),
             cpus: cpus.filter(|_| node_name.is_some()),
+            cpus_on_node: count("SLURM_CPUS_ON_NODE").filter(|_| node_name.is_some()),
             memory: memory(number).filter(|_| node_name.is_some()),
             end_time: number("SLURM_JOB_END_TIME"),
             node_name,

@@ -3,7 +3,7 @@
 use crate::protocol::address::Candidate;
 use crate::protocol::{Stream, tls};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
@@ -22,11 +22,17 @@ pub(super) struct Failure {
     pub(super) cause: String,
 }
 
+/// Where the driver was found.
+pub(super) struct Found {
+    pub(super) candidate: Candidate,
+    pub(super) stream: Box<dyn Stream>,
+    /// What came of the addresses that were tried, a line each, in the order of their ends.
+    pub(super) tried: Vec<String>,
+}
+
 /// The first of `candidates` where the driver proves itself.
-pub(super) async fn first(
-    connector: &TlsConnector,
-    candidates: &[Candidate],
-) -> Result<(Candidate, Box<dyn Stream>), Failure> {
+pub(super) async fn first(connector: &TlsConnector, candidates: &[Candidate]) -> Result<Found, Failure> {
+    let started = Instant::now();
     let mut attempts = JoinSet::new();
     for (position, candidate) in candidates.iter().enumerate() {
         let (connector, candidate) = (connector.clone(), candidate.clone());
@@ -40,7 +46,12 @@ pub(super) async fn first(
     let (mut refused, mut causes) = (true, Vec::new());
     while let Some(attempt) = attempts.join_next().await {
         match attempt {
-            Ok((candidate, Ok(stream))) => return Ok((candidate, stream)),
+            Ok((candidate, Ok(stream))) => {
+                let seconds = started.elapsed().as_secs_f64();
+                let failed = causes.into_iter().map(|cause| format!("the driver is not at {cause}"));
+                let reached = format!("the driver is at {candidate}, reached after {seconds:.3} s");
+                return Ok(Found { candidate, stream, tried: failed.chain([reached]).collect() });
+            }
             Ok((candidate, Err(error))) => {
                 refused &=
                     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData);
@@ -96,9 +107,11 @@ mod tests {
         }
         let connector = tls::connector(&keys.worker).expect("readable");
         let candidates = [at_silent, at_stranger, at_driver.clone()];
-        let (found, _) =
-            first(&connector, &candidates).await.map_err(|failure| failure.cause).expect("found");
-        assert_eq!(found, at_driver);
+        let found = first(&connector, &candidates).await.map_err(|failure| failure.cause).expect("found");
+        assert_eq!(found.candidate, at_driver);
+        let [stranger, driver] = &found.tried[..] else { panic!("{:?}", found.tried) };
+        assert!(stranger.starts_with(&format!("the driver is not at {}: ", candidates[1])), "{stranger}");
+        assert!(driver.starts_with(&format!("the driver is at {at_driver}, reached after ")), "{driver}");
     }
 
     #[tokio::test(flavor = "current_thread")]
@@ -108,7 +121,7 @@ mod tests {
         let (listener, nobody) = listener().await;
         drop(listener);
         let failure =
-            first(&connector, &[nobody]).await.map(|(found, _)| found).expect_err("nobody is there");
+            first(&connector, &[nobody]).await.map(|found| found.candidate).expect_err("nobody is there");
         assert!(failure.refused, "{}", failure.cause);
     }
 }

@@ -10,11 +10,12 @@ mod session;
 
 use crate::execute::Executor;
 use crate::protocol::address::Candidate;
-use crate::protocol::{Registration, Stream};
+use crate::protocol::{Findings, Registration, Stream};
 use compute::{Answers, LeaseQueue};
+use connect::Found;
 use session::{Ended, Session};
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
@@ -38,6 +39,8 @@ pub struct Configuration {
     pub started: Instant,
     /// When it must have handed in what it has, where its job's time is limited.
     pub end: Option<Instant>,
+    /// What it has found where it runs.
+    pub findings: Findings,
 }
 
 /// How a worker ended.
@@ -63,6 +66,8 @@ pub struct Worker {
     answers: Answers,
     /// Connections so far.
     sessions: u32,
+    /// What came of the addresses that were tried for the last one, a line each.
+    tried: Vec<String>,
 }
 
 impl Worker {
@@ -74,7 +79,8 @@ impl Worker {
     ) -> Worker {
         let kernel = executor.kernel().to_owned();
         let queue = LeaseQueue::start(executor);
-        Worker { configuration, queue, kernel, terminations, answers: Answers::new(), sessions: 0 }
+        let (answers, tried) = (Answers::new(), Vec::new());
+        Worker { configuration, queue, kernel, terminations, answers, sessions: 0, tried }
     }
 
     /// Works over one stream until it ends.
@@ -96,10 +102,11 @@ impl Worker {
                 found = search.driver(connector) => found,
                 _ = self.terminations.recv() => return Ending::Terminated,
             };
-            let (candidate, stream) = match found {
+            let Found { candidate, stream, tried } = match found {
                 Ok(found) => found,
                 Err(cause) => return Ending::Orphaned(cause),
             };
+            self.tried = tried;
             match self.session(stream).await {
                 Ended::Over(ending) => return ending,
                 Ended::Lost { silent, .. } => {
@@ -116,6 +123,11 @@ impl Worker {
         holds.extend(self.answers.unsent());
         holds.sort_unstable();
         holds.dedup();
+        let mut findings = configuration.findings.clone();
+        findings.found.append(&mut self.tried);
+        if !findings.found.is_empty() {
+            findings.clock_milliseconds = clock();
+        }
         let registration = Registration {
             host: configuration.host.clone(),
             process: std::process::id(),
@@ -128,6 +140,7 @@ impl Worker {
                 .map(|end| end.saturating_duration_since(Instant::now()).as_millis() as u64),
             session: self.sessions,
             holds,
+            findings,
         };
         self.sessions += 1;
         let silence = configuration.death_timeout;
@@ -144,8 +157,10 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Tries until one proves to be the driver, all refuse for [`REFUSED`], or the deadline comes.
-    async fn driver(&self, connector: &TlsConnector) -> Result<(Candidate, Box<dyn Stream>), String> {
+    async fn driver(&self, connector: &TlsConnector) -> Result<Found, String> {
         let mut refused_since: Option<Instant> = None;
+        let tried: Vec<String> = self.candidates.iter().map(ToString::to_string).collect();
+        let mut last = format!("no answer from {}", tried.join(", "));
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
             let attempt = tokio::time::timeout(left, connect::first(connector, self.candidates));
@@ -153,9 +168,11 @@ impl Search<'_> {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(failure)) => {
                     refused_since = failure.refused.then(|| refused_since.unwrap_or_else(Instant::now));
-                    failure.cause
+                    last = failure.cause;
+                    last.clone()
                 }
-                Err(_) => "no answer".to_owned(),
+                // What was said before says more than that the time is over.
+                Err(_) => last.clone(),
             };
             let refused = refused_since.is_some_and(|since| since.elapsed() >= REFUSED);
             if refused || Instant::now() + AGAIN >= self.deadline {
@@ -164,6 +181,12 @@ impl Search<'_> {
             tokio::time::sleep(AGAIN).await;
         }
     }
+}
+
+/// This machine's clock, in milliseconds since 1970.
+pub(crate) fn clock() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The most memory this process has had resident, in bytes (`VmHWM` of proc(5)); 0 where it is not told.

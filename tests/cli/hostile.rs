@@ -69,6 +69,7 @@ fn registration(process: u32) -> Registration {
         milliseconds_left: None,
         session: 0,
         holds: Vec::new(),
+        findings: Default::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod before;
 mod beside;
 mod conformance;
 mod crowd;
+mod doctor;
 mod extend;
 mod fake;
 mod faults;

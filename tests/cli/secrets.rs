@@ -137,8 +137,13 @@ fn keys_are_in_no_error_or_log_of_a_run_that_fails() {
     let key = Keys::generate().expect("keys").worker;
     let (_, rest) = key.split_once("-----END CERTIFICATE-----\n").expect("two certificates");
     other.write_key(rest).expect("written");
-    let facts =
-        WorkerFacts { cores: 1, death_timeout_seconds: 5, job_name: "sq".to_owned(), walltime_seconds: None };
+    let facts = WorkerFacts {
+        cores: 1,
+        death_timeout_seconds: 5,
+        job_name: "sq".to_owned(),
+        walltime_seconds: None,
+        memory: None,
+    };
     other.write_worker(&facts).expect("written");
     let worker = place.run(["worker".as_ref(), other.path().as_os_str()]);
     assert_eq!(worker.code(), 5, "{}", worker.stderr);
@@ -215,6 +220,7 @@ fn impostor_that_plays_the_driver_hears_nothing_from_a_worker() {
         death_timeout_seconds: 5,
         job_name: "sq".to_owned(),
         walltime_seconds: None,
+        memory: None,
     })
     .expect("written");
     let impostor = Keys::generate().expect("keys");

@@ -112,6 +112,7 @@ pub(crate) fn registration(job: u64, session: u32, holds: &[u64]) -> Registratio
         milliseconds_left: None,
         session,
         holds: holds.to_vec(),
+        findings: Default::default(),
     }
 }
 

@@ -16,7 +16,7 @@ use squall::driver::core::{Configuration, Core, Input, Output};
 use squall::event::Timestamp;
 use squall::execute::Executor;
 use squall::plan::{Finished, Gather, GatherKind, Partial, Plan, plan};
-use squall::protocol::{FromWorker, MAX_PARTIAL, Registration, ToWorker, split};
+use squall::protocol::{Findings, FromWorker, MAX_PARTIAL, Registration, ToWorker, split};
 use squall::run::Written;
 use squall::store::LocalFiles;
 
@@ -111,6 +111,11 @@ fn changed_messages_of_workers_are_read_or_refused() {
         milliseconds_left: None,
         session: 0,
         holds: Vec::new(),
+        findings: Findings {
+            found: vec!["asked for 2 CPUs, may use 2 by its affinity mask".to_owned()],
+            warnings: vec!["asked for 8 CPUs, may use 2 by its affinity mask".to_owned()],
+            clock_milliseconds: 1_700_000_000_000,
+        },
     };
     let answers = RESULTS.iter().map(|result| {
         let partial = computed(&executor, &planned(&[result]), &Finished::default());
@@ -295,6 +300,7 @@ impl World<'_> {
             milliseconds_left: None,
             session: 0,
             holds: Vec::new(),
+            findings: Findings::default(),
         };
         let mut outputs = self.tell(Input::Registered(ConnectionId(0), registration));
         outputs.extend(self.tell(Input::Compute(plan.clone(), from.map(Box::new))));

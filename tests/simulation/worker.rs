@@ -137,6 +137,7 @@ impl World {
             milliseconds_left: worker.end.map(|end| end.saturating_sub(self.now) / 1000),
             session: worker.sessions,
             holds,
+            findings: Default::default(),
         };
         worker.sessions += 1;
         self.say(number, FromWorker::Register(registration));

@@ -6,6 +6,7 @@
 mod before;
 mod conformance;
 mod controller;
+mod doctor;
 mod drive;
 mod ends;
 mod faults;
@@ -26,6 +27,7 @@ fn main() -> std::process::ExitCode {
         testbed::CASES,
         lesson::CASES,
         before::CASES,
+        doctor::CASES,
         memory::CASES,
         conformance::CASES,
         faults::CASES,

@@ -78,11 +78,12 @@ impl Core {
         self.tell(RunEvent::Registered {
             worker: worker.0,
             job: Key::of(&registration).0,
-            host: registration.host,
+            host: registration.host.clone(),
             threads: registration.threads,
             kernel: registration.kernel,
             start_seconds: registration.age_milliseconds as f64 / 1000.0,
         });
+        self.tell_of_findings(worker, &registration.host, registration.findings);
     }
 
     pub(super) fn said(&mut self, now: Timestamp, connection: ConnectionId, message: FromWorker) {
