@@ -5,7 +5,7 @@
 //! as `OUT_OF_MEMORY`, or exit code 0:125; the others as killed by signal 9, with a line in its log.
 
 use crate::error::Error;
-use crate::launch::{Exit, State};
+use crate::launch::{Exit, Reason, State};
 use crate::units::Memory;
 use std::fmt;
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub(super) enum Cause {
     Exited(i32),
     /// It took this driver for gone.
     LostDriver,
+    /// Its job waits, and cannot start for this reason.
+    NeverStarts(Reason),
     /// The connection, and nothing else is known.
     Network(Disconnect),
     /// The system's own words.
@@ -80,6 +82,8 @@ impl Cause {
             "CANCELLED" => Cause::Cancelled,
             "NODE_FAIL" | "BOOT_FAIL" => Cause::NodeFailure,
             "OUT_OF_MEMORY" => Cause::OutOfMemory(memory),
+            // Of a job that has ended in another way this is not the last word.
+            "PENDING" => Cause::NeverStarts(Reason::new(&state.reason)),
             word => state.exit.map_or_else(
                 || Cause::Unknown(word.to_owned()),
                 |exit| Cause::of_exit(exit, &state.log, memory),
@@ -149,6 +153,7 @@ impl Cause {
             Cause::Walltime | Cause::WalltimeIsNear => {
                 "`squall resume` goes on; cluster.walltime says how long a worker may run"
             }
+            Cause::NeverStarts(reason) => return reason.hint(),
             _ => return None,
         })
     }
@@ -181,6 +186,7 @@ impl fmt::Display for Cause {
             Cause::NoLog => write!(f, "its log could not be written"),
             Cause::Exited(code) => write!(f, "it ended with exit code {code}"),
             Cause::LostDriver => write!(f, "it had not heard of the driver for too long"),
+            Cause::NeverStarts(reason) => write!(f, "Slurm cannot start its job: {reason}"),
             Cause::Network(how) => how.fmt(f),
             Cause::Unknown(word) => write!(f, "nothing is known but {word}"),
         }

@@ -396,5 +396,6 @@ impl Roster {
 fn describe(state: &State) -> String {
     let reason = if state.reason.is_empty() { String::new() } else { format!(" ({})", state.reason) };
     let log = if state.log.is_empty() { String::new() } else { format!("\n{}", state.log) };
-    format!("worker {} ended: {}{reason}{log}", state.key, state.word)
+    let how = if state.word == "PENDING" { "cannot start" } else { "ended" };
+    format!("worker {} {how}: {}{reason}{log}", state.key, state.word)
 }

@@ -17,7 +17,7 @@ pub use program::{Program, work};
 pub use slurm::SlurmLauncher;
 pub use threads::ThreadsLauncher;
 
-pub use crate::slurm::Exit;
+pub use crate::slurm::{Exit, Reason};
 pub(crate) use crate::worker::peak_memory;
 
 use crate::error::Error;

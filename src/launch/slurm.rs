@@ -1,7 +1,8 @@
 //! Workers as Slurm jobs: submitted as an array, watched with one `squeue` for all, ended with one `scancel`.
 //!
 //! Scripts are rendered and checked before anything is submitted. What is known of a submission is on disk
-//! before `sbatch` is called, so that its jobs can be found by name whatever happens next.
+//! before `sbatch` is called, so that its jobs can be found by name whatever happens next. A job that could never
+//! start counts as ended, though it is cancelled only at the end: whoever waits for it would wait for ever.
 
 use crate::error::Result;
 use crate::launch::janitor::{self, Janitor};
@@ -9,7 +10,7 @@ use crate::launch::submit::SubmissionTask;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Site,
+    Allocation, Commands, Ended, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Site,
     Submitted, render,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,8 @@ struct Seen {
     word: String,
     reason: String,
     ended: bool,
+    /// It waits, and cannot start: two looks in a row have found the same reason.
+    never: bool,
     /// How many looks in a row did not find it.
     missed: u32,
 }
@@ -65,6 +68,8 @@ pub(super) struct Look {
     records: Vec<JobRecord>,
     /// How those ended that failed since the look before.
     exits: BTreeMap<JobIdentity, Exit>,
+    /// How those ended that have left the queue, as far as accounting says it.
+    accounted: BTreeMap<JobIdentity, Ended>,
 }
 
 impl SlurmLauncher {
@@ -127,7 +132,9 @@ impl SlurmLauncher {
                         looking = true;
                         let (commands, happen) = (self.commands.clone(), happen.clone());
                         let known = self.jobs.iter().filter(|(_, seen)| !seen.ended);
-                        let awaited = known.map(|(&identity, _)| identity).collect();
+                        // A job that was never seen may come into the queue yet.
+                        let expected = |seen: &Seen| !seen.word.is_empty() || seen.missed + 1 >= MISSES;
+                        let awaited = known.map(|(&identity, seen)| (identity, expected(seen))).collect();
                         tokio::spawn(async move {
                             let _ = happen.send(Happening::Looked(look(&commands, &awaited).await));
                         });
@@ -198,25 +205,28 @@ impl SlurmLauncher {
     }
 
     fn looked(&mut self, look: Result<Look>, reports: &Reports) {
-        let Look { records, exits } = match look {
+        let Look { records, mut exits, accounted } = match look {
             Ok(look) => look,
             Err(error) => {
                 let _ = reports.send(Report::Notice(error.to_string()));
                 return;
             }
         };
+        let known = accounted.iter().filter_map(|(&identity, ended)| Some((identity, ended.exit?)));
+        exits.extend(known);
         let mut states = Vec::new();
         for (identity, seen) in &mut self.jobs {
             let record = record_of(*identity, &records);
             seen.missed = if record.is_some() { 0 } else { seen.missed + 1 };
-            let Some(mut state) = news(*identity, seen, record) else { continue };
+            let accounted = accounted.get(identity).filter(|_| record.is_none());
+            let Some((mut state, never)) = news(*identity, seen, record, accounted) else { continue };
             // One that Slurm no longer knows may be there all the same, and is cancelled at the end.
-            let ended = state.phase == Phase::Ended && record.is_some();
+            let ended = state.phase == Phase::Ended && !never && (record.is_some() || accounted.is_some());
             if state.phase == Phase::Ended {
                 state.exit = exits.get(identity).copied();
                 state.log = tail(&self.specification.log_file(*identity));
             }
-            *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended, ..*seen };
+            *seen = Seen { word: state.word.clone(), reason: state.reason.clone(), ended, never, ..*seen };
             states.push(state);
         }
         if !states.is_empty() {
@@ -291,16 +301,20 @@ impl Launcher for SlurmLauncher {
     }
 }
 
-/// Looks at the queue once. Most states say how a job ended; of those that only say that it failed more is asked.
-async fn look(commands: &Commands, awaited: &BTreeSet<JobIdentity>) -> Result<Look> {
+/// Looks at the queue once. Most states say how a job ended; of those that only say that it failed more is asked, and
+/// of those that have left the queue. `awaited` says which should be in it.
+async fn look(commands: &Commands, awaited: &BTreeMap<JobIdentity, bool>) -> Result<Look> {
     let records = commands.jobs().await?;
     let failed = |record: &&JobRecord| {
-        matches!(record.state, JobState::Failed) && awaited.contains(&record.identity())
+        matches!(record.state, JobState::Failed) && awaited.contains_key(&record.identity())
     };
     let failed = records.iter().filter(failed).map(|record| record.array_job_id).collect();
     // A controller that has forgotten a job, or hangs just now, leaves the cause unknown.
     let exits = commands.exits(&failed).await.unwrap_or_default();
-    Ok(Look { records, exits })
+    let gone = awaited.iter().filter(|&(&identity, &expected)| expected && record_of(identity, &records).is_none());
+    // So does a site without accounting, or whose accounting is down.
+    let accounted = commands.ended(&gone.map(|(&identity, _)| identity).collect()).await.unwrap_or_default();
+    Ok(Look { records, exits, accounted })
 }
 
 fn identities(specification: &JobSpecification, workers: u32, submitted: &Submitted) -> Vec<JobIdentity> {
@@ -331,26 +345,35 @@ fn record_of(identity: JobIdentity, records: &[JobRecord]) -> Option<&JobRecord>
     records.iter().find(own).or_else(|| records.iter().find(rest))
 }
 
-/// What the record says of a job that was not said before.
-fn news(identity: JobIdentity, seen: &Seen, record: Option<&JobRecord>) -> Option<State> {
+/// What the record says of a job that was not said before, or in its place accounting; and whether it is that the job
+/// waits and can never start.
+fn news(
+    identity: JobIdentity,
+    seen: &Seen,
+    record: Option<&JobRecord>,
+    accounted: Option<&Ended>,
+) -> Option<(State, bool)> {
     if seen.ended {
         return None;
     }
-    let (state, reason) = match record {
-        Some(record) => (record.state.clone(), record.reason.clone()),
-        None if seen.missed < MISSES => return None,
-        None => (JobState::Other("UNKNOWN".to_owned()), String::new()),
+    let (state, reason) = match (record, accounted) {
+        (Some(record), _) => (record.state.clone(), record.reason.clone()),
+        (None, Some(ended)) => (ended.state.clone(), String::new()),
+        (None, None) if seen.missed < MISSES => return None,
+        (None, None) => (JobState::Other("UNKNOWN".to_owned()), String::new()),
     };
-    if state.as_str() == seen.word && reason == seen.reason {
+    let same = state.as_str() == seen.word && reason == seen.reason;
+    let never = same && state.is_waiting() && Reason::new(&reason).is_never();
+    if same && never == seen.never {
         return None;
     }
     let phase = match &state {
-        state if state.is_final() || record.is_none() => Phase::Ended,
+        state if never || state.is_final() || record.is_none() => Phase::Ended,
         state if state.is_waiting() => Phase::Waiting,
         _ => Phase::Running,
     };
     let word = state.as_str().to_owned();
-    Some(State { key: key(&identity), phase, word, reason, exit: None, log: String::new() })
+    Some((State { key: key(&identity), phase, word, reason, exit: None, log: String::new() }, never))
 }
 
 #[cfg(test)]
@@ -374,7 +397,7 @@ mod tests {
     }
 
     fn phase(seen: &Seen, records: &[JobRecord]) -> Option<Phase> {
-        news(ELEMENT, seen, record_of(ELEMENT, records)).map(|state| state.phase)
+        news(ELEMENT, seen, record_of(ELEMENT, records), None).map(|(state, _)| state.phase)
     }
 
     #[test]
@@ -396,6 +419,33 @@ mod tests {
         let seen = Seen { word: "PENDING".to_owned(), reason: "Priority".to_owned(), ..Seen::default() };
         assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Priority")]), None);
         assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Resources")]), Some(Phase::Waiting));
+    }
+
+    #[test]
+    fn a_reason_that_no_wait_cures_ends_the_wait_at_the_second_look_and_once() {
+        let reason = "QOSMaxWallDurationPerJobLimit";
+        let records = [record(Some(3), "PENDING", reason)];
+        let seen = |reason: &str, never| Seen {
+            word: "PENDING".to_owned(),
+            reason: reason.to_owned(),
+            never,
+            ..Seen::default()
+        };
+        assert_eq!(phase(&seen("", false), &records), Some(Phase::Waiting));
+        assert_eq!(phase(&seen(reason, false), &records), Some(Phase::Ended));
+        assert_eq!(phase(&seen(reason, true), &records), None);
+        // Somebody has raised the limit.
+        assert_eq!(phase(&seen(reason, true), &[record(Some(3), "RUNNING", "")]), Some(Phase::Running));
+    }
+
+    #[test]
+    fn accounting_says_what_the_queue_has_forgotten() {
+        let ended = Ended { state: JobState::Timeout, exit: None };
+        let seen = Seen { word: "RUNNING".to_owned(), missed: 1, ..Seen::default() };
+        let (state, _) = news(ELEMENT, &seen, None, Some(&ended)).unwrap();
+        assert_eq!((state.word.as_str(), state.phase), ("TIMEOUT", Phase::Ended));
+        let unknown = Seen { word: "UNKNOWN".to_owned(), missed: 9, ..Seen::default() };
+        assert!(news(ELEMENT, &unknown, None, Some(&ended)).is_some(), "it is never too late");
     }
 
     #[test]
