@@ -6,6 +6,7 @@ mod support;
 
 mod arrays;
 mod before;
+mod busy;
 mod conformance;
 mod crowd;
 mod extend;
