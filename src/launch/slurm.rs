@@ -10,8 +10,8 @@ use crate::launch::submit::SubmissionTask;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Allocation, Commands, Ended, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Site,
-    Submitted, render,
+    Allocation, Commands, Ended, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason,
+    Site, Submitted, render,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -311,7 +311,8 @@ async fn look(commands: &Commands, awaited: &BTreeMap<JobIdentity, bool>) -> Res
     let failed = records.iter().filter(failed).map(|record| record.array_job_id).collect();
     // A controller that has forgotten a job, or hangs just now, leaves the cause unknown.
     let exits = commands.exits(&failed).await.unwrap_or_default();
-    let gone = awaited.iter().filter(|&(&identity, &expected)| expected && record_of(identity, &records).is_none());
+    let gone =
+        awaited.iter().filter(|&(&identity, &expected)| expected && record_of(identity, &records).is_none());
     // So does a site without accounting, or whose accounting is down.
     let accounted = commands.ended(&gone.map(|(&identity, _)| identity).collect()).await.unwrap_or_default();
     Ok(Look { records, exits, accounted })

@@ -24,7 +24,9 @@ use crate::slurm::queue::{
     QueueRow, RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, parse_records, parse_rows, parse_time_left,
 };
 use crate::slurm::submission::{ambiguous, failure, judge, unreadable};
-use crate::slurm::{Ended, Exit, Forecast, JobId, JobIdentity, JobRecord, Partition, Site, SubmitError, Submitted};
+use crate::slurm::{
+    Ended, Exit, Forecast, JobId, JobIdentity, JobRecord, Partition, Site, SubmitError, Submitted,
+};
 
 /// `sbatch` itself goes on trying for two minutes where the queue is full.
 const SBATCH_LIMIT: Duration = Duration::from_secs(180);

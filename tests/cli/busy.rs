@@ -26,9 +26,8 @@ fn submitted_in_the_end(sbatch: &str) -> (Fake, Outcome) {
 
 /// What each call of `sbatch` asked for: the last index of the array, or none for a single job.
 fn asked(fake: &Fake) -> Vec<Option<String>> {
-    let array = |call: &String| {
-        call.split(' ').find_map(|word| word.strip_prefix("--array=0-").map(str::to_owned))
-    };
+    let array =
+        |call: &String| call.split(' ').find_map(|word| word.strip_prefix("--array=0-").map(str::to_owned));
     fake.calls("sbatch").iter().map(array).collect()
 }
 

@@ -40,10 +40,12 @@ start_accounting() {
     start_database || return 1
     MYSQL_UNIX_PORT=$dir/db/socket slurmdbd || return 1
     wait_for "slurmdbd" accounting_answers || return 1
-    sacctmgr --immediate --quiet add cluster testbed &&
-        sacctmgr --immediate --quiet add account lessons Cluster=testbed &&
-        sacctmgr --immediate --quiet add qos tight MaxSubmitJobsPerUser=2 MaxWall=5 &&
-        sacctmgr --immediate --quiet add user "$user" Account=lessons QOS=normal,tight DefaultQOS=normal
+    {
+        sacctmgr --immediate add cluster testbed &&
+            sacctmgr --immediate add account lessons Cluster=testbed &&
+            sacctmgr --immediate add qos tight MaxSubmitJobsPerUser=2 MaxWall=5 &&
+            sacctmgr --immediate add user "$user" Account=lessons QOS=normal,tight DefaultQOS=normal
+    } >"$dir/log/sacctmgr.log" 2>&1
 }
 
 accounting_answers() { sacctmgr --noheader list cluster >/dev/null 2>&1; }

@@ -92,8 +92,7 @@ fn workers_that_a_qos_does_not_take_follow_when_it_does(testbed: &Testbed) {
         events.iter().any(|event| is(event, "answered"))
     });
     assert_eq!(driver.worker_jobs().len(), 2, "{}", testbed.describe());
-    let _more =
-        Changed::new(testbed, ["qos", "tight"], "MaxSubmitJobsPerUser=8", "MaxSubmitJobsPerUser=2");
+    let _more = Changed::new(testbed, ["qos", "tight"], "MaxSubmitJobsPerUser=8", "MaxSubmitJobsPerUser=2");
     testbed.wait_until("the others have come", SOON, || registered(&driver) == 4);
     finish_with(testbed, &mut driver, expected);
 }
@@ -135,9 +134,8 @@ fn limit_of_the_account_is_shown_and_waited_out(testbed: &Testbed) {
     let expected = expected(testbed);
     let limit = one_cpu(testbed);
     let mut driver = Driver::start(testbed, Starter::Shell, &ample(2));
-    testbed.wait_until("it says why one waits", SOON, || {
-        driver.stderr().contains("PENDING (AssocGrpCpuLimit)")
-    });
+    testbed
+        .wait_until("it says why one waits", SOON, || driver.stderr().contains("PENDING (AssocGrpCpuLimit)"));
     assert_eq!(registered(&driver), 1, "{}", driver.stderr());
     drop(limit);
     testbed.wait_until("the other one has come", SOON, || registered(&driver) == 2);
@@ -148,8 +146,7 @@ fn job_that_is_held_waits_until_somebody_releases_it(testbed: &Testbed) {
     let expected = expected(testbed);
     let limit = one_cpu(testbed);
     // Nothing is begun without both, however quick the machine is.
-    let mut driver =
-        Driver::start(testbed, Starter::Shell, &format!("{}minimum_workers = 2\n", ample(2)));
+    let mut driver = Driver::start(testbed, Starter::Shell, &format!("{}minimum_workers = 2\n", ample(2)));
     let waiting = || driver.worker_jobs().into_iter().find(|job| job.state == "PENDING");
     testbed.wait_until("one waits", SOON, || registered(&driver) == 1 && waiting().is_some());
     let job = waiting().expect("just seen");
@@ -174,7 +171,8 @@ fn worker_suspended_by_slurm_changes_no_bit(testbed: &Testbed) {
     let expected = expected(testbed);
     let mut driver = Driver::start(testbed, Starter::Shell, &ample(3));
     let worker = worker_at_work(&driver);
-    let (job, number) = (worker["job"].as_str().expect("a job"), worker["worker"].as_u64().expect("a number"));
+    let (job, number) =
+        (worker["job"].as_str().expect("a job"), worker["worker"].as_u64().expect("a number"));
     testbed.scontrol(&["suspend", job]);
     let run = driver.run_directory();
     let twins = || Events::of(&run).expect("there are events").twins();
