@@ -133,7 +133,7 @@ impl SlurmLauncher {
                         let (commands, happen) = (self.commands.clone(), happen.clone());
                         let known = self.jobs.iter().filter(|(_, seen)| !seen.ended);
                         // A job that was never seen may come into the queue yet.
-                        let expected = |seen: &Seen| !seen.word.is_empty() || seen.missed + 1 >= MISSES;
+                        let expected = |seen: &Seen| !seen.word.is_empty() || seen.missed > 0;
                         let awaited = known.map(|(&identity, seen)| (identity, expected(seen))).collect();
                         tokio::spawn(async move {
                             let _ = happen.send(Happening::Looked(look(&commands, &awaited).await));
