@@ -6,6 +6,7 @@
 
 mod findings;
 mod janitor;
+mod looks;
 mod process;
 mod program;
 mod search;

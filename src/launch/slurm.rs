@@ -5,12 +5,12 @@
 
 use crate::error::Result;
 use crate::launch::janitor::{self, Janitor};
+use crate::launch::looks::{Look, Seen, look, news, record_of, waits_for_ever};
 use crate::launch::submit::SubmissionTask;
 use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
-    Allocation, Commands, Exit, JobId, JobIdentity, JobRecord, JobSpecification, JobState, Reason, Site,
-    Submitted, render,
+    Allocation, Commands, JobId, JobIdentity, JobSpecification, Reason, Site, Submitted, render,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -21,14 +21,6 @@ use tokio::task::JoinHandle;
 
 /// What is kept of the end's budget for `scancel` while `sbatch` is still under way.
 const CANCEL_SHARE: Duration = Duration::from_secs(4);
-
-/// A job that so many looks in a row did not find is taken for ended: `squeue` is a moment behind `sbatch`, and
-/// forgets a job some minutes after its end.
-const MISSES: u32 = 3;
-
-/// A job of which so many looks in a row found that it would wait for ever is believed to: a controller that has just
-/// started says so of jobs that it has not looked at yet.
-const STUCK: u32 = 2;
 
 /// Starts workers as Slurm jobs.
 pub struct SlurmLauncher {
@@ -49,31 +41,12 @@ pub struct SlurmLauncher {
     explained: BTreeSet<String>,
 }
 
-/// What was last seen of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Seen {
-    word: String,
-    reason: String,
-    ended: bool,
-    /// How many looks in a row did not find it.
-    missed: u32,
-    /// How many looks in a row found that it would wait for ever.
-    stuck: u32,
-}
-
 /// What happens while the launcher waits for orders.
 pub(super) enum Happening {
     Submitted(u32, Submitted),
     /// No more submissions follow.
     Finished(Result<()>),
     Looked(Result<Look>),
-}
-
-/// What one look at the queue found.
-pub(super) struct Look {
-    records: Vec<JobRecord>,
-    /// How those ended that failed since the look before.
-    exits: BTreeMap<JobIdentity, Exit>,
 }
 
 impl SlurmLauncher {
@@ -145,7 +118,9 @@ impl SlurmLauncher {
                         looking = true;
                         let (commands, happen) = (self.commands.clone(), happen.clone());
                         let known = self.jobs.iter().filter(|(_, seen)| !seen.ended);
-                        let awaited = known.map(|(&identity, _)| identity).collect();
+                        // A job that was never seen may come into the queue yet.
+                        let expected = |seen: &Seen| !seen.word.is_empty() || seen.missed > 0;
+                        let awaited = known.map(|(&identity, seen)| (identity, expected(seen))).collect();
                         tokio::spawn(async move {
                             let _ = happen.send(Happening::Looked(look(&commands, &awaited).await));
                         });
@@ -212,21 +187,24 @@ impl SlurmLauncher {
     }
 
     fn looked(&mut self, look: Result<Look>, reports: &Reports) {
-        let Look { records, exits } = match look {
+        let Look { records, mut exits, accounted } = match look {
             Ok(look) => look,
             Err(error) => {
                 let _ = reports.send(Report::Notice(error.to_string()));
                 return;
             }
         };
+        let known = accounted.iter().filter_map(|(&identity, ended)| Some((identity, ended.exit?)));
+        exits.extend(known);
         let mut states = Vec::new();
         for (identity, seen) in &mut self.jobs {
             let record = record_of(*identity, &records);
             seen.missed = if record.is_some() { 0 } else { seen.missed + 1 };
             seen.stuck = if record.is_some_and(waits_for_ever) { seen.stuck + 1 } else { 0 };
-            let Some(mut state) = news(*identity, seen, record) else { continue };
+            let accounted = accounted.get(identity).filter(|_| record.is_none());
+            let Some(mut state) = news(*identity, seen, record, accounted) else { continue };
             // One that Slurm no longer knows may be there all the same, and is cancelled at the end.
-            let ended = state.phase == Phase::Ended && record.is_some();
+            let ended = state.phase == Phase::Ended && (record.is_some() || accounted.is_some());
             match state.phase {
                 Phase::Ended => {
                     state.exit = exits.get(identity).copied();
@@ -310,25 +288,13 @@ impl Launcher for SlurmLauncher {
     }
 }
 
-/// Looks at the queue once. Most states say how a job ended; of those that only say that it failed more is asked.
-async fn look(commands: &Commands, awaited: &BTreeSet<JobIdentity>) -> Result<Look> {
-    let records = commands.jobs().await?;
-    let failed = |record: &&JobRecord| {
-        matches!(record.state, JobState::Failed) && awaited.contains(&record.identity())
-    };
-    let failed = records.iter().filter(failed).map(|record| record.array_job_id).collect();
-    // A controller that has forgotten a job, or hangs just now, leaves the cause unknown.
-    let exits = commands.exits(&failed).await.unwrap_or_default();
-    Ok(Look { records, exits })
-}
-
 fn identities(specification: &JobSpecification, workers: u32, submitted: &Submitted) -> Vec<JobIdentity> {
     let part = JobSpecification { workers, ..specification.clone() };
     let index = |index| JobIdentity { job_id: submitted.job_id, array_index: Some(index) };
     if part.is_array() { (0..workers).map(index).collect() } else { vec![submitted.job_id.into()] }
 }
 
-fn key(identity: &JobIdentity) -> Key {
+pub(super) fn key(identity: &JobIdentity) -> Key {
     Key(identity.to_string())
 }
 
@@ -341,104 +307,14 @@ fn whole_arrays(remaining: &[JobIdentity], launched: usize) -> Vec<JobIdentity> 
     arrays.into_iter().map(JobIdentity::from).collect()
 }
 
-/// The job's record, or that of the elements that were cancelled before they started, which share one.
-fn record_of(identity: JobIdentity, records: &[JobRecord]) -> Option<&JobRecord> {
-    let own = |record: &&JobRecord| record.identity() == identity;
-    let rest = |record: &&JobRecord| {
-        record.array_job_id == identity.job_id && record.array_index.is_none() && record.state.is_final()
-    };
-    records.iter().find(own).or_else(|| records.iter().find(rest))
-}
-
-/// Whether the job waits for something that does not come by itself.
-fn waits_for_ever(record: &JobRecord) -> bool {
-    record.state.is_waiting() && Reason::new(&record.reason).is_never()
-}
-
-/// What the record says of a job that was not said before.
-fn news(identity: JobIdentity, seen: &Seen, record: Option<&JobRecord>) -> Option<State> {
-    if seen.ended {
-        return None;
-    }
-    let (state, reason) = match record {
-        Some(record) => (record.state.clone(), record.reason.clone()),
-        None if seen.missed < MISSES => return None,
-        None => (JobState::Other("UNKNOWN".to_owned()), String::new()),
-    };
-    if state.as_str() == seen.word && reason == seen.reason && seen.stuck != STUCK {
-        return None;
-    }
-    let phase = match &state {
-        _ if seen.stuck >= STUCK => Phase::Stuck,
-        state if state.is_final() || record.is_none() => Phase::Ended,
-        state if state.is_waiting() => Phase::Waiting,
-        _ => Phase::Running,
-    };
-    let word = state.as_str().to_owned();
-    Some(State { key: key(&identity), phase, word, reason, exit: None, log: String::new() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slurm::JobId;
-
-    const ELEMENT: JobIdentity = JobIdentity { job_id: JobId(124), array_index: Some(3) };
-
-    fn record(index: Option<u32>, state: &str, reason: &str) -> JobRecord {
-        JobRecord {
-            job_id: JobId(130),
-            array_job_id: JobId(124),
-            array_index: index,
-            state: JobState::parse(state),
-            reason: reason.to_owned(),
-            nodes: String::new(),
-            start_time: None,
-            name: "sq-x-0".to_owned(),
-        }
-    }
-
-    fn phase(seen: &Seen, records: &[JobRecord]) -> Option<Phase> {
-        news(ELEMENT, seen, record_of(ELEMENT, records)).map(|state| state.phase)
-    }
-
-    #[test]
-    fn an_element_not_in_the_queue_has_ended_only_after_several_looks() {
-        let seen = |missed| Seen { word: "RUNNING".to_owned(), missed, ..Seen::default() };
-        assert_eq!(phase(&Seen::default(), &[]), None);
-        assert_eq!(phase(&seen(MISSES - 1), &[]), None);
-        assert_eq!(phase(&seen(MISSES), &[]), Some(Phase::Ended));
-    }
-
-    #[test]
-    fn elements_cancelled_before_their_start_share_one_record() {
-        let seen = Seen { word: "PENDING".to_owned(), ..Seen::default() };
-        assert_eq!(phase(&seen, &[record(None, "CANCELLED", "")]), Some(Phase::Ended));
-    }
-
-    #[test]
-    fn the_same_words_are_no_news_and_another_reason_is() {
-        let seen = Seen { word: "PENDING".to_owned(), reason: "Priority".to_owned(), ..Seen::default() };
-        assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Priority")]), None);
-        assert_eq!(phase(&seen, &[record(Some(3), "PENDING", "Resources")]), Some(Phase::Waiting));
-    }
-
-    #[test]
-    fn job_that_two_looks_say_would_wait_for_ever_is_stuck() {
-        let record = [record(Some(3), "PENDING", "PartitionTimeLimit")];
-        let seen = |stuck| Seen {
-            word: "PENDING".to_owned(),
-            reason: "PartitionTimeLimit".to_owned(),
-            stuck,
-            ..Seen::default()
-        };
-        assert!(waits_for_ever(&record[0]));
-        assert_eq!([1, 2, 3].map(|stuck| phase(&seen(stuck), &record)), [None, Some(Phase::Stuck), None]);
-    }
 
     #[test]
     fn a_launch_spared_nothing_is_cancelled_as_a_whole() {
-        let all: Vec<_> = (0..3).map(|index| JobIdentity { array_index: Some(index), ..ELEMENT }).collect();
+        let all: Vec<_> =
+            (0..3).map(|index| JobIdentity { job_id: JobId(124), array_index: Some(index) }).collect();
         assert_eq!(whole_arrays(&all, 3), [JobId(124).into()]);
         assert_eq!(whole_arrays(&all[1..], 3), all[1..]);
     }

@@ -74,8 +74,8 @@ impl SubmissionTask {
                     left -= workers;
                 }
                 // Half of them may fit.
-                Accepted::None(_) if workers > 1 => largest = workers / 2,
-                Accepted::None(error) => {
+                Accepted::Fewer(_) if workers > 1 => largest = workers / 2,
+                Accepted::Fewer(error) | Accepted::Later(error) => {
                     self.put_off(left, error);
                     break;
                 }
@@ -125,11 +125,13 @@ impl SubmissionTask {
             Err(error) => {
                 record.refused = true;
                 self.run.write_submission(&record)?;
-                // A controller that is gone may come back; but whoever has just typed the command is told at once.
-                let limited = matches!(error, SubmitError::Limited(_))
-                    || (number > 0 && matches!(error, SubmitError::Unavailable(_)));
-                let error = Error::from(error);
-                return if limited { Ok(Accepted::None(error)) } else { Err(error.hint(script())) };
+                return match error {
+                    SubmitError::Limited(error) => Ok(Accepted::Fewer(error)),
+                    SubmitError::Later(error) => Ok(Accepted::Later(error)),
+                    // A controller that is gone may come back; but whoever has just typed the command is told at once.
+                    SubmitError::Unavailable(error) if number > 0 => Ok(Accepted::Later(error)),
+                    error => Err(Error::from(error).hint(script())),
+                };
             }
         };
         record.job = Some(submitted.job_id.0);
@@ -165,8 +167,10 @@ impl SubmissionTask {
 /// What has come of a submission.
 enum Accepted {
     All(Submitted),
-    /// Not now, for this reason.
-    None(Error),
+    /// Not so many, for this reason.
+    Fewer(Error),
+    /// Nothing just now, for this reason.
+    Later(Error),
 }
 
 /// One call of `sbatch`.

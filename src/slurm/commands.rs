@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::slurm::accounting::{parse_ended, sacct_arguments};
 use crate::slurm::arguments::{on, scancel_by_ids, scancel_by_name, scancel_line, scancel_pending, user};
 use crate::slurm::clusters::{Clusters, asked};
 use crate::slurm::environment::{find_program, scrub};
@@ -23,13 +24,18 @@ use crate::slurm::queue::{
     QueueRow, RECORD_FORMAT, TABLE_FORMAT, TIME_LEFT_FORMAT, parse_records, parse_rows, parse_time_left,
 };
 use crate::slurm::submission::{ambiguous, failure, judge, unreadable};
-use crate::slurm::{Exit, Forecast, JobId, JobIdentity, JobRecord, Partition, Site, SubmitError, Submitted};
+use crate::slurm::{
+    Ended, Exit, Forecast, JobId, JobIdentity, JobRecord, Partition, Site, SubmitError, Submitted,
+};
 
 /// `sbatch` itself goes on trying for two minutes where the queue is full.
 const SBATCH_LIMIT: Duration = Duration::from_secs(180);
 
 /// A controller that hangs lets its clients fail after 20 s; a busy one may still answer later than that.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Accounting may hang for hours, and is a help that nothing needs.
+const ACCOUNTING_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is read of a command's answer at the most, in bytes: a line of `squeue` for each of 100,000 jobs is a fifth of it.
 const ANSWER: u64 = 64 << 20;
@@ -159,6 +165,22 @@ impl Commands {
             exits.extend(parse_exits(&self.query("scontrol", &arguments, QUERY_LIMIT).await?));
         }
         Ok(exits)
+    }
+
+    /// How those of these jobs ended that accounting says it of, from one `sacct` for each cluster. An error where the
+    /// site has no accounting, or it does not answer.
+    pub async fn ended(&self, jobs: &BTreeSet<JobIdentity>) -> Result<BTreeMap<JobIdentity, Ended>> {
+        let mut ended = BTreeMap::new();
+        let all: Vec<JobIdentity> = jobs.iter().copied().collect();
+        for place in self.places() {
+            let here: BTreeSet<JobIdentity> = self.those_on(&all, &place).into_iter().collect();
+            let ids = here.iter().map(|identity| identity.job_id).collect();
+            if let Some(arguments) = sacct_arguments(&ids) {
+                let arguments = on(place.as_deref(), arguments);
+                ended.extend(parse_ended(&self.query("sacct", &arguments, ACCOUNTING_LIMIT).await?, &here));
+            }
+        }
+        Ok(ended)
     }
 
     /// This user's jobs as a table for people has them, one for each element of an array.

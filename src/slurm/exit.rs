@@ -21,7 +21,12 @@ fn identity(line: &str) -> Option<JobIdentity> {
 }
 
 fn exit(line: &str) -> Option<Exit> {
-    let (code, signal) = field(line, "ExitCode")?.split_once(':')?;
+    parse_exit(field(line, "ExitCode")?)
+}
+
+/// Reads `CODE:SIGNAL`.
+pub(crate) fn parse_exit(text: &str) -> Option<Exit> {
+    let (code, signal) = text.split_once(':')?;
     match signal.parse().ok()? {
         0 => Some(Exit::Code(code.parse().ok()?)),
         signal => Some(Exit::Signal(signal)),

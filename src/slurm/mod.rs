@@ -3,6 +3,7 @@
 //! Everything that reads Slurm's words is a pure function with its tests beside it; [`Commands`] is the one
 //! place that runs a command, never through a shell. What to submit and when to ask is decided elsewhere.
 
+mod accounting;
 mod arguments;
 mod check;
 mod clusters;
@@ -20,6 +21,7 @@ mod site;
 mod specification;
 mod submission;
 
+pub use accounting::Ended;
 pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments};
 pub use check::Checked;
 pub use commands::Commands;

@@ -26,6 +26,8 @@ pub enum SubmitError {
     Refused(Error),
     /// A limit on jobs has been reached: fewer may be accepted, and the same request later.
     Limited(Error),
+    /// Slurm takes no request of this user just now, whatever it is: the same one later.
+    Later(Error),
     /// The job may exist.
     Ambiguous(Error),
     /// Slurm could not be asked; no job exists.
@@ -38,6 +40,7 @@ impl SubmitError {
         match self {
             SubmitError::Refused(error)
             | SubmitError::Limited(error)
+            | SubmitError::Later(error)
             | SubmitError::Ambiguous(error)
             | SubmitError::Unavailable(error) => error,
         }
@@ -49,6 +52,7 @@ impl From<SubmitError> for Error {
         match error {
             SubmitError::Refused(error)
             | SubmitError::Limited(error)
+            | SubmitError::Later(error)
             | SubmitError::Ambiguous(error)
             | SubmitError::Unavailable(error) => error,
         }
@@ -73,11 +77,13 @@ const UNAVAILABLE: &[(&str, &str)] = &[
     ),
     ("Munge", "munge does not run here, or not with the cluster's key: ask the site's support"),
     ("configuration source", "this machine does not know the cluster: set SLURM_CONF, or use a login node"),
-    ("Rate limit exceeded", "Slurm limits how often it is asked: wait a minute"),
 ];
 
+/// How Slurm says that it is asked too often (`rl_enable`): a refusal of any request, however small.
+const TOO_OFTEN: [&str; 2] = ["ate limit exceeded", "Too many RPC"];
+
 /// Refusals for the number of jobs that are there already.
-const LIMITS: &[&str] = &["SubmitJob", "MaxJobCount", "temporarily unable to accept"];
+const LIMITS: &[&str] = &["SubmitJob", "MaxJobCount", "temporarily unable to accept", "queue full"];
 
 /// Slurm's refusals, the specific before the general, with what to change.
 const REFUSALS: &[(&str, &str)] = &[
@@ -102,6 +108,7 @@ const REFUSALS: &[(&str, &str)] = &[
     ("allocations", "set slurm.account to one of those that Slurm names"),
     ("MaxJobCount", "Slurm's queue is full: wait"),
     ("temporarily unable to accept", "Slurm's queue is full: wait"),
+    ("queue full", "Slurm's queue is full: wait"),
     (
         "job array",
         "set slurm.submit = \"jobs\", or lower cluster.workers: the site limits arrays (MaxArraySize)",
@@ -172,6 +179,10 @@ pub(crate) fn judge_failure(stderr: &str) -> SubmitError {
     if AMBIGUOUS.iter().any(|text| stderr.contains(text)) {
         return ambiguous("Slurm's controller did not answer in time", stderr);
     }
+    if TOO_OFTEN.iter().any(|text| stderr.contains(text)) {
+        let error = failure("Slurm takes no more requests just now", stderr);
+        return SubmitError::Later(error.hint("Slurm limits how often it is asked: wait a minute"));
+    }
     if let Some((_, hint)) = UNAVAILABLE.iter().find(|(text, _)| stderr.contains(text)) {
         return SubmitError::Unavailable(failure("Slurm could not be asked", stderr).hint(*hint));
     }
@@ -211,6 +222,7 @@ mod tests {
             Ok(_) => "submitted",
             Err(SubmitError::Refused(_)) => "refused",
             Err(SubmitError::Limited(_)) => "limited",
+            Err(SubmitError::Later(_)) => "later",
             Err(SubmitError::Ambiguous(_)) => "ambiguous",
             Err(SubmitError::Unavailable(_)) => "unavailable",
         }
@@ -245,6 +257,7 @@ mod tests {
             ("Invalid partition name specified", "refused"),
             ("QOSMaxSubmitJobPerUserLimit", "limited"),
             ("MaxJobCount limit reached", "limited"),
+            ("Rate limit exceeded, please retry momentarily", "later"),
             ("some words of the site", "refused"),
         ] {
             let stderr = format!("sbatch: error: Batch job submission failed: {text}\n");

@@ -295,6 +295,9 @@ fn job_that_vanished_from_the_queue_is_cancelled_all_the_same() {
     let fake = Fake::new(&[("sbatch", "echo 57"), ("squeue", queue), ("scancel", ":")]);
     let outcome = fake.place.run(["run", "--cluster=slurm", "-e", EXPRESSION]);
     assert_eq!(outcome.code(), 4);
+    // There is no accounting here, which nobody needs to be told.
+    assert!(!fake.calls("sacct").is_empty());
+    assert!(outcome.stderr.contains("UNKNOWN") && !outcome.stderr.contains("sacct"), "{}", outcome.stderr);
     assert!(fake.calls("squeue").len() > 3, "one look without it is taken for its end");
     let cancelled = fake.calls("scancel");
     let words: Vec<&str> = cancelled.iter().flat_map(|call| call.split(' ')).collect();

@@ -7,6 +7,7 @@ mod support;
 mod arrays;
 mod before;
 mod beside;
+mod busy;
 mod conformance;
 mod crowd;
 mod doctor;

@@ -1,7 +1,8 @@
 //! Tests on a real Slurm, which they bring up and end themselves (`testbed.sh`).
 //!
-//! Each module lists its cases with `cases!`; they run one after the other on one testbed, and whatever job
-//! or process a case leaves behind fails it. Where Slurm is not installed they are reported as ignored.
+//! Each module lists its cases with `cases!`; they run one after the other on one testbed, those of `limits` on another
+//! that has accounting, and whatever job or process a case leaves behind fails it. Where Slurm is not installed they are
+//! reported as ignored.
 
 mod before;
 mod conformance;
@@ -12,6 +13,7 @@ mod ends;
 mod faults;
 mod janitor;
 mod lesson;
+mod limits;
 mod losses;
 mod memory;
 #[expect(dead_code, reason = "the tests of the program use the rest of it")]
@@ -22,8 +24,10 @@ mod support;
 mod testbed;
 mod walltime;
 
+use support::Kind;
+
 fn main() -> std::process::ExitCode {
-    support::harness::run(&[
+    let plain = [
         testbed::CASES,
         lesson::CASES,
         before::CASES,
@@ -37,5 +41,7 @@ fn main() -> std::process::ExitCode {
         requeue::CASES,
         walltime::CASES,
         ends::CASES,
-    ])
+    ];
+    let plain = plain.map(|cases| (Kind::Plain, cases));
+    support::harness::run(&[&plain[..], &[(Kind::Accounting, limits::CASES)]].concat())
 }

@@ -2,10 +2,12 @@
 #
 # A real Slurm cluster on one machine, for tests: its own munge, one controller, a few nodes, an ordinary user.
 #
-#   testbed.sh up DIR          bring it up and wait until every node is idle; harmless if it is up already
-#   testbed.sh down DIR        end it and remove every trace; harmless if there is nothing
-#   testbed.sh status DIR      say what runs; succeeds only if every node answers
-#   testbed.sh start DIR WHAT  start `controller` or a node again after a test killed it
+#   testbed.sh up DIR [accounting]  bring it up and wait until every node is idle; harmless if it is up already
+#   testbed.sh down DIR             end it and remove every trace; harmless if there is nothing
+#   testbed.sh status DIR           say what runs; succeeds only if every node answers
+#   testbed.sh start DIR WHAT       start `controller` or a node again after a test killed it
+#
+# With accounting there are a database and slurmdbd, and limits hold (`accounting.sh`); that takes some seconds more.
 #
 # Everything lives in DIR and is found through SLURM_CONF=DIR/slurm.conf alone; DIR/env says the rest. Ports, node
 # names and the user's name come from a hash of DIR, so that several testbeds may run side by side.
@@ -20,12 +22,15 @@ readonly slots=6               # CPUs of the whole cluster: four workers of one 
 readonly memory=8000           # MiB of each node, whatever the machine has
 readonly deadline=40           # seconds for anything that is waited for
 
+# shellcheck source=tests/slurm/accounting.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/accounting.sh"
+
 main() {
     [[ $# -ge 2 ]] || usage
     local command=$1
     name_everything "$2"
     case $command in
-        up) up ;;
+        up) [[ ${3-accounting} == accounting ]] || usage; accounting=${3-}; up ;;
         down) down ;;
         status) status ;;
         start) [[ $# -eq 3 ]] || usage; start "$3" ;;
@@ -81,7 +86,7 @@ as_user() {
 
 up() {
     local program
-    for program in munged mungekey slurmctld slurmd sinfo srun; do
+    for program in munged mungekey slurmctld slurmd sinfo srun ${accounting:+"${accounting_programs[@]}"}; do
         command -v "$program" >/dev/null || fail "$program is not installed"
     done
     # A socket's path holds 107 bytes; the longest here is DIR/munge/socket and the node's in DIR/spool.
@@ -156,6 +161,7 @@ bring_up() {
     echo "$mode" >"$dir/mode"
     write_conf "$mode" || return 1
     start_munge || return 1
+    if [[ -n $accounting ]]; then start_accounting || return 1; fi
     start controller || return 1
     local node
     for node in "${nodes[@]}"; do start "$node" || return 1; done
@@ -229,6 +235,7 @@ PartitionName=main Default=YES
 PartitionName=short MaxTime=2
 PartitionName=closed State=DOWN
 END
+    if [[ -n $accounting ]]; then accounting_conf "$((port + node_count + 1))"; fi
 }
 
 cgroup_conf() {
@@ -247,7 +254,7 @@ free_ports() {
     local attempt port base
     for ((attempt = 0; attempt < 20; attempt++)); do
         base=$(((first_port - 20000 + attempt * 10) % 12000 + 20000))
-        for ((port = base; port <= base + node_count; port++)); do
+        for ((port = base; port <= base + node_count + 1; port++)); do
             if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then continue 2; fi
         done
         echo "$base"
@@ -374,7 +381,7 @@ ours() {
 # The user that root made has no other processes; whoever is not root has, but not with a job's environment.
 is_ours() {
     local process=$1 name=$2 uid=$3 users_uid=$4
-    if [[ $name == slurm* || $name == munged ]]; then
+    if [[ $name == slurm* || $name == munged || $name == mariadbd ]]; then
         grep -qsaF -- "$dir/" "$process/cmdline" || find "$process/fd" "$process/cwd" -lname "$dir/*" 2>/dev/null | grep -q .
     elif is_root; then
         [[ $uid == "$users_uid" ]]

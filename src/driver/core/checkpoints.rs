@@ -1,7 +1,5 @@
 //! When what is computed is written down, and what comes of that.
 
-use crate::driver::checkpoint::Schedule;
-use crate::driver::computation::Computation;
 use crate::driver::core::{Core, Output, superseded};
 use crate::error::Result;
 use crate::event::{RunEvent, Timestamp};

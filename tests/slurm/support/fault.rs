@@ -42,7 +42,7 @@ impl Testbed {
 
     /// Starts the controller again and waits until it answers.
     pub(crate) fn start_controller(&self) {
-        script("start", &["controller"]).expect("the controller starts");
+        script(self.kind, "start", &["controller"]).expect("the controller starts");
         self.wait_until("the controller answers", PATIENCE, || self.node_states().is_some());
     }
 
@@ -53,7 +53,7 @@ impl Testbed {
 
     /// Starts the node's daemon again.
     pub(crate) fn start_node(&self, node: &str) {
-        script("start", &[node]).expect("the node starts");
+        script(self.kind, "start", &[node]).expect("the node starts");
         self.wait_until("the node runs", PATIENCE, || self.daemon(node).is_some());
     }
 

@@ -1,6 +1,6 @@
-//! Runs the cases one after the other on one testbed, which the first brings up. Between them everything is
-//! repaired, and what a case left behind fails it. However the process ends, SIGKILL aside, the testbed goes
-//! too.
+//! Runs the cases one after the other on a testbed, which the first brings up: those that need accounting on one that has
+//! it, and all others on one without. Between them everything is repaired, and what a case left behind fails it.
+//! However the process ends, SIGKILL aside, the testbeds go too.
 #![expect(clippy::print_stderr, reason = "a test harness talks to whoever runs it")]
 
 use std::any::Any;
@@ -13,7 +13,7 @@ use std::thread;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::support::{PATH, Testbed, down};
+use crate::support::{Kind, PATH, Testbed, down};
 
 /// A case: its name and what it does with the testbed.
 pub(crate) type Case = (&'static str, fn(&'static Testbed));
@@ -27,10 +27,11 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
-static TESTBED: OnceLock<Result<Testbed, String>> = OnceLock::new();
+static PLAIN: OnceLock<Result<Testbed, String>> = OnceLock::new();
+static ACCOUNTING: OnceLock<Result<Testbed, String>> = OnceLock::new();
 
 /// The whole of `main`.
-pub(crate) fn run(modules: &[&[Case]]) -> ExitCode {
+pub(crate) fn run(modules: &[(Kind, &[Case])]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let missing = missing_programs();
@@ -41,15 +42,17 @@ pub(crate) fn run(modules: &[&[Case]]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    let cases = modules.iter().flat_map(|module| module.iter());
-    let trials = cases.map(|&case| trial(case).with_ignored_flag(!missing.is_empty())).collect();
+    let cases = modules.iter().flat_map(|(kind, cases)| cases.iter().map(|&case| (*kind, case)));
+    let trials = cases.map(|(kind, case)| trial(kind, case).with_ignored_flag(!missing.is_empty())).collect();
     down_on_signals();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if TESTBED.get().is_some()
-        && let Err(error) = down()
-    {
-        eprintln!("{error}");
-        return ExitCode::FAILURE;
+    for (kind, testbed) in [(Kind::Plain, &PLAIN), (Kind::Accounting, &ACCOUNTING)] {
+        if testbed.get().is_some()
+            && let Err(error) = down(kind)
+        {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
     }
     conclusion.exit_code()
 }
@@ -57,14 +60,19 @@ pub(crate) fn run(modules: &[&[Case]]) -> ExitCode {
 fn missing_programs() -> Vec<&'static str> {
     let is_there =
         |program: &&str| PATH.split(':').any(|directory| Path::new(directory).join(program).exists());
-    let needed = ["munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel"];
-    needed.into_iter().filter(|program| !is_there(program)).collect()
+    let slurm = ["munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel"];
+    let accounting = ["slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr", "sacct"];
+    slurm.into_iter().chain(accounting).filter(|program| !is_there(program)).collect()
 }
 
-fn trial((name, case): Case) -> Trial {
+fn trial(kind: Kind, (name, case): Case) -> Trial {
     let short_name = name.split_once("::").map_or(name, |(_, rest)| rest);
     Trial::test(short_name, move || {
-        let testbed = TESTBED.get_or_init(Testbed::up).as_ref()?;
+        let testbed = match kind {
+            Kind::Plain => PLAIN.get_or_init(|| Testbed::up(kind)),
+            Kind::Accounting => ACCOUNTING.get_or_init(|| Testbed::up(kind)),
+        };
+        let testbed = testbed.as_ref()?;
         let outcome = catch_unwind(AssertUnwindSafe(|| case(testbed)));
         let left = catch_unwind(AssertUnwindSafe(|| testbed.repair())).map_err(words)?;
         outcome.map_err(words)?;
@@ -90,8 +98,10 @@ fn down_on_signals() {
             tokio::select! { _ = int.recv() => {}, _ = term.recv() => {}, _ = hup.recv() => {} }
         });
         eprintln!("interrupted: ending the testbed");
-        if let Err(error) = down() {
-            eprintln!("{error}");
+        for kind in [Kind::Plain, Kind::Accounting] {
+            if let Err(error) = down(kind) {
+                eprintln!("{error}");
+            }
         }
         exit(130);
     });

@@ -23,8 +23,18 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 /// Bringing up and ending exclude each other: a signal may ask for the end at any moment.
 static CHANGING: Mutex<()> = Mutex::new(());
 
+/// What a testbed has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Neither accounting nor limits.
+    Plain,
+    /// slurmdbd, the account `lessons`, and the QOS `tight`: two jobs of a user, five minutes.
+    Accounting,
+}
+
 /// A running cluster of a few nodes, and an ordinary user of it.
 pub(crate) struct Testbed {
+    kind: Kind,
     directory: PathBuf,
     /// The name of the ordinary user to whom jobs and drivers belong.
     pub(crate) user: String,
@@ -35,18 +45,22 @@ pub(crate) struct Testbed {
     /// Whether the nodes confine their jobs with cgroups: memory, CPUs, and stray processes.
     pub(crate) confined: bool,
     directories_made: AtomicUsize,
-    _lock: File,
 }
 
 impl Testbed {
     /// Brings it up afresh, whatever a crash may have left; waits for another process that tests this
     /// checkout.
-    pub(crate) fn up() -> Result<Testbed, String> {
-        let lock = File::open(CRATE).map_err(|error| error.to_string())?;
-        lock.lock().map_err(|error| error.to_string())?;
-        let directory = directory();
-        script("down", &[])?;
-        script("up", &[])?;
+    pub(crate) fn up(kind: Kind) -> Result<Testbed, String> {
+        static LOCK: Mutex<Option<File>> = Mutex::new(None);
+        let mut lock = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if lock.is_none() {
+            let file = File::open(CRATE).map_err(|error| error.to_string())?;
+            file.lock().map_err(|error| error.to_string())?;
+            *lock = Some(file);
+        }
+        let directory = directory(kind);
+        down(kind)?;
+        script(kind, "up", if kind == Kind::Accounting { &["accounting"] } else { &[] })?;
         let read = |name: &str| fs::read_to_string(directory.join(name)).map_err(|error| error.to_string());
         let env = parse_env(&read("env")?);
         let number = |key: &str| env[key].parse().map_err(|error| format!("{key} in env: {error}"));
@@ -57,8 +71,8 @@ impl Testbed {
             nodes: env["TESTBED_NODES"].split(' ').map(str::to_owned).collect(),
             confined: read("mode")?.starts_with("cgroup"),
             directories_made: AtomicUsize::new(0),
+            kind,
             directory,
-            _lock: lock,
         })
     }
 
@@ -110,23 +124,27 @@ impl Testbed {
 }
 
 /// Ends the testbed and removes every trace of it; harmless if there is none.
-fn down() -> Result<(), String> {
-    script("down", &[])
+fn down(kind: Kind) -> Result<(), String> {
+    script(kind, "down", &[])
 }
 
 /// Under /tmp, since a checkout may be where other users cannot enter, or too deep for the paths of sockets.
-fn directory() -> PathBuf {
+fn directory(kind: Kind) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     (CRATE, nix::unistd::getuid().as_raw()).hash(&mut hasher);
-    PathBuf::from(format!("/tmp/squall-slurm-{:08x}", hasher.finish() as u32))
+    let name = match kind {
+        Kind::Plain => "slurm",
+        Kind::Accounting => "accounting",
+    };
+    PathBuf::from(format!("/tmp/squall-{name}-{:08x}", hasher.finish() as u32))
 }
 
-fn script(command: &str, arguments: &[&str]) -> Result<(), String> {
+fn script(kind: Kind, command: &str, arguments: &[&str]) -> Result<(), String> {
     let _changing = CHANGING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let script = Path::new(CRATE).join("tests/slurm/testbed.sh");
     // In a group of its own, so that a Ctrl-C does not end it half-way.
     let mut bash = Command::new("bash");
-    bash.arg(script).arg(command).arg(directory()).args(arguments).stdin(Stdio::null()).process_group(0);
+    bash.arg(script).arg(command).arg(directory(kind)).args(arguments).stdin(Stdio::null()).process_group(0);
     match bash.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("testbed.sh {command}: {status}")),
