@@ -64,7 +64,12 @@ impl Adapt {
             return wanted;
         }
         let since = *self.idle_since.get_or_insert(now);
-        if since + IDLE <= now { wanted } else { work.here.min(self.maximum) }
+        if since + IDLE > now {
+            // Those that only wait for their start are not needed, and those that are about to leave not called back.
+            return work.here.min(work.target).clamp(wanted, self.maximum);
+        }
+        self.idle_since = None;
+        wanted
     }
 }
 

@@ -29,7 +29,7 @@ fn unknown_keys_name_the_nearest_known_one() {
         "[slurm]\nqueue = 'cpu'",
         "[slurm]\nxylophone = 1",
         "[run]\nseeed = 1",
-    ]), @r#"
+    ]), @"
     error: unknown key `worker` in [cluster]
     cause: run.toml:3:1
     hint: did you mean `workers`?
@@ -48,12 +48,12 @@ fn unknown_keys_name_the_nearest_known_one() {
 
     error: unknown key `xylophone` in [slurm]
     cause: run.toml:2:1
-    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, template, log_directory, janitor
+    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, submit_interval, max_pending, template, log_directory, janitor
 
     error: unknown key `seeed` in [run]
     cause: run.toml:2:1
     hint: did you mean `random.seed`?
-    "#);
+    ");
 }
 
 #[test]
@@ -99,14 +99,14 @@ fn unknown_sections_name_the_nearest_known_one() {
 
 #[test]
 fn the_first_slip_of_a_file_is_told_first() {
-    insta::assert_snapshot!(refusals(["[slurm]\nq = 1\n[cluster]\nw = 1\n[arrayz]"]), @r#"
+    insta::assert_snapshot!(refusals(["[slurm]\nq = 1\n[cluster]\nw = 1\n[arrayz]"]), @"
     error: unknown key `q` in [slurm]
     cause: run.toml:2:1
              |
            2 | q = 1
              | ^
-    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, template, log_directory, janitor
-    "#);
+    hint: [slurm] has partition, account, qos, constraint, reservation, directives, prologue, epilogue, memory_option, submit, submit_interval, max_pending, template, log_directory, janitor
+    ");
 }
 
 #[test]

@@ -334,6 +334,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     memory = "1G"                            # built in
     walltime = "00:30:00"                    # built in
     minimum_workers = 1                      # built in
+    start_timeout = 300                      # built in
     driver_threads = 0                       # built in
     death_timeout = 60                       # built in
     port = 0                                 # built in
@@ -345,8 +346,9 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     epilogue = []                            # built in
     memory_option = "mem"                    # built in
     submit = "array"                         # built in
+    submit_interval = 0                      # built in
     janitor = 60                             # built in
-    # not set: partition, account, qos, constraint, reservation, template, log_directory
+    # not set: partition, account, qos, constraint, reservation, max_pending, template, log_directory
 
     [run]
     directory = ".squall"                    # built in
@@ -367,6 +369,7 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     memory = "1G"
     walltime = "00:30:00"
     minimum_workers = 1
+    start_timeout = 300
     driver_threads = 0
     death_timeout = 60
     port = 0
@@ -378,8 +381,9 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     epilogue = []
     memory_option = "mem"
     submit = "array"
+    submit_interval = 0
     janitor = 60
-    # not set: partition, account, qos, constraint, reservation, template, log_directory
+    # not set: partition, account, qos, constraint, reservation, max_pending, template, log_directory
 
     [run]
     directory = ".squall"
