@@ -359,6 +359,10 @@ fn show_groups_by_section_and_tells_origins_in_comments() {
     [results]
     "the mean" = "x.mean()"                  # run.toml:4
     "#);
+}
+
+#[test]
+fn what_is_built_in_is_shown_without_origins_where_nothing_is_set() {
     insta::assert_snapshot!(show(&Place::new().resolved(), false), @r#"
     [random]
     # not set: seed

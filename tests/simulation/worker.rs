@@ -60,9 +60,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Whether its time is limited, and half of it is over.
+    /// Whether its time is limited, and half of it is over: it says how much it has in whole milliseconds.
     pub(crate) fn is_past_half(&self, now: u64) -> bool {
-        self.end.is_some_and(|end| now >= u64::midpoint(self.born, end))
+        self.end.is_some_and(|end| now + SECOND / 1000 > u64::midpoint(self.born, end))
     }
 }
 

@@ -25,12 +25,14 @@ impl Core {
         self.missing > 0 && self.closing.is_none() && self.failure.is_none() && self.scheduler.waiting() > 0
     }
 
-    /// Starts workers in place of those that have ended, no more than have something to do.
+    /// Starts workers in place of those that have ended, no more than have something to do or must be there before
+    /// work begins.
     pub(super) fn start_missing(&mut self, now: Timestamp) {
         if !self.starts_missing() || now < self.pool.not_before() {
             return;
         }
-        let useful = self.scheduler.waiting().saturating_sub(self.roster.coming().into());
+        let needed = self.roster.awaited().saturating_sub(self.roster.possible());
+        let useful = self.scheduler.waiting().saturating_sub(self.roster.coming().into()).max(needed.into());
         let may_wait = self.most_pending.saturating_sub(self.roster.pending());
         self.held_back = may_wait < self.missing;
         let workers = u64::from(self.missing.min(may_wait)).min(useful) as u32;
