@@ -43,6 +43,8 @@ pub(crate) struct Life {
     pub(crate) rejected: bool,
     /// Calls of `sbatch` that have not answered yet.
     pub(crate) submitting: u32,
+    /// When the last call of `sbatch` answers: the launcher makes one at a time.
+    pub(crate) answers: u64,
     /// Those that have, or will.
     pub(crate) batches: u32,
     pub(crate) interrupted: bool,
@@ -111,6 +113,7 @@ impl World {
             looking: false,
             rejected: false,
             submitting: 0,
+            answers: 0,
             batches: 0,
             interrupted: false,
             faults: 0,

@@ -78,6 +78,10 @@ impl World {
         if !self.lives[life].alive {
             return;
         }
+        let answers = self.lives[life].answers;
+        if self.now < answers {
+            return self.at(answers, Happening::Submits { life, workers });
+        }
         if self.strikes(Fault::JobsLimited) {
             self.lives[life].workers -= workers;
             self.answered(life);
@@ -119,6 +123,7 @@ impl World {
         // The jobs are there, whether `sbatch` has said so or not; some start before it has.
         let unknown = self.strikes(Fault::SubmissionUnknown);
         let answers = self.rng.random_range(0..if unknown { 20 * SECOND } else { SECOND });
+        self.lives[life].answers = self.now + answers;
         self.after(answers, Happening::Submitted { life, batch });
     }
 
