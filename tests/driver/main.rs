@@ -1,6 +1,7 @@
 //! The driver's decisions, told as values: no runtime, no clock, no workers.
 
 mod beside;
+mod elastic;
 mod ends;
 mod estimates;
 mod losses;

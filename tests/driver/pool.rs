@@ -13,7 +13,7 @@ use std::time::Duration;
 const CRASH: Option<Exit> = Some(Exit::Signal(11));
 
 /// How many workers were asked for.
-fn started(outputs: &[Output]) -> u32 {
+pub(crate) fn started(outputs: &[Output]) -> u32 {
     let workers = |output: &Output| match output {
         Output::Order(Order::Start { workers }) => *workers,
         _ => 0,
@@ -21,12 +21,20 @@ fn started(outputs: &[Output]) -> u32 {
     outputs.iter().map(workers).sum()
 }
 
-fn notices(outputs: &[Output]) -> Vec<&str> {
+pub(crate) fn notices(outputs: &[Output]) -> Vec<&str> {
     let text = |output| match output {
         &Output::Tell(RunEvent::Notice { ref text }) => Some(text.as_str()),
         _ => None,
     };
     outputs.iter().filter_map(text).collect()
+}
+
+/// The workers that are to be ended, if any.
+pub(crate) fn withdrawn(outputs: &[Output]) -> Option<Vec<&str>> {
+    outputs.iter().find_map(|output| match output {
+        Output::Order(Order::Withdraw { keys }) => Some(keys.iter().map(|key| key.0.as_str()).collect()),
+        _ => None,
+    })
 }
 
 fn dismissed(outputs: &[Output]) -> Vec<u64> {
@@ -38,7 +46,7 @@ fn dismissed(outputs: &[Output]) -> Vec<u64> {
 }
 
 /// So many workers at work on much, which the launcher knows by the jobs 100, 101 and so on.
-fn at_work(workers: u32, replacements: u32) -> World {
+pub(crate) fn at_work(workers: u32, replacements: u32) -> World {
     let mut world = World::replacing(workers, replacements);
     let jobs = 100..100 + u64::from(workers);
     world.tell(Input::Started("job 100".to_owned(), jobs.clone().map(|job| Key(job.to_string())).collect()));
@@ -50,7 +58,7 @@ fn at_work(workers: u32, replacements: u32) -> World {
 }
 
 /// A worker registers, and does its first lease.
-fn comes(world: &mut World, connection: u64, registration: Registration) -> Vec<Output> {
+pub(crate) fn comes(world: &mut World, connection: u64, registration: Registration) -> Vec<Output> {
     let mut outputs = world.tell(Input::Registered(ConnectionId(connection), registration));
     let first = world.answers(&outputs).into_iter().next().expect("there is work for it");
     outputs.extend(world.tell(first));
@@ -58,13 +66,13 @@ fn comes(world: &mut World, connection: u64, registration: Registration) -> Vec<
 }
 
 /// What follows when the time has come.
-fn at_the_deadline(world: &mut World) -> Vec<Output> {
+pub(crate) fn at_the_deadline(world: &mut World) -> Vec<Output> {
     world.now = world.core.next_deadline().expect("something is due");
     world.tell(Input::Tick)
 }
 
 /// Lets time pass until workers are asked for, a minute at most.
-fn until_started(world: &mut World) -> u32 {
+pub(crate) fn until_started(world: &mut World) -> u32 {
     let end = world.now + Duration::from_secs(60);
     while world.core.next_deadline().is_some_and(|next| next < end) {
         let workers = started(&at_the_deadline(world));
@@ -192,13 +200,7 @@ fn scaling_down_withdraws_those_that_wait_and_then_drains_without_losing_what_is
     world.tell(Input::Scale(5));
     world.tell(Input::Started("job 200".to_owned(), ["200", "201"].map(|key| Key(key.to_owned())).into()));
     let outputs = world.tell(Input::Scale(2));
-    let withdrawn = outputs.iter().find_map(|output| match output {
-        Output::Order(Order::Withdraw { keys }) => {
-            Some(keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>())
-        }
-        _ => None,
-    });
-    assert_eq!(withdrawn.expect("they wait"), ["200", "201"]);
+    assert_eq!(withdrawn(&outputs).expect("they wait"), ["200", "201"]);
     let yields = outputs.iter().filter_map(|output| match output {
         Output::Send(ConnectionId(connection), ToWorker::Yield { lease }) => Some((*connection, *lease)),
         _ => None,

@@ -27,36 +27,46 @@ pub(crate) struct World {
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(300);
 
 pub(crate) fn core(workers: u32, minimum_workers: u32, checkpoints_from: Option<Timestamp>) -> Core {
-    replacing(workers, minimum_workers, 0, checkpoints_from)
+    Core::new(Configuration { checkpoints_from, ..configuration(workers, minimum_workers) })
 }
 
-fn replacing(
-    workers: u32,
-    minimum_workers: u32,
-    replacements: u32,
-    checkpoints_from: Option<Timestamp>,
-) -> Core {
-    Core::new(Configuration {
+/// Of workers that are not replaced, and as many of which may wait as there are.
+fn configuration(workers: u32, minimum_workers: u32) -> Configuration {
+    Configuration {
         workers,
         most_pending: u32::MAX,
         jitter: 0,
         start_timeout: START_TIMEOUT,
         minimum_workers,
-        replacements,
+        replacements: 0,
         worker_memory: Some(500 << 20),
-        checkpoints_from,
-    })
+        checkpoints_from: None,
+    }
 }
 
 impl World {
     pub(crate) fn new(workers: u32, minimum: u32) -> World {
+        World::of(configuration(workers, minimum))
+    }
+
+    fn of(configuration: Configuration) -> World {
         let executor = Executor::detect(1).expect("a thread");
-        World { core: core(workers, minimum, None), now: Timestamp::default(), executor, stage: None }
+        World { core: Core::new(configuration), now: Timestamp::default(), executor, stage: None }
     }
 
     /// One that replaces so many of its workers where they are lost.
     pub(crate) fn replacing(workers: u32, replacements: u32) -> World {
-        World { core: replacing(workers, 1, replacements, None), ..World::new(workers, 1) }
+        World::of(Configuration { replacements, ..configuration(workers, 1) })
+    }
+
+    /// One of which no more workers than so many may wait to be started.
+    pub(crate) fn pending(workers: u32, most_pending: u32) -> World {
+        World::minimum(workers, 1, most_pending)
+    }
+
+    /// The same, where so many must be there before work begins.
+    pub(crate) fn minimum(workers: u32, minimum: u32, most_pending: u32) -> World {
+        World::of(Configuration { most_pending, ..configuration(workers, minimum) })
     }
 
     pub(crate) fn tell(&mut self, input: Input) -> Vec<Output> {
@@ -131,6 +141,12 @@ pub(crate) fn ended(job: u64, word: &str, exit: Option<Exit>) -> Input {
     let (key, word) = (Key(job.to_string()), word.to_owned());
     let (reason, log) = (String::new(), String::new());
     Input::States(vec![State { key, phase: Phase::Ended, word, reason, exit, log }])
+}
+
+/// A job of that state, for that reason.
+pub(crate) fn waits(job: u64, phase: Phase, word: &str, reason: &str) -> Input {
+    let (key, word, reason) = (Key(job.to_string()), word.to_owned(), reason.to_owned());
+    Input::States(vec![State { key, phase, word, reason, exit: None, log: String::new() }])
 }
 
 pub(crate) fn computed(outputs: &[Output]) -> Option<&Result<Finished, Error>> {
