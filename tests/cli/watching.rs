@@ -125,7 +125,7 @@ fn queued(lines: &str) -> (Fake, Running, PathBuf) {
     let site = ("scontrol", "echo 'MaxArraySize = 1001'");
     let fake = Fake::new(&[("sbatch", sbatch), ("squeue", &queue), ("scancel", ":"), site]);
     let flags = ["--seed=1", "--cluster=slurm", "--workers=4", "--memory=500M", "--walltime=5"];
-    let mut running = fake.place.start(["run", "-e", LONG].iter().chain(flags));
+    let mut running = fake.place.start(["run", "-e", LONG].iter().chain(&flags));
     running.until_events("a job was submitted", |events| events.all("submitted").next().map(drop));
     let run = running.run_directory().expect("it runs");
     (fake, running, run)
@@ -324,7 +324,7 @@ fn jobs_on_another_cluster_are_asked_for_and_cancelled_there() {
         esac";
     let fake = Fake::new(&[("sbatch", "echo '57;graham'"), ("squeue", queue), ("scancel", ":")]);
     let flags = ["--seed=1", "--cluster=slurm", "--workers=1", "--memory=500M", "--walltime=5"];
-    let mut running = fake.place.start(["run", "-e", LONG].iter().chain(flags));
+    let mut running = fake.place.start(["run", "-e", LONG].iter().chain(&flags));
     let pending =
         |events: &Events| events.all("jobs").any(|news| news["jobs"][0]["state"] == "PENDING").then_some(());
     running.until_events("the job is seen where it is", pending);
