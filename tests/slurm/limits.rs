@@ -104,7 +104,7 @@ fn walltime_above_that_of_the_qos_ends_the_run_rather_than_waiting_for_ever(test
     let stderr = driver.stderr();
     for words in [
         "error: no worker came",
-        "cannot start: PENDING (QOSMaxWallDurationPerJobLimit)",
+        "would wait for ever: PENDING (QOSMaxWallDurationPerJobLimit)",
         "hint: lower cluster.walltime, or name another slurm.qos",
     ] {
         assert!(stderr.contains(words), "no `{words}` in {stderr}");
@@ -255,7 +255,7 @@ fn partition_that_drains_under_a_run_puts_off_its_replacements(testbed: &Testbed
     testbed.scontrol(&["update", "PartitionName=main", "State=DRAIN"]);
     let up = Up(testbed);
     signal(driver.worker_process(&worker), Signal::SIGKILL);
-    testbed.wait_until("it says why no other one is started", SOON, || {
+    driver.wait_until("it says why no other one is started", SOON, |_| {
         let stderr = driver.stderr();
         stderr.contains("1 workers cannot be started yet") && stderr.contains("partition main is DRAIN")
     });

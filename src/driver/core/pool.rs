@@ -153,8 +153,9 @@ impl Core {
         self.roster.not_started(workers);
         self.pool.put_off(now);
         let pause = (self.pool.not_before() - now).as_secs();
-        let causes = error.causes().join(", ");
-        let text = format!("{workers} workers cannot be started yet, next try in {pause} s: {causes}");
+        let (what, causes) = (error.what(), error.causes().join(", "));
+        let text =
+            format!("{workers} workers cannot be started yet, next try in {pause} s: {what}: {causes}");
         self.tell(RunEvent::Notice { text });
         self.check_hope();
     }
