@@ -257,7 +257,8 @@ fn partition_that_drains_under_a_run_puts_off_its_replacements(testbed: &Testbed
     signal(driver.worker_process(&worker), Signal::SIGKILL);
     driver.wait_until("it says why no other one is started", SOON, |_| {
         let stderr = driver.stderr();
-        stderr.contains("1 workers cannot be started yet") && stderr.contains("partition main is DRAIN")
+        stderr.contains("1 workers cannot be started yet")
+            && stderr.contains("partition main takes no jobs: its state is DRAIN")
     });
     drop(up);
     finish_with(testbed, &mut driver, expected);
