@@ -33,11 +33,7 @@ impl Core {
         }
         let needed = self.roster.awaited().saturating_sub(self.roster.possible());
         let useful = self.scheduler.waiting().saturating_sub(self.roster.coming().into()).max(needed.into());
-        let may_wait = self.most_pending.saturating_sub(self.roster.pending());
-        self.held_back = may_wait < self.missing;
-        let workers = u64::from(self.missing.min(may_wait)).min(useful) as u32;
-        // Counted anew when something has come of it.
-        self.missing = 0;
+        let workers = u64::from(self.take_missing()).min(useful) as u32;
         if workers > 0 {
             let text = match workers {
                 1 => "another worker is started".to_owned(),
@@ -66,12 +62,18 @@ impl Core {
         }
         drained.into_iter().for_each(|worker| self.schedule(now, scheduler::Event::Drain { worker }));
         self.check_hope();
+        let workers = self.take_missing();
+        if workers > 0 {
+            self.start(workers);
+        }
+    }
+
+    /// As many of those that are missing as may wait to be started. They are counted anew when something has come of it.
+    fn take_missing(&mut self) -> u32 {
         let may_wait = self.most_pending.saturating_sub(self.roster.pending());
         let missing = std::mem::take(&mut self.missing);
         self.held_back = may_wait < missing;
-        if missing.min(may_wait) > 0 {
-            self.start(missing.min(may_wait));
-        }
+        missing.min(may_wait)
     }
 
     /// Workers whose time ends before the work is done are replaced before they leave: as early as the last one that
