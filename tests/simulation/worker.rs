@@ -51,6 +51,8 @@ pub(crate) struct Worker {
     leave_by: Option<u64>,
     /// When it should have handed in what it has: half a minute before its job's walltime is over.
     end: Option<u64>,
+    /// When half of what it first said that it has left is over.
+    half: Option<u64>,
     /// Connections so far.
     pub(crate) sessions: u32,
     /// What it has come to while it was not connected.
@@ -60,9 +62,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Whether its time is limited, and half of it is over: it says how much it has in whole milliseconds.
+    /// Whether its time is limited, and half of what it first said of it is over.
     pub(crate) fn is_past_half(&self, now: u64) -> bool {
-        self.end.is_some_and(|end| now + SECOND / 1000 > u64::midpoint(self.born, end))
+        self.half.is_some_and(|half| half <= now)
     }
 }
 
@@ -90,6 +92,7 @@ impl World {
             refused_since: None,
             leave_by: None,
             end: end.map(|end| end - EARLY),
+            half: None,
             sessions: 0,
             unsent: VecDeque::new(),
             answers: VecDeque::new(),
@@ -127,6 +130,8 @@ impl World {
         let job = &self.jobs[worker.job];
         let unsent = worker.unsent.iter().filter_map(lease_of);
         let holds = worker.leases.iter().map(|lease| lease.id).chain(unsent).collect();
+        let milliseconds_left = worker.end.map(|end| end.saturating_sub(self.now) / 1000);
+        worker.half = worker.half.or(milliseconds_left.map(|left| self.now + left * 1000 / 2));
         let registration = Registration {
             host: "node".to_owned(),
             process: number as u32,
@@ -134,7 +139,7 @@ impl World {
             threads: worker.threads,
             kernel: "portable".to_owned(),
             age_milliseconds: (self.now - worker.born) / 1000,
-            milliseconds_left: worker.end.map(|end| end.saturating_sub(self.now) / 1000),
+            milliseconds_left,
             session: worker.sessions,
             holds,
             findings: Default::default(),
