@@ -103,7 +103,7 @@ fn link_cut_for_good_costs_one_worker_and_no_bit() {
 
 fn links_cut_for_good_end_the_run_with_a_true_word() {
     let space = Space::new();
-    let mut running = space.start(&["--set=cluster.death_timeout=5", "--set=cluster.replacements=0"]);
+    let mut running = space.start(&["--set=cluster.death_timeout=5"]);
     let worker = busy(&mut running);
     let run = running.run_directory().expect("it runs");
     (0..WORKERS).for_each(|worker| space.cut(worker));

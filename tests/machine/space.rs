@@ -91,27 +91,39 @@ impl Space {
         space
     }
 
-    /// What Slurm's commands do: each element of the array runs on the worker's host of its number.
+    /// What Slurm's commands do: each element of an array runs on the worker's host of its number, a job that is none on
+    /// the first one. No id is given twice.
     fn answers(&self) -> [(&'static str, String); 4] {
         let hosts = self.workers[0].strip_suffix('0').expect("a number").to_owned();
         let sbatch = format!(
             "for script; do :; done\n\
-             for word; do case $word in --job-name=*) echo \"${{word#*=}}\" > \"$FAKE_SLURM/name\";; esac; done\n\
-             for index in 0 1; do\n\
-             SLURM_JOB_ID=$((57 + index)) SLURM_ARRAY_JOB_ID=57 SLURM_ARRAY_TASK_ID=$index SLURMD_NODENAME=w$index \\\n\
-             setsid nsenter --net=/run/netns/{hosts}$index sh -c 'echo $$ > \"$FAKE_SLURM/job.'$index'\"; exec bash \"$0\"' \\\n\
-             \"$script\" > \"$FAKE_SLURM/log.$index\" 2>&1 < /dev/null &\n\
+             id=57; while [ -e \"$FAKE_SLURM/name.$id\" ]; do id=$((id + 2)); done\n\
+             unset SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID; elements=0\n\
+             for word; do case $word in\n\
+             --job-name=*) echo \"${{word#*=}}\" > \"$FAKE_SLURM/name.$id\";;\n\
+             --array=0-1) elements='0 1'; export SLURM_ARRAY_JOB_ID=$id; echo > \"$FAKE_SLURM/array.$id\";;\n\
+             --array=*) echo \"no array of this test: $word\" >&2; exit 1;;\n\
+             esac; done\n\
+             for index in $elements; do\n\
+             [ -z \"$SLURM_ARRAY_JOB_ID\" ] || export SLURM_ARRAY_TASK_ID=$index\n\
+             job=$((id + index))\n\
+             SLURM_JOB_ID=$job SLURMD_NODENAME=w$index FAKE_JOB=\"$FAKE_SLURM/job.$job\" \\\n\
+             setsid nsenter --net=/run/netns/{hosts}$index sh -c 'echo $$ > \"$FAKE_JOB\"; exec bash \"$0\"' \\\n\
+             \"$script\" > \"$FAKE_SLURM/log.$job\" 2>&1 < /dev/null &\n\
              done\n\
-             until [ -s \"$FAKE_SLURM/job.0\" ] && [ -s \"$FAKE_SLURM/job.1\" ]; do :; done\n\
-             echo 57\n"
+             for index in $elements; do until [ -s \"$FAKE_SLURM/job.$((id + index))\" ]; do :; done; done\n\
+             echo \"$id\"\n"
         );
-        let squeue = "for index in 0 1; do\n\
+        let squeue = "for name in \"$FAKE_SLURM\"/name.*; do\n\
+             id=${name##*.}; elements=0; [ -e \"$FAKE_SLURM/array.$id\" ] && elements='0 1'\n\
+             for index in $elements; do\n\
+             job=$((id + index)); [ -e \"$FAKE_SLURM/array.$id\" ] || index=N/A\n\
              state='FAILED|w|N/A|NonZeroExitCode'\n\
-             grep -qs . \"/proc/$(cat \"$FAKE_SLURM/job.$index\")/cmdline\" && state='RUNNING|w|N/A|None'\n\
-             echo \"$((57 + index))|57|$index|$state|$(cat \"$FAKE_SLURM/name\")\"\n\
-             done\n";
+             grep -qs . \"/proc/$(cat \"$FAKE_SLURM/job.$job\")/cmdline\" && state='RUNNING|w|N/A|None'\n\
+             echo \"$job|$id|$index|$state|$(cat \"$name\")\"\n\
+             done; done\n";
         let scancel = "case \"$*\" in *--state=PENDING*) exit 0;; esac\n\
-             for index in 0 1; do kill -TERM \"$(cat \"$FAKE_SLURM/job.$index\")\" 2>/dev/null; done\n\
+             for job in \"$FAKE_SLURM\"/job.*; do kill -TERM \"$(cat \"$job\")\" 2>/dev/null; done\n\
              true\n";
         let scontrol = "echo 'MaxArraySize = 1001'\n";
         [
