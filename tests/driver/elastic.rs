@@ -1,7 +1,7 @@
 //! Workers that are to come, that end early, and whose number follows the work.
 
 use crate::pool::{at_the_deadline, at_work, comes, notices, started, until_started, withdrawn};
-use crate::world::{START_TIMEOUT, World, computed, ended, mean, registration, waits};
+use crate::world::{START_TIMEOUT, World, computed, ended, mean, registration, seen};
 use squall::driver::ConnectionId;
 use squall::driver::cause::Disconnect;
 use squall::driver::core::{Input, Output};
@@ -55,7 +55,7 @@ fn worker_that_stays_until_the_work_is_done_is_not_replaced() {
 
 #[test]
 fn no_more_wait_to_be_started_than_may() {
-    let mut world = World::pending(5, 2);
+    let mut world = World::pending(5, 1, 2);
     world.tell(Input::Compute(mean(MUCH), None));
     let mut asked = 2;
     named(&mut world, 100..102);
@@ -72,7 +72,7 @@ fn no_more_wait_to_be_started_than_may() {
 
 #[test]
 fn as_many_are_started_as_must_be_there_though_there_are_fewer_tasks() {
-    let mut world = World::minimum(3, 3, 2);
+    let mut world = World::pending(3, 3, 2);
     world.tell(Input::Compute(mean(1000), None));
     named(&mut world, 100..102);
     let outputs = world.tell(Input::Registered(ConnectionId(0), registration(100, 0, &[])));
@@ -84,7 +84,7 @@ fn worker_that_runs_and_does_not_register_is_given_up_and_replaced() {
     let mut world = at_work(1, 1);
     assert_eq!(started(&world.tell(Input::Scale(2))), 1);
     named(&mut world, 200..201);
-    world.tell(waits(200, Phase::Running, "RUNNING", ""));
+    world.tell(seen(200, Phase::Running, "RUNNING", ""));
     let began = world.now;
     let outputs = loop {
         let outputs = at_the_deadline(&mut world);
@@ -98,7 +98,7 @@ fn worker_that_runs_and_does_not_register_is_given_up_and_replaced() {
     world.tell(ended(200, "CANCELLED", None));
     assert_eq!(until_started(&mut world), 1, "though it was cancelled");
     named(&mut world, 201..202);
-    world.tell(waits(201, Phase::Running, "RUNNING", ""));
+    world.tell(seen(201, Phase::Running, "RUNNING", ""));
     world.tell(ended(201, "FAILED", None));
     assert_eq!(until_started(&mut world), 0, "one was allowed");
 }
@@ -106,15 +106,14 @@ fn worker_that_runs_and_does_not_register_is_given_up_and_replaced() {
 #[test]
 fn worker_that_registers_in_time_is_not_given_up() {
     let mut world = at_work(1, 1);
-    world.tell(waits(100, Phase::Running, "RUNNING", ""));
+    world.tell(seen(100, Phase::Running, "RUNNING", ""));
     world.now = world.now + START_TIMEOUT;
     assert_eq!(withdrawn(&world.tell(Input::Tick)), None);
 }
 
 #[test]
 fn jobs_that_would_wait_for_ever_fail_a_run_that_nobody_else_can_do() {
-    let never =
-        |world: &mut World, job| world.tell(waits(job, Phase::Stuck, "PENDING", "PartitionTimeLimit"));
+    let never = |world: &mut World, job| world.tell(seen(job, Phase::Stuck, "PENDING", "PartitionTimeLimit"));
     let mut world = World::replacing(2, 2);
     world.tell(Input::Compute(mean(MUCH), None));
     named(&mut world, 100..102);
@@ -134,8 +133,8 @@ fn jobs_that_would_wait_for_ever_fail_a_run_that_nobody_else_can_do() {
 fn job_of_which_slurm_thinks_again_is_waited_for() {
     let mut world = World::replacing(1, 0);
     named(&mut world, 100..101);
-    world.tell(waits(100, Phase::Stuck, "PENDING", "PartitionTimeLimit"));
-    world.tell(waits(100, Phase::Waiting, "PENDING", "Priority"));
+    world.tell(seen(100, Phase::Stuck, "PENDING", "PartitionTimeLimit"));
+    world.tell(seen(100, Phase::Waiting, "PENDING", "Priority"));
     let outputs = world.tell(Input::Compute(mean(MUCH), None));
     assert!(computed(&outputs).is_none());
 }
@@ -154,7 +153,7 @@ fn workers_that_come_and_go_without_doing_anything_use_up_what_is_replaced() {
         world.tell(ended(job, "COMPLETED", None));
         assert_eq!(until_started(&mut world), allowed);
         job += 1;
-        named(&mut world, job..job + 1);
+        named(&mut world, job..job + u64::from(allowed));
     }
 }
 

@@ -59,13 +59,8 @@ impl World {
         World::of(Configuration { replacements, ..configuration(workers, 1) })
     }
 
-    /// One of which no more workers than so many may wait to be started.
-    pub(crate) fn pending(workers: u32, most_pending: u32) -> World {
-        World::minimum(workers, 1, most_pending)
-    }
-
-    /// The same, where so many must be there before work begins.
-    pub(crate) fn minimum(workers: u32, minimum: u32, most_pending: u32) -> World {
+    /// One that needs so many workers before work begins, and of which no more than so many may wait to be started.
+    pub(crate) fn pending(workers: u32, minimum: u32, most_pending: u32) -> World {
         World::of(Configuration { most_pending, ..configuration(workers, minimum) })
     }
 
@@ -138,15 +133,16 @@ pub(crate) fn mean(size: u64) -> Arc<Plan> {
 }
 
 pub(crate) fn ended(job: u64, word: &str, exit: Option<Exit>) -> Input {
-    let (key, word) = (Key(job.to_string()), word.to_owned());
-    let (reason, log) = (String::new(), String::new());
-    Input::States(vec![State { key, phase: Phase::Ended, word, reason, exit, log }])
+    Input::States(vec![State { exit, ..state(job, Phase::Ended, word, "") }])
 }
 
-/// A job of that state, for that reason.
-pub(crate) fn waits(job: u64, phase: Phase, word: &str, reason: &str) -> Input {
+pub(crate) fn seen(job: u64, phase: Phase, word: &str, reason: &str) -> Input {
+    Input::States(vec![state(job, phase, word, reason)])
+}
+
+fn state(job: u64, phase: Phase, word: &str, reason: &str) -> State {
     let (key, word, reason) = (Key(job.to_string()), word.to_owned(), reason.to_owned());
-    Input::States(vec![State { key, phase, word, reason, exit: None, log: String::new() }])
+    State { key, phase, word, reason, exit: None, log: String::new() }
 }
 
 pub(crate) fn computed(outputs: &[Output]) -> Option<&Result<Finished, Error>> {
