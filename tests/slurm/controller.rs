@@ -98,6 +98,8 @@ fn controller_that_hangs_during_submission_loses_no_worker_and_doubles_none(test
         2,
         "one came twice, or not at all"
     );
+    // Slurm hears of a job's end a moment after its worker has left.
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
     let jobs = jobs_of(testbed, &driver);
     assert_eq!(jobs.len(), 2, "{jobs:?}");
     assert!(jobs.iter().all(|job| job.array == jobs[0].array && job.state == "COMPLETED"), "{jobs:?}");
