@@ -8,11 +8,11 @@ use crate::cli::flags::Overrides;
 use crate::cli::run::{plan_of, program};
 use crate::cli::{runtime, signals};
 use crate::cluster::{Cluster, Limits, fitted, open};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
 use crate::plan::Plan;
 use crate::run::{RunDirectory, RunId};
-use crate::settings::{Asked, ClusterKind, Origin, Settings, Sources};
+use crate::settings::{Asked, ClusterKind, InPool, Origin, Settings, Sources};
 use crate::slurm::in_path;
 use clap::Args;
 use std::future::pending;
@@ -48,16 +48,31 @@ pub(super) fn doctor(arguments: &DoctorArguments, started: Instant) -> Result<()
     let settings = figures(&settings, &plan)?;
     Limits::of(&settings).fit(&plan)?;
     let program = program(&settings)?;
-    let timeout = Duration::from_secs(arguments.timeout);
-    let mut examination = Examination { settings, plan: Arc::new(plan), program, started, timeout };
-    let mut hops = Hops::new(started);
+    let (plan, timeout) = (Arc::new(plan), Duration::from_secs(arguments.timeout));
     runtime()?.block_on(async {
         let mut signals = signals::listen()?;
-        let examined = examination.run(&mut hops, &mut signals).await;
-        match examined {
-            Ok(()) => hops.end(),
-            Err(error) => Err(hops.fail(error)?),
+        let mut failed = None;
+        // Each pool as if there were no other; one that fails says nothing of the others.
+        for (number, InPool { pool, settings, .. }) in settings.in_pools().into_iter().enumerate() {
+            let started = if number == 0 { started } else { Instant::now() };
+            let (plan, program) = (Arc::clone(&plan), program.clone());
+            let mut examination = Examination { settings, plan, program, started, timeout };
+            let mut hops = Hops::new(started);
+            if let Some(pool) = pool {
+                hops.ok(&format!("pool {pool}"))?;
+            }
+            match examination.run(&mut hops, &mut signals).await {
+                Ok(()) => hops.end()?,
+                Err(error) => {
+                    let is_last = matches!(error.kind(), ErrorKind::Interrupted(_));
+                    failed.get_or_insert(hops.fail(error)?);
+                    if is_last {
+                        break;
+                    }
+                }
+            }
         }
+        failed.map_or(Ok(()), Err)
     })
 }
 
@@ -88,6 +103,10 @@ fn figures(settings: &Settings, plan: &Plan) -> Result<Settings> {
     // How they came about would be said of a computation that is nobody's.
     cluster.memory = cluster.memory.value().map_or(Asked::Auto, Asked::Given);
     cluster.walltime = cluster.walltime.value().map_or(Asked::Auto, Asked::Given);
+    for pool in &mut settings.pools {
+        pool.memory = pool.memory.as_ref().and_then(Asked::value).map(Asked::Given);
+        pool.walltime = pool.walltime.as_ref().and_then(Asked::value).map(Asked::Given);
+    }
     Ok(settings)
 }
 

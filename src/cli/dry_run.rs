@@ -5,7 +5,7 @@ use crate::cli::exit::print;
 use crate::cli::run::plan_of;
 use crate::cli::runtime;
 use crate::cli::script::Shown;
-use crate::cluster::{Limits, estimate, foreseen};
+use crate::cluster::{Limits, WorkerLimits, estimate, foreseen};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::settings::{ClusterKind, Settings};
@@ -27,19 +27,28 @@ pub(super) fn dry_run(settings: Settings) -> Result<()> {
         return print(&page.0);
     }
     page.part("work", estimate(&settings));
-    let (shown, commands) = (Shown::of(&settings)?, Commands::new());
-    let runtime = runtime()?;
-    let checked = runtime.block_on(commands.check(&shown.specification))?;
-    page.part("submissions", submission_lines(&shown.specification, &checked));
-    page.part("job script", [shown.script.trim_end().to_owned()]);
-    page.part("submitted with", [shown.command_line()]);
-    let forecast = runtime.block_on(commands.forecast(&shown.arguments, shown.script.clone()));
-    page.part("expected start", [start_line(&forecast)]);
-    print(&page.0)?;
-    match forecast {
-        Err(SubmitError::Refused(error)) => Err(error),
-        _ => Ok(()),
+    let (commands, runtime) = (Commands::new(), runtime()?);
+    let mut refused = None;
+    for shown in Shown::of(&settings)? {
+        let checked = runtime.block_on(commands.check(&shown.specification))?;
+        let of_pool = |heading: &str| match shown.specification.pool() {
+            Some(pool) => format!("{heading} in pool {pool}"),
+            None => heading.to_owned(),
+        };
+        page.part(&of_pool("submissions"), submission_lines(&shown.specification, &checked));
+        if shown.specification.workers == 0 {
+            continue;
+        }
+        page.part(&of_pool("job script"), [shown.script.trim_end().to_owned()]);
+        page.part(&of_pool("submitted with"), [shown.command_line()]);
+        let forecast = runtime.block_on(commands.forecast(&shown.arguments, shown.script.clone()));
+        page.part(&of_pool("expected start"), [start_line(&forecast)]);
+        if let Err(SubmitError::Refused(error)) = forecast {
+            refused.get_or_insert(error);
+        }
     }
+    print(&page.0)?;
+    refused.map_or(Ok(()), Err)
 }
 
 /// Text in parts, each with a heading.
@@ -66,9 +75,12 @@ fn plan_lines(settings: &Settings, plan: &Plan) -> Option<String> {
 fn memory_lines(limits: &Limits, plan: &Plan) -> Vec<String> {
     let whole = |bytes: u64| Memory::from_bytes(bytes.next_multiple_of(1 << 20));
     let bounds = limits.bounds(plan);
-    let worker = limits
-        .memory
-        .map(|memory| format!("a worker needs {} of the {memory} that it is given", whole(bounds.worker)));
+    let worker = |worker: &WorkerLimits| {
+        let of_pool = worker.pool.as_ref().map_or(String::new(), |pool| format!(" in pool {pool}"));
+        let needed = whole(plan.worker_memory(worker.cores));
+        let memory = worker.memory?;
+        Some(format!("a worker{of_pool} needs {needed} of the {memory} that it is given"))
+    };
     let driver = match limits.driver {
         Some(allowed) => {
             let memory = Memory::from_bytes(allowed.memory.bytes() & !((1 << 20) - 1));
@@ -76,13 +88,14 @@ fn memory_lines(limits: &Limits, plan: &Plan) -> Vec<String> {
         }
         None => format!("the driver needs {}", whole(bounds.driver)),
     };
-    worker.into_iter().chain([driver]).collect()
+    limits.workers.iter().filter_map(worker).chain([driver]).collect()
 }
 
 /// How the jobs would be asked for, and what Slurm's limits say of them.
 fn submission_lines(job: &JobSpecification, checked: &Checked) -> Vec<String> {
     let largest = if job.submit == SubmitStyle::Jobs { 1 } else { checked.site.largest_array() };
     let how = match (job.workers, job.workers.div_ceil(largest)) {
+        (0, _) => "none at first: those before it take all workers".to_owned(),
         (1, _) => "one job".to_owned(),
         (workers, 1) => format!("an array of {workers} jobs"),
         (workers, calls) if calls == workers => format!("{workers} jobs, one by one"),

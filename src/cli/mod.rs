@@ -70,6 +70,8 @@ enum Command {
     Worker {
         /// The run directory.
         directory: PathBuf,
+        /// The pool that it is one of, where the run has pools.
+        pool: Option<String>,
         /// The compiled form of the kernels instead of the fastest: avx512, avx2 or portable
         #[arg(long)]
         kernel: Option<String>,
@@ -113,8 +115,8 @@ pub fn main() -> ExitCode {
         Command::Resume(arguments) => resume::resume(&arguments, started),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Reap(arguments) => reap::reap(&arguments),
-        Command::Worker { directory, kernel } => {
-            return ExitCode::from(worker::worker(&directory, kernel.as_deref(), started));
+        Command::Worker { directory, pool, kernel } => {
+            return ExitCode::from(worker::worker(&directory, pool.as_deref(), kernel.as_deref(), started));
         }
     };
     ExitCode::from(result.map_or_else(|error| exit::failed(&error), |()| 0))
@@ -140,12 +142,17 @@ fn raise_open_files() {
 pub fn init() {
     let started = Instant::now();
     let mut arguments = std::env::args_os().skip(1);
-    if let (Some(command), Some(directory), None) = (arguments.next(), arguments.next(), arguments.next()) {
+    if let (Some(command), Some(directory)) = (arguments.next(), arguments.next()) {
         let directory = PathBuf::from(directory);
-        if command == "worker" && crate::run::RunDirectory::open(&directory).is_ok() {
+        let pool = arguments.next().map(|pool| pool.to_string_lossy().into_owned());
+        if command == "worker"
+            && arguments.next().is_none()
+            && crate::run::RunDirectory::open(&directory).is_ok()
+        {
             // On a thread of its own: `main` may be inside of a runtime already, as under `#[tokio::main]`, and
             // there no other one can be started.
-            let worker = std::thread::spawn(move || worker::worker(&directory, None, started));
+            let worker =
+                std::thread::spawn(move || worker::worker(&directory, pool.as_deref(), None, started));
             std::process::exit(worker.join().map_or(1, i32::from));
         }
     }

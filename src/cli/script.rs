@@ -3,7 +3,7 @@
 use crate::cli::exit::print;
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
-use crate::cluster::{foreseen, job_specification, template};
+use crate::cluster::{foreseen, job_specifications, template};
 use crate::error::{Error, Result};
 use crate::run::RunId;
 use crate::settings::{Asked, Settings};
@@ -25,8 +25,19 @@ pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
         let plan = plan_of(&settings, settings.seed.unwrap_or(0))?;
         settings = foreseen(&settings, &plan)?;
     }
+    let text = |shown: &Shown| {
+        let of_pool = shown.specification.pool().map_or(String::new(), |pool| format!(", in pool {pool}"));
+        format!("{}\n# submitted{of_pool} with:\n# {}\n", shown.script, shown.command_line())
+    };
     let shown = Shown::of(&settings)?;
-    print(&format!("{}\n# submitted with:\n# {}\n", shown.script, shown.command_line()))
+    print(
+        &shown
+            .iter()
+            .filter(|shown| shown.specification.workers > 0)
+            .map(text)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
 }
 
 /// What would be submitted.
@@ -40,21 +51,28 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// The first submission of a run with these settings.
-    pub(super) fn of(settings: &Settings) -> Result<Shown> {
+    /// The first submission of a run with these settings, in each pool: of no workers where it is not needed at first.
+    pub(super) fn of(settings: &Settings) -> Result<Vec<Shown>> {
         // A run's id is drawn when it starts; the one here only shows where it will stand.
         let id = RunId::generate();
         let base = std::path::absolute(&settings.run.directory)
             .map_err(|error| Error::system("cannot find the run directory", &error))?;
         let directory = base.join(id.as_str());
         program(settings)?;
-        let specification =
-            job_specification(settings, id.job_name(0), &directory, &directory.join("squall"))?;
-        let script = render(&template(settings)?, &specification)?;
-        let array = specification.is_array().then_some(0..specification.workers);
-        let mut arguments = sbatch_arguments(&specification, array, &directory.join("job-0.sh"));
-        let path = arguments.pop().expect("the script's path is the last");
-        Ok(Shown { specification, script, arguments, path })
+        let (workers, name) = (settings.started_workers(), id.job_name(0));
+        let program = directory.join("squall");
+        let specifications = job_specifications(settings, workers, &name, &directory, &program)?;
+        let template = template(settings)?;
+        let shown = specifications.into_iter().zip(0..).map(|(specification, number)| {
+            let asked = JobSpecification { workers: specification.workers.max(1), ..specification.clone() };
+            let script = render(&template, &asked)?;
+            let array = asked.is_array().then_some(0..asked.workers);
+            let path = directory.join(format!("job-{number}.sh"));
+            let mut arguments = sbatch_arguments(&asked, array, &path);
+            let path = arguments.pop().expect("the script's path is the last");
+            Ok(Shown { specification, script, arguments, path })
+        });
+        shown.collect()
     }
 
     /// The command line as one would type it.

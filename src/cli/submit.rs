@@ -4,7 +4,7 @@ use crate::cli::exit::{print, say};
 use crate::cli::flags::SettingsFlags;
 use crate::cli::run::{plan_of, program};
 use crate::cli::runtime;
-use crate::cluster::{Limits, estimate, foreseen, job_specification, template};
+use crate::cluster::{Limits, estimate, foreseen, job_specification, job_specifications, template};
 use crate::error::{Error, Result};
 use crate::run::{Owner, RunDirectory, RunId, Submission};
 use crate::slurm::{
@@ -12,6 +12,7 @@ use crate::slurm::{
 };
 use crate::units::{Memory, Walltime};
 use clap::Args;
+use std::collections::BTreeSet;
 
 /// What most drivers need, with room for Slurm's own processes in the job.
 const DRIVER_MEMORY: u64 = 256 << 20;
@@ -42,8 +43,12 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     // The driver takes the run over when it starts, which may be before `sbatch` has answered.
     run.write_owner(&Owner::this(None))?;
     let kept = run.keep_program(&program(&settings)?)?;
-    let workers = job_specification(&settings, run.id().job_name(0), run.path(), &kept)?;
-    let mut specification = specification(arguments, &run, workers.clone(), &limits, needed)?;
+    let (started, name) = (settings.started_workers(), run.id().job_name(0));
+    let workers = job_specifications(&settings, started, &name, run.path(), &kept)?;
+    // The driver itself is of no pool.
+    let mut of_driver = job_specification(&settings, name, run.path(), &kept)?;
+    of_driver.walltime = longest(&workers);
+    let mut specification = specification(arguments, &run, of_driver, &limits, needed)?;
     runtime.block_on(check(&workers, &mut specification, arguments.driver_walltime.is_none()))?;
     estimate(&settings).iter().for_each(|line| say(line));
     let script = run.write_script(0, &render(&template(&settings)?, &specification)?)?;
@@ -76,17 +81,30 @@ fn notice(line: &str) {
 
 /// Refuses a driver, or workers of it, that could never start. Where nothing is said of the driver's time limit it is
 /// no longer than its partition allows.
-async fn check(workers: &JobSpecification, driver: &mut JobSpecification, shorten: bool) -> Result<()> {
+async fn check(workers: &[JobSpecification], driver: &mut JobSpecification, shorten: bool) -> Result<()> {
     let commands = Commands::new();
-    let checked = commands.check(workers).await?;
-    checked.notices.iter().for_each(|line| say(line));
-    if shorten {
-        driver.walltime = driver.walltime.min(checked.longest.max(workers.walltime));
+    let mut known = BTreeSet::new();
+    for workers in workers {
+        let notices = commands.check(workers).await?.notices;
+        notices.into_iter().filter(|line| known.insert(line.clone())).for_each(|line| say(&line));
     }
-    let known = |line: &&String| checked.notices.contains(line);
+    if shorten {
+        // What the partition gives is said of a job that it takes in any case.
+        let shortest = JobSpecification { walltime: "1".parse()?, ..driver.clone() };
+        let given = commands.check(&shortest).await?.longest;
+        driver.walltime = driver.walltime.min(given.max(longest(workers)));
+    }
     let of_driver = commands.check(driver).await?.notices;
-    of_driver.iter().filter(|line| !known(line)).for_each(|line| say(&format!("the driver: {line}")));
+    of_driver
+        .iter()
+        .filter(|line| !known.contains(*line))
+        .for_each(|line| say(&format!("the driver: {line}")));
     Ok(())
+}
+
+/// The longest time limit of workers, of which there are some.
+fn longest(workers: &[JobSpecification]) -> Walltime {
+    workers.iter().map(|workers| workers.walltime).max().expect("there is a pool at the least")
 }
 
 fn specification(

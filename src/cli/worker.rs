@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Works; returns the exit code.
-pub(super) fn worker(directory: &Path, kernel: Option<&str>, started: Instant) -> u8 {
-    match work(directory, kernel, started) {
+pub(super) fn worker(directory: &Path, pool: Option<&str>, kernel: Option<&str>, started: Instant) -> u8 {
+    match work(directory, pool, kernel, started) {
         Ok(Ending::Dismissed) => 0,
         Ok(Ending::Terminated) => {
             say("ended as asked");

@@ -5,23 +5,32 @@ use crate::driver::Bounds;
 use crate::error::{Error, Result};
 use crate::machine;
 use crate::plan::Plan;
-use crate::settings::{ClusterKind, Settings};
+use crate::settings::{ClusterKind, InPool, Settings};
 use crate::slurm::Allocation;
 use crate::units::Memory;
 
 /// What the processes of a run are allowed, where that is limited.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
-    /// Compute threads of a worker.
-    pub cores: u32,
-    /// Memory of a worker; none where it is this process, or asks for as much as it needs.
-    pub memory: Option<Memory>,
+    /// What a worker has, in each pool; of one at the least.
+    pub workers: Vec<WorkerLimits>,
     /// Memory of this process, which is the driver.
     pub driver: Option<Allowed>,
     /// Threads with which this process computes: as the worker, or to try the computation out.
     pub here: u32,
     /// Those of them that compute beside jobs.
     pub beside: u32,
+}
+
+/// What a worker has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerLimits {
+    /// Its pool, where there are pools.
+    pub pool: Option<String>,
+    /// Compute threads.
+    pub cores: u32,
+    /// Memory; none where it is this process, or asks for as much as it needs.
+    pub memory: Option<Memory>,
 }
 
 /// An amount of memory, and who limits it.
@@ -42,14 +51,19 @@ impl Limits {
             // The same request on this machine: as many threads as the workers would have had.
             let threads = cluster.cores.map(|cores| cores.saturating_mul(cluster.workers));
             let threads = threads.unwrap_or_else(|| available().count);
-            return Limits { cores: threads, memory: None, driver, here: threads, beside: 0 };
+            let workers = vec![WorkerLimits { pool: None, cores: threads, memory: None }];
+            return Limits { workers, driver, here: threads, beside: 0 };
         }
         let tried = cluster.walltime.because().is_some()
             || cluster.prospect.is_some_and(|prospect| prospect.core_seconds.is_some());
         let beside = beside(cluster).count;
+        let of_pool = |InPool { pool, settings, .. }: InPool| WorkerLimits {
+            pool,
+            cores: settings.cluster.cores.unwrap_or(1),
+            memory: settings.cluster.memory.value(),
+        };
         Limits {
-            cores: cluster.cores.unwrap_or(1),
-            memory: cluster.memory.value(),
+            workers: settings.in_pools().into_iter().map(of_pool).collect(),
             driver,
             here: beside.max(u32::from(tried)),
             beside,
@@ -58,13 +72,17 @@ impl Limits {
 
     /// What a driver that tries its work out has; what workers have is not looked at.
     pub(super) fn trying(settings: &Settings) -> Limits {
-        Limits { memory: None, here: 1, beside: 0, ..Limits::of(settings) }
+        let mut limits = Limits { here: 1, beside: 0, ..Limits::of(settings) };
+        limits.workers.iter_mut().for_each(|worker| worker.memory = None);
+        limits
     }
 
     /// What a plan needs of these.
     pub fn bounds(&self, plan: &Plan) -> Bounds {
         let driver = if self.here > 0 { plan.process_memory(self.here) } else { plan.driver_memory() };
-        Bounds { worker: plan.worker_memory(self.cores), driver, allowed: self.memory.map(Memory::bytes) }
+        let worker = self.workers.iter().map(|worker| plan.worker_memory(worker.cores)).max();
+        let allowed = self.workers.iter().filter_map(|worker| worker.memory).map(Memory::bytes).min();
+        Bounds { worker: worker.unwrap_or_default(), driver, allowed }
     }
 
     /// Refuses a plan whose workers or driver need more memory than they have.
@@ -78,25 +96,7 @@ impl Limits {
 
     /// Refuses a plan whose workers need more memory than they have.
     pub fn fit_worker(&self, plan: &Plan) -> Result<()> {
-        let need = plan.worker_need(self.cores);
-        let needed = need.with(self.cores);
-        let Some(memory) = self.memory.filter(|memory| memory.bytes() < needed) else { return Ok(()) };
-        let enough = whole(needed);
-        let fewer = match need.cores_in(memory.bytes()) {
-            0 => String::new(),
-            cores => format!(", or cluster.cores to {cores}"),
-        };
-        let what = format!(
-            "a worker of {} needs {enough}, and cluster.memory is {memory}",
-            counted(self.cores, "thread")
-        );
-        let (process, thread) = (tenths(need.process), tenths(need.thread));
-        let mut error =
-            Error::refused(what).cause(format!("{process} for the process, and {thread} for each thread"));
-        if let Some(wanted) = plan.wanted_in(need.stage) {
-            error = error.cause(format!("most of it for `{}`: {}", wanted.name, wanted.formula));
-        }
-        Err(error.hint(format!("set cluster.memory to {enough} or more, or to \"auto\"{fewer}")))
+        self.workers.iter().try_for_each(|worker| worker.fit(plan))
     }
 
     fn fit_driver(&self, plan: &Plan, allowed: Allowed) -> Result<()> {
@@ -124,6 +124,34 @@ impl Limits {
             error = error.hint("or set cluster.driver_threads to fewer, or to 0");
         }
         Err(error.hint(format!("or start the driver where it may use {enough}")))
+    }
+}
+
+impl WorkerLimits {
+    fn fit(&self, plan: &Plan) -> Result<()> {
+        let need = plan.worker_need(self.cores);
+        let needed = need.with(self.cores);
+        let Some(memory) = self.memory.filter(|memory| memory.bytes() < needed) else { return Ok(()) };
+        let enough = whole(needed);
+        let (section, of_pool) = match &self.pool {
+            Some(pool) => (format!("pool.{pool}"), format!(" in pool {pool}")),
+            None => ("cluster".to_owned(), String::new()),
+        };
+        let fewer = match need.cores_in(memory.bytes()) {
+            0 => String::new(),
+            cores => format!(", or {section}.cores to {cores}"),
+        };
+        let what = format!(
+            "a worker{of_pool} of {} needs {enough}, and {section}.memory is {memory}",
+            counted(self.cores, "thread")
+        );
+        let (process, thread) = (tenths(need.process), tenths(need.thread));
+        let mut error =
+            Error::refused(what).cause(format!("{process} for the process, and {thread} for each thread"));
+        if let Some(wanted) = plan.wanted_in(need.stage) {
+            error = error.cause(format!("most of it for `{}`: {}", wanted.name, wanted.formula));
+        }
+        Err(error.hint(format!("set {section}.memory to {enough} or more, or to \"auto\"{fewer}")))
     }
 }
 
@@ -188,7 +216,8 @@ mod tests {
     fn limits(memory: u64, driver: u64) -> Limits {
         let allowed = |bytes| Memory::from_bytes(bytes);
         let driver = Some(Allowed { memory: allowed(driver), by: "that of a test" });
-        Limits { cores: 8, memory: Some(allowed(memory)), driver, here: 0, beside: 0 }
+        let workers = vec![WorkerLimits { pool: None, cores: 8, memory: Some(allowed(memory)) }];
+        Limits { workers, driver, here: 0, beside: 0 }
     }
 
     #[test]
@@ -231,7 +260,8 @@ mod tests {
     #[test]
     fn threads_count_against_the_driver_whose_process_they_share() {
         let plan = plan_of(WIDE);
-        let limits = Limits { cores: 8, memory: None, driver: None, here: 8, beside: 0 };
+        let workers = vec![WorkerLimits { pool: None, cores: 8, memory: None }];
+        let limits = Limits { workers, driver: None, here: 8, beside: 0 };
         assert_eq!(limits.bounds(&plan).driver, plan.process_memory(8));
         assert!(plan.process_memory(8) > plan.worker_memory(8));
         let needed = Memory::from_bytes(plan.process_memory(8) - 1);

@@ -14,8 +14,8 @@ mod threads;
 
 pub use builder::{Builder, ProcessCluster, SlurmCluster, ThreadsCluster};
 pub use computation::Computation;
-pub use limits::{Allowed, Limits};
-pub use open::{MakeMonitor, job_specification, open, template};
+pub use limits::{Allowed, Limits, WorkerLimits};
+pub use open::{MakeMonitor, job_specification, job_specifications, open, template};
 pub use request::{estimate, fitted, foreseen};
 pub use saves::targets;
 pub use threads::{Threads, available, beside};

@@ -1,13 +1,13 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
-use crate::cluster::{Cluster, Limits, available, beside, descriptors, estimate};
-use crate::driver::{Checkpoints, Configuration, Driver, Kept, Left, Listen, Owned, core};
+use crate::cluster::{Cluster, Limits, WorkerLimits, available, beside, descriptors, estimate};
+use crate::driver::{Checkpoints, Configuration, Driver, Kept, Left, Listen, Owned, core, share};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Monitor, RunEvent, Timestamp};
 use crate::launch::{BesideLauncher, Launcher, ProcessLauncher, Program, SlurmLauncher, ThreadsLauncher};
 use crate::protocol::tls::Keys;
 use crate::run::{Owner, RunDirectory, RunId, WorkerFacts};
-use crate::settings::{ClusterKind, MemoryOption, Settings, Submit};
+use crate::settings::{ClusterKind, InPool, MemoryOption, Settings, Submit};
 use crate::slurm::{
     Allocation, Commands, JobCommand, JobSpecification, MemoryOption as SlurmMemoryOption, SubmitStyle,
     WORKER_TEMPLATE, in_path, plannable, time_left,
@@ -61,7 +61,7 @@ impl Opening<'_> {
             None => self.later(),
         };
         let limits = self.limits();
-        let launcher = Box::new(ThreadsLauncher::new(limits.cores));
+        let launcher = Box::new(ThreadsLauncher::new(limits.workers[0].cores));
         self.start(1, None, launcher, monitor, checkpoints)
     }
 
@@ -88,24 +88,24 @@ impl Opening<'_> {
         let (run, nonce) = self.run_directory()?;
         let monitor = make_monitor(Some(&run))?;
         let program = run.keep_program(self.program)?;
-        let mut specification = job_specification(self.settings, job_name(&run), run.path(), &program)?;
-        specification.workers =
-            specification.workers.min(self.settings.slurm.max_pending.unwrap_or(u32::MAX));
-        std::fs::create_dir_all(&specification.log_directory).map_err(|error| {
-            let directory = specification.log_directory.display();
+        let workers = self.settings.started_workers();
+        let first = workers.min(self.settings.slurm.max_pending.unwrap_or(u32::MAX));
+        let specifications = job_specifications(self.settings, first, &job_name(&run), run.path(), &program)?;
+        let log_directory = &specifications[0].log_directory;
+        std::fs::create_dir_all(log_directory).map_err(|error| {
+            let directory = log_directory.display();
             Error::system(format!("cannot make the log directory `{directory}`"), &error)
                 .hint("set slurm.log_directory to a place that can be written")
         })?;
         let janitor = self.settings.slurm.janitor;
         let interval = self.settings.slurm.submit_interval;
-        let jobs = SlurmLauncher::new(run.clone(), specification, template, allocation, janitor, interval)?;
+        let jobs = SlurmLauncher::new(run.clone(), specifications, template, allocation, janitor, interval)?;
         let launcher: Box<dyn Launcher> = match self.limits().beside {
             0 => Box::new(jobs),
             threads => Box::new(BesideLauncher::new(threads, Box::new(jobs))),
         };
         let checkpoints = self.soon((run.clone(), nonce));
         let networked = Some((self.listen(&run, false)?, (run, nonce)));
-        let workers = self.settings.cluster.started_workers();
         self.start(workers, networked, launcher, monitor, checkpoints)
     }
 
@@ -114,17 +114,17 @@ impl Opening<'_> {
         RunDirectory::prune(&self.settings.run.directory);
         let mut settings = self.settings.clone();
         settings.seed = Some(self.seed);
-        owned(&settings, self.limits().cores, &self.id, self.into)
+        owned(&settings, &self.limits(), &self.id, self.into)
     }
 
     /// Checkpoints of a run on threads, which has no directory until it has lasted for some time.
     fn later(&self) -> Checkpoints {
         let mut settings = self.settings.clone();
         settings.seed = Some(self.seed);
-        let (cores, id) = (self.limits().cores, self.id.clone());
+        let (limits, id) = (self.limits(), self.id.clone());
         let open = move || {
             RunDirectory::prune(&settings.run.directory);
-            owned(&settings, cores, &id, None)
+            owned(&settings, &limits, &id, None)
         };
         let (kept, removed) = (self.kept(), self.is_nameless());
         Checkpoints { from: LASTING, made: false, removed, open: Box::new(open), kept }
@@ -185,9 +185,9 @@ impl Opening<'_> {
             run: self.id.to_string(),
             cluster: kind.to_owned(),
             workers,
-            cores: limits.cores,
+            cores: limits.workers[0].cores,
             limits: match cluster.kind {
-                ClusterKind::Slurm => format!("{} and {}", cluster.memory, cluster.walltime),
+                ClusterKind::Slurm => asked_of_each(self.settings),
                 _ => String::new(),
             },
             seed: format!("{:#x}", self.seed),
@@ -215,7 +215,7 @@ impl Opening<'_> {
                 minimum_workers,
                 // The one worker of threads cannot be lost alone.
                 replacements: cluster.replacements.unwrap_or(workers),
-                worker_memory: limits.memory.map(|memory| memory.bytes()),
+                pools: pools(self.settings, &limits),
                 checkpoints_from: Some(Timestamp(checkpoints.from)),
             },
             death_timeout: cluster.death_timeout,
@@ -258,7 +258,7 @@ fn own_time(allocation: Allocation) -> Left {
 
 /// Takes a run for this driver: makes its directory, unless it is there, and writes what workers and later readers
 /// need.
-fn owned(settings: &Settings, cores: u32, id: &RunId, into: Option<&RunDirectory>) -> Result<Owned> {
+fn owned(settings: &Settings, limits: &Limits, id: &RunId, into: Option<&RunDirectory>) -> Result<Owned> {
     let run = match into {
         Some(run) => run.clone(),
         None => RunDirectory::create(&settings.run.directory, id.clone())?,
@@ -267,15 +267,37 @@ fn owned(settings: &Settings, cores: u32, id: &RunId, into: Option<&RunDirectory
     let owner = Owner::this(allocation.map(|allocation| allocation.job_id.0));
     run.write_owner(&owner)?;
     run.mark_begun()?;
-    run.write_worker(&WorkerFacts {
-        cores,
-        death_timeout_seconds: settings.cluster.death_timeout.as_secs(),
-        job_name: job_name(&run),
-        walltime_seconds: walltime(settings),
-        memory: asked_memory(settings),
-    })?;
+    for (limits, InPool { pool, settings, .. }) in limits.workers.iter().zip(settings.in_pools()) {
+        let facts = WorkerFacts {
+            cores: limits.cores,
+            death_timeout_seconds: settings.cluster.death_timeout.as_secs(),
+            job_name: job_name(&run),
+            walltime_seconds: walltime(&settings),
+            memory: asked_memory(&settings),
+        };
+        run.write_worker(pool.as_deref(), &facts)?;
+    }
     run.write_settings(&settings.to_toml())?;
     Ok((run, owner.nonce))
+}
+
+/// Where the driver's workers come from.
+fn pools(settings: &Settings, limits: &Limits) -> Vec<core::Pool> {
+    let pool = |(limits, InPool { pool, maximum, .. }): (&WorkerLimits, InPool)| core::Pool {
+        name: pool,
+        maximum,
+        memory: limits.memory.map(|memory| memory.bytes()),
+    };
+    limits.workers.iter().zip(settings.in_pools()).map(pool).collect()
+}
+
+/// What a worker's job is given, in each pool.
+fn asked_of_each(settings: &Settings) -> String {
+    let asked = |InPool { pool, settings, .. }: InPool| {
+        let asked = format!("{} and {}", settings.cluster.memory, settings.cluster.walltime);
+        pool.map_or(asked.clone(), |pool| format!("{asked} in pool {pool}"))
+    };
+    settings.in_pools().into_iter().map(asked).collect::<Vec<_>>().join(", ")
 }
 
 /// The time limit of the workers' jobs, in seconds, where they are jobs and have one.
@@ -305,7 +327,24 @@ pub fn template(settings: &Settings) -> Result<String> {
     })
 }
 
-/// The jobs of the workers that the settings describe.
+/// The jobs of so many workers, in each pool that the settings describe: as many as it takes of them, which may be none.
+pub fn job_specifications(
+    settings: &Settings,
+    workers: u32,
+    name: &str,
+    run_directory: &Path,
+    program: &Path,
+) -> Result<Vec<JobSpecification>> {
+    let pools = settings.in_pools();
+    let shares = share(workers, pools.iter().map(|pool| pool.maximum));
+    let specify = |(workers, InPool { pool, settings, .. }): (u32, InPool)| {
+        let of_one = job_specification(&settings, name.to_owned(), run_directory, program)?;
+        Ok(JobSpecification { workers, command: JobCommand::Worker { pool }, ..of_one })
+    };
+    shares.into_iter().zip(pools).map(specify).collect()
+}
+
+/// The jobs of the workers that the settings describe, pools aside.
 pub fn job_specification(
     settings: &Settings,
     name: String,
@@ -319,7 +358,7 @@ pub fn job_specification(
     };
     Ok(JobSpecification {
         name,
-        workers: cluster.started_workers(),
+        workers: settings.started_workers(),
         cores: cluster.cores.unwrap_or(1),
         memory: cluster.memory.value().ok_or_else(|| unfitted("memory"))?,
         memory_option: match slurm.memory_option {
@@ -345,7 +384,7 @@ pub fn job_specification(
             Submit::Array => SubmitStyle::Array,
             Submit::Jobs => SubmitStyle::Jobs,
         },
-        command: JobCommand::Worker,
+        command: JobCommand::Worker { pool: None },
     })
 }
 

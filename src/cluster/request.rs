@@ -31,15 +31,15 @@ pub fn fitted(settings: &Settings, plans: &[&Plan]) -> Result<Settings> {
 /// The same for a run of one plan, with what is known of its work: no more workers are started than can be at work.
 pub fn foreseen(settings: &Settings, plan: &Plan) -> Result<Settings> {
     let mut settings = settings.clone();
-    let cores = settings.cluster.cores.unwrap_or(1);
+    let cores = settings.in_pools().iter().filter_map(|pool| pool.settings.cluster.cores).min().unwrap_or(1);
     let tasks = (0..plan.stages()).map(|stage| plan.tasks(stage)).max().unwrap_or(0);
     let workers = u32::try_from(tasks.div_ceil(u64::from(cores.max(1)))).unwrap_or(u32::MAX).max(1);
     let prospect = Prospect { tasks, workers, core_seconds: None };
     settings.cluster.prospect = Some(prospect);
     // What would not fit into the driver beside its other work is not tried out.
-    let tried = settings.cluster.walltime == Asked::Auto || Limits::trying(&settings).fit(plan).is_ok();
+    let tried = needs_trial(&settings) || Limits::trying(&settings).fit(plan).is_ok();
     let trial = match tried {
-        true => Some(Trial::of(&[plan], settings.cluster.started_workers(), cores)?),
+        true => Some(Trial::of(&[plan], settings.started_workers(), cores)?),
         false => None,
     };
     let core_seconds = trial.map(|trial| trial.core_seconds);
@@ -53,14 +53,25 @@ pub fn estimate(settings: &Settings) -> Vec<String> {
     let (Some(prospect), Some(walltime)) = (cluster.prospect, cluster.walltime.value()) else {
         return Vec::new();
     };
-    let (workers, cores) = (cluster.started_workers(), cluster.cores.unwrap_or(1));
-    let asked = format!("{} of {} and {walltime}", counted(workers, "job"), counted(cores, "core"));
+    let (workers, cores) = (settings.started_workers(), cluster.cores.unwrap_or(1));
+    let asked = match settings.pools.len() {
+        0 => format!("{} of {} and {walltime}", counted(workers, "job"), counted(cores, "core")),
+        pools => format!("{} in {pools} pools", counted(workers, "job")),
+    };
     let work = prospect.core_seconds.map(|work| {
-        let most = walltime.seconds().map(|seconds| seconds * u64::from(workers) * u64::from(cores));
+        let most = walltime
+            .seconds()
+            .filter(|_| settings.pools.is_empty())
+            .map(|seconds| seconds * u64::from(workers) * u64::from(cores));
         let most = most.map_or(String::new(), |most| format!(", {most} core-seconds at the most"));
         format!("about {} core-seconds of work, by a trial on this machine, for {asked}{most}", shown(work))
     });
-    let fewer = (workers < cluster.workers).then(|| {
+    let held = workers < cluster.workers && workers == settings.most_workers();
+    let held = held.then(|| {
+        let (workers, asked) = (counted(workers, "worker"), cluster.workers);
+        format!("{workers} instead of {asked}: the pools hold no more, by their `maximum`")
+    });
+    let fewer = (workers < cluster.workers && held.is_none()).then(|| {
         format!(
             "{} instead of {}: no stage has more than {} tasks, of which a worker of {} computes {cores} at a time",
             counted(workers, "worker"),
@@ -69,7 +80,7 @@ pub fn estimate(settings: &Settings) -> Vec<String> {
             counted(cores, "core"),
         )
     });
-    work.into_iter().chain(fewer).collect()
+    work.into_iter().chain(held).chain(fewer).collect()
 }
 
 /// Seconds to two digits.
@@ -81,19 +92,35 @@ fn shown(seconds: f64) -> String {
     }
 }
 
+/// Whether a time limit is to be worked out.
+fn needs_trial(settings: &Settings) -> bool {
+    let of_pools = settings.pools.iter().filter_map(|pool| pool.walltime.as_ref());
+    of_pools.chain([&settings.cluster.walltime]).any(|walltime| *walltime == Asked::Auto)
+}
+
 fn fit(settings: &Settings, plans: &[&Plan], trial: Option<Trial>) -> Result<Settings> {
     let mut settings = settings.clone();
-    let cluster = &mut settings.cluster;
-    let cores = cluster.cores.unwrap_or(1);
-    if cluster.memory == Asked::Auto {
+    let cores = settings.cluster.cores.unwrap_or(1);
+    let memory_for = |cores: u32| {
         let largest = plans.iter().max_by_key(|plan| plan.worker_memory(cores));
         let (value, because) = memory(largest.expect("there is a plan"), cores);
-        cluster.memory = Asked::Fitted { value, because };
+        Asked::Fitted { value, because }
+    };
+    for pool in &mut settings.pools {
+        // One of other cores needs another amount than the others.
+        if pool.memory.as_ref().or(pool.cores.and(Some(&settings.cluster.memory))) == Some(&Asked::Auto) {
+            pool.memory = Some(memory_for(pool.cores.unwrap_or(cores)));
+        }
     }
-    if cluster.walltime == Asked::Auto {
-        let trial = trial.map_or_else(|| Trial::of(plans, cluster.workers, cores), Ok)?;
+    if settings.cluster.memory == Asked::Auto {
+        settings.cluster.memory = memory_for(cores);
+    }
+    if needs_trial(&settings) {
+        let trial = trial.map_or_else(|| Trial::of(plans, settings.cluster.workers, cores), Ok)?;
         let (value, because) = trial.walltime();
-        cluster.walltime = Asked::Fitted { value, because };
+        let of_pools = settings.pools.iter_mut().filter_map(|pool| pool.walltime.as_mut());
+        let auto = of_pools.chain([&mut settings.cluster.walltime]).filter(|asked| **asked == Asked::Auto);
+        auto.for_each(|asked| *asked = Asked::Fitted { value, because: because.clone() });
     }
     Ok(settings)
 }

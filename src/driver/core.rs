@@ -12,19 +12,19 @@ mod workers;
 use crate::driver::cause::{Cause, Disconnect};
 use crate::driver::checkpoint::{Checkpoint, Schedule};
 use crate::driver::computation::Computation;
-use crate::driver::launched::Turn;
+use crate::driver::launched::{Ordered, Turn};
 use crate::driver::roster::{ConnectionId, Roster};
 use crate::driver::standstill::Standstill;
 use crate::driver::times::Times;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{JobNews, RunEvent, Timestamp};
-use crate::launch::{Key, Order, State};
+use crate::launch::{Key, Order, PoolId, State};
 use crate::plan::{Finished, Plan};
 use crate::protocol::{FromWorker, Registration, ToWorker};
 use crate::run::Written;
 use crate::scheduler::adapt::Adapt;
 use crate::scheduler::looks::Looks;
-use crate::scheduler::pool::Pool;
+use crate::scheduler::pool::{Pools, share};
 use crate::scheduler::{self, Effect, Scheduler, WorkerId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,16 +44,16 @@ pub enum Input {
     Said(ConnectionId, FromWorker),
     /// A registered worker's connection is gone.
     Disconnected(ConnectionId, Disconnect),
-    /// The launcher started these.
-    Started(String, Vec<Key>),
+    /// The launcher started these in a pool.
+    Started(PoolId, String, Vec<Key>),
     /// The launcher saw something new of these workers.
     States(Vec<State>),
     /// The launcher has something for the user to read.
     Notice(String),
-    /// The launcher cannot start workers, and could not later.
-    Failed(Error),
-    /// The launcher cannot start so many workers just now.
-    PutOff(u32, Error),
+    /// The launcher cannot start so many workers in a pool, and could not later.
+    Failed(PoolId, u32, Error),
+    /// The launcher cannot start so many workers in a pool just now.
+    PutOff(PoolId, u32, Error),
     /// From now on there are to be so many workers, one at the least.
     Scale(u32),
     /// From now on there are to be between so many workers, and so many, as there is work for them.
@@ -104,11 +104,24 @@ pub enum Output {
     Over(Option<String>),
 }
 
+/// Where workers come from.
+#[derive(Debug, Clone, Default)]
+pub struct Pool {
+    /// What it is called, where there are several.
+    pub name: Option<String>,
+    /// No more workers are started in it.
+    pub maximum: u32,
+    /// What each of its workers is allowed, in bytes, where that is limited.
+    pub memory: Option<u64>,
+}
+
 /// What a core must know before anything happens.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Configuration {
     /// How many workers are asked for.
     pub workers: u32,
+    /// In which pools, of which there is one at the least: as many as may wait are [shared](share()) among them first.
+    pub pools: Vec<Pool>,
     /// How many may wait to be started at a time.
     pub most_pending: u32,
     /// Where this driver's looks at the queue differ from those of others.
@@ -119,8 +132,6 @@ pub struct Configuration {
     pub start_timeout: Duration,
     /// How many of those that are lost are replaced.
     pub replacements: u32,
-    /// What each of them is allowed, in bytes, where that is limited.
-    pub worker_memory: Option<u64>,
     /// From when on checkpoints are made, if they are kept.
     pub checkpoints_from: Option<Timestamp>,
 }
@@ -133,7 +144,9 @@ pub struct Core {
     /// Why nothing can be computed any more.
     failure: Option<Error>,
     looks: Looks,
-    pool: Pool,
+    pools: Pools,
+    /// What pools are called, where there are several.
+    names: Vec<Option<String>>,
     adapt: Option<Adapt>,
     /// Workers that are to be started once there is work for them.
     missing: u32,
@@ -163,14 +176,19 @@ struct Closing {
 impl Core {
     /// A driver that knows of nothing yet.
     pub fn new(configuration: Configuration) -> Core {
-        let Configuration { workers, most_pending, minimum_workers, worker_memory, .. } = configuration;
+        let Configuration { workers, most_pending, minimum_workers, pools, .. } = configuration;
+        let maxima = || pools.iter().map(|pool| pool.maximum);
+        let first = share(workers.min(most_pending), maxima());
+        let ordered = |(workers, pool): (u32, &Pool)| Ordered { workers, memory: pool.memory };
+        let ordered = first.into_iter().zip(&pools).map(ordered).collect();
         Core {
             scheduler: Scheduler::new(minimum_workers),
-            roster: Roster::new(workers.min(most_pending), minimum_workers, worker_memory),
+            roster: Roster::new(ordered, minimum_workers),
             computation: None,
             failure: None,
             looks: Looks::new(configuration.jitter),
-            pool: Pool::new(workers, configuration.replacements),
+            pools: Pools::new(workers, configuration.replacements, maxima()),
+            names: pools.iter().map(|pool| pool.name.clone()).collect(),
             adapt: None,
             missing: 0,
             held_back: false,
@@ -194,11 +212,11 @@ impl Core {
             Input::Registered(connection, registration) => self.registered(now, connection, registration),
             Input::Said(connection, message) => self.said(now, connection, message),
             Input::Disconnected(connection, how) => self.disconnected(now, connection, how),
-            Input::Started(job, keys) => self.started(now, job, keys),
+            Input::Started(pool, job, keys) => self.started(now, pool, job, keys),
             Input::States(states) => self.states(now, states),
             Input::Notice(text) => self.tell(RunEvent::Notice { text }),
-            Input::Failed(error) => self.not_started(error),
-            Input::PutOff(workers, error) => self.put_off(now, workers, &error),
+            Input::Failed(pool, workers, error) => self.not_started(pool, workers, error),
+            Input::PutOff(pool, workers, error) => self.put_off(now, pool, workers, &error),
             Input::Scale(workers) => self.scale(now, workers),
             Input::Adapt(minimum, maximum) => self.adapt = Some(Adapt::new(now, minimum, maximum)),
             Input::MinJobAge(age) => self.looks.min_job_age(age),
@@ -238,7 +256,7 @@ impl Core {
             self.roster.next_start(),
             self.adapts().and(self.adapt.as_ref()).map(Adapt::next),
             self.standstill.next(),
-            self.starts_missing().then(|| self.pool.not_before()),
+            self.next_start_of_missing(),
             end_by,
             checkpoint,
             self.end,
@@ -284,10 +302,10 @@ impl Core {
         }
     }
 
-    fn started(&mut self, now: Timestamp, job: String, keys: Vec<Key>) {
+    fn started(&mut self, now: Timestamp, pool: PoolId, job: String, keys: Vec<Key>) {
         self.times.submitted(now);
         self.tell(RunEvent::Submitted { job, workers: keys.len() as u32 });
-        self.roster.started(now, keys);
+        self.roster.started(now, pool, keys);
         self.looks.restart(now);
         // Those that had registered before they were named have been counted twice.
         self.check_hope();
@@ -310,7 +328,7 @@ impl Core {
                     runs = true;
                     self.roster.starts(key, now + self.start_timeout);
                 }
-                Turn::Ended(how) => self.pool.ended(now, how),
+                Turn::Ended(pool, how) => self.pools.ended(now, pool.0, how),
                 Turn::None => {}
             }
         }

@@ -2,14 +2,24 @@
 
 use crate::driver::cause::{Cause, MemoryUse};
 use crate::event::Timestamp;
-use crate::launch::{Phase, State};
+use crate::launch::{Phase, PoolId, State};
 use crate::scheduler::WorkerId;
 use crate::scheduler::pool;
+
+/// What the launcher was asked for in a pool.
+pub(super) struct Ordered {
+    /// How many workers, but for those that it could not start.
+    pub(super) workers: u32,
+    /// The memory that each is allowed, in bytes.
+    pub(super) memory: Option<u64>,
+}
 
 /// A worker as the launcher knows it.
 #[derive(Default)]
 pub(super) struct Launched {
     pub(super) worker: Option<WorkerId>,
+    /// Where it was asked for.
+    pub(super) pool: PoolId,
     /// It computes inside the driver, beside those that are counted.
     pub(super) beside: bool,
     /// Whether the launcher knows it.
@@ -41,8 +51,8 @@ pub(super) struct Launched {
 pub(super) enum Turn {
     /// It runs, and did not before.
     Runs,
-    /// It has ended.
-    Ended(pool::Ended),
+    /// It has ended, in its pool.
+    Ended(PoolId, pool::Ended),
     None,
 }
 
@@ -77,28 +87,33 @@ impl Launched {
         !self.unwanted && !self.expiring
     }
 
+    /// Whether it is there or on its way, and stays.
+    pub(super) fn lasts(&self) -> bool {
+        self.stays() && !self.is_gone()
+    }
+
     /// Whether it runs and is not there yet.
     pub(super) fn is_starting(&self) -> bool {
         !self.came && self.state.as_ref().is_some_and(|state| state.phase == Phase::Running)
     }
 
-    /// Takes note of a new state; returns what it means, if each was `allowed` so much memory.
-    pub(super) fn turn(&mut self, state: State, allowed: Option<u64>) -> Turn {
+    /// Takes note of a new state; returns what it means.
+    pub(super) fn turn(&mut self, state: State, pools: &[Ordered]) -> Turn {
         let before = self.state.as_ref().map_or(Phase::Waiting, |before| before.phase);
         let phase = state.phase;
         (self.state, self.known) = (Some(state), true);
         match (before, phase) {
             (Phase::Waiting | Phase::Stuck, Phase::Running) => Turn::Runs,
             (Phase::Waiting | Phase::Stuck | Phase::Running, Phase::Ended) => {
-                Turn::Ended(self.ended(allowed))
+                Turn::Ended(self.pool, self.ended(pools))
             }
             _ => Turn::None,
         }
     }
 
     /// What its end means for whether another one takes its place.
-    fn ended(&self, allowed: Option<u64>) -> pool::Ended {
-        match self.cause(allowed) {
+    fn ended(&self, pools: &[Ordered]) -> pool::Ended {
+        match self.cause(pools) {
             _ if self.unwanted => pool::Ended::InOrder,
             Some(Cause::NotRegistered) => pool::Ended::Fruitless,
             Some(Cause::Cancelled) => pool::Ended::Cancelled,
@@ -112,7 +127,7 @@ impl Launched {
     }
 
     /// Why it has ended, if it has.
-    pub(super) fn cause(&self, allowed: Option<u64>) -> Option<Cause> {
+    pub(super) fn cause(&self, pools: &[Ordered]) -> Option<Cause> {
         let state = self.state.as_ref().filter(|state| state.phase == Phase::Ended)?;
         if self.left && self.retired {
             return Some(Cause::WalltimeIsNear);
@@ -120,6 +135,7 @@ impl Launched {
         if self.overdue && !self.came {
             return Some(Cause::NotRegistered);
         }
+        let allowed = pools[self.pool.0].memory;
         Some(Cause::of(state, MemoryUse { peak: self.peak_memory, allowed }))
     }
 }

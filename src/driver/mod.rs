@@ -16,6 +16,7 @@ mod roster;
 mod standstill;
 mod times;
 
+pub use crate::scheduler::pool::share;
 pub use computation::complete;
 pub use keeper::{Checkpoints, Kept, Owned};
 pub use listen::Listen;
@@ -287,13 +288,14 @@ impl Shell {
         let inputs = mpsc::channel(INPUTS);
         let keeper =
             configuration.checkpoints.map(|checkpoints| Keeper::start(checkpoints, inputs.0.clone()));
+        let core::Configuration { workers, minimum_workers, .. } = configuration.core;
         Ok(Shell {
             core: Core::new(configuration.core),
             started: configuration.started,
             silence: configuration.death_timeout,
             monitor: configuration.monitor,
             connections: BTreeMap::new(),
-            most_connections: most_connections(configuration.core.workers),
+            most_connections: most_connections(workers),
             next_connection: 0,
             orders,
             reports,
@@ -307,9 +309,7 @@ impl Shell {
             keeper: keeper.transpose()?,
             last: None,
             answers: JoinSet::new(),
-            recorder: configuration
-                .recording
-                .map(|file| Recorder::start(file, configuration.core.minimum_workers)),
+            recorder: configuration.recording.map(|file| Recorder::start(file, minimum_workers)),
             left: configuration.left,
             broken: false,
             bounds: Bounds::default(),
@@ -482,12 +482,12 @@ impl Shell {
 
     fn reported(&mut self, report: Report) -> Option<Input> {
         Some(match report {
-            Report::Started { job, keys } => Input::Started(job, keys),
+            Report::Started { pool, job, keys } => Input::Started(pool, job, keys),
             Report::MinJobAge(age) => Input::MinJobAge(age),
             Report::States(states) => Input::States(states),
             Report::Notice(text) => Input::Notice(text),
-            Report::Failed(error) => Input::Failed(error),
-            Report::PutOff { workers, error } => Input::PutOff(workers, error),
+            Report::Failed { pool, workers, error } => Input::Failed(pool, workers, error),
+            Report::PutOff { pool, workers, error } => Input::PutOff(pool, workers, error),
             Report::Gone(line) => Input::Gone(line),
             Report::Stream(stream) => {
                 tokio::spawn(connection::arrive(stream, self.arrivals.0.clone()));

@@ -1,13 +1,13 @@
 //! Who was launched, who is connected, away or gone: the joined truth about workers.
 
 use crate::driver::cause::{Cause, Disconnect};
-use crate::driver::launched::{Launched, Turn, describe};
+use crate::driver::launched::{Launched, Ordered, Turn, describe};
 use crate::error::{Error, ErrorKind};
 use crate::event::Timestamp;
-use crate::launch::{Key, OWN_HOST, State};
+use crate::launch::{Key, OWN_HOST, PoolId, State};
 use crate::protocol::Registration;
 use crate::scheduler::WorkerId;
-use crate::scheduler::pool::Pool;
+use crate::scheduler::pool::Pools;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -21,13 +21,11 @@ const AWAY: Duration = Duration::from_secs(10);
 
 /// All workers of a run.
 pub(super) struct Roster {
-    /// How many the launcher was asked for, but for those that it could not start.
-    ordered: u32,
+    /// What is known of each pool.
+    pools: Vec<Ordered>,
     /// How many must be there before work begins.
     minimum: u32,
     begun: bool,
-    /// What each worker is allowed, in bytes.
-    memory: Option<u64>,
     launched: BTreeMap<Key, Launched>,
     members: BTreeMap<WorkerId, Member>,
     connections: BTreeMap<ConnectionId, WorkerId>,
@@ -79,12 +77,11 @@ pub(super) enum Parted {
 }
 
 impl Roster {
-    pub(super) fn new(ordered: u32, minimum: u32, memory: Option<u64>) -> Roster {
+    pub(super) fn new(pools: Vec<Ordered>, minimum: u32) -> Roster {
         Roster {
-            ordered,
+            pools,
             minimum,
             begun: false,
-            memory,
             launched: BTreeMap::new(),
             members: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -117,12 +114,17 @@ impl Roster {
         self.launched.iter().filter(|(_, launched)| launched.left).map(|(key, _)| key.clone()).collect()
     }
 
-    pub(super) fn started(&mut self, now: Timestamp, keys: Vec<Key>) {
+    pub(super) fn started(&mut self, now: Timestamp, pool: PoolId, keys: Vec<Key>) {
         for key in keys {
             // A quick worker registers before the launcher knows its name.
             let launched = self.launched.entry(key).or_default();
-            (launched.known, launched.since) = (true, Some(now));
+            (launched.pool, launched.known, launched.since) = (pool, true, Some(now));
         }
+    }
+
+    /// The pool of a worker; the first one as long as the launcher has not named it.
+    pub(super) fn pool(&self, key: &Key) -> PoolId {
+        self.launched.get(key).map_or(PoolId::default(), |launched| launched.pool)
     }
 
     /// How long the worker has waited since it was started.
@@ -269,7 +271,7 @@ impl Roster {
         }
         let silent = matches!(how, Disconnect::Silent(_));
         let network = || silent.then(|| Cause::Network(how.clone()));
-        if let Some(cause) = launched.cause(self.memory).or_else(network) {
+        if let Some(cause) = launched.cause(&self.pools).or_else(network) {
             self.remove(worker);
             return Some(Parted::Lost(worker, cause));
         }
@@ -280,27 +282,35 @@ impl Roster {
     /// Takes note of a launched worker's state; returns what that means.
     pub(super) fn state(&mut self, state: State) -> Turn {
         let launched = self.launched.entry(state.key.clone()).or_default();
-        launched.turn(state, self.memory)
+        launched.turn(state, &self.pools)
     }
 
     /// More are asked for.
-    pub(super) fn order(&mut self, workers: u32) {
-        self.ordered += workers;
+    pub(super) fn order(&mut self, pool: PoolId, workers: u32) {
+        self.pools[pool.0].workers += workers;
     }
 
     /// So many of them cannot be started.
-    pub(super) fn not_started(&mut self, workers: u32) {
-        self.ordered = self.ordered.saturating_sub(workers);
+    pub(super) fn not_started(&mut self, pool: PoolId, workers: u32) {
+        let ordered = &mut self.pools[pool.0].workers;
+        *ordered = ordered.saturating_sub(workers);
     }
 
-    /// Those that were asked for and have not been started will not be.
-    pub(super) fn none_follow(&mut self) {
-        self.ordered = self.named() as u32;
+    /// How many there are to be that are not there yet or have ended.
+    pub(super) fn missing(&self, pools: &Pools) -> u32 {
+        pools.missing(&self.there())
     }
 
-    /// How many there are to be that are not there yet or have ended: none follow before work has begun.
-    pub(super) fn missing(&self, pool: &Pool) -> u32 {
-        pool.missing(if self.begun { self.lasting() } else { self.ordered })
+    /// How many of each pool are there or on their way and are not to be replaced; none are before work has begun.
+    pub(super) fn there(&self) -> Vec<u32> {
+        if !self.begun {
+            return self.pools.iter().map(|ordered| ordered.workers).collect();
+        }
+        let mut there = self.not_yet_started_of_each();
+        for launched in self.jobs().filter(|launched| launched.lasts()) {
+            there[launched.pool.0] += 1;
+        }
+        there
     }
 
     /// How many wait to be started, or are about to.
@@ -316,19 +326,23 @@ impl Roster {
 
     /// How many there are without those that others are about to replace.
     fn lasting(&self) -> u32 {
-        let lasting = self.jobs().filter(|launched| launched.stays() && !launched.is_gone());
+        let lasting = self.jobs().filter(|launched| launched.lasts());
         self.not_yet_started() + lasting.count() as u32
     }
 
     /// How many the launcher has not named yet. One that registers before that, as a former driver's worker also
     /// does, counts besides until it is named.
     fn not_yet_started(&self) -> u32 {
-        self.ordered.saturating_sub(self.named() as u32)
+        self.not_yet_started_of_each().iter().sum()
     }
 
-    /// How many the launcher has named.
-    fn named(&self) -> usize {
-        self.jobs().filter(|launched| launched.known).count()
+    fn not_yet_started_of_each(&self) -> Vec<u32> {
+        let mut left: Vec<u32> = self.pools.iter().map(|ordered| ordered.workers).collect();
+        for launched in self.jobs().filter(|launched| launched.known) {
+            let left = &mut left[launched.pool.0];
+            *left = left.saturating_sub(1);
+        }
+        left
     }
 
     /// The workers but for the one inside the driver.
@@ -347,9 +361,9 @@ impl Roster {
         self.possible().saturating_sub(self.here())
     }
 
-    /// Whether enough are there, or can still come, to begin or to go on.
-    pub(super) fn suffices(&self) -> bool {
-        self.possible() >= self.needed()
+    /// Whether enough are there, can still come, or are these others, to begin or to go on.
+    pub(super) fn suffices_with(&self, others: u32) -> bool {
+        self.possible() + others >= self.needed()
     }
 
     /// How many the work waits for that has not begun.
@@ -399,7 +413,7 @@ impl Roster {
     pub(super) fn lost(&mut self, now: Timestamp) -> Vec<(WorkerId, Cause)> {
         let mut lost = Vec::new();
         for (&worker, Away { until, how }) in &self.away {
-            let ended = self.launched[&self.members[&worker].key].cause(self.memory);
+            let ended = self.launched[&self.members[&worker].key].cause(&self.pools);
             let cause = ended.or_else(|| (*until <= now).then(|| Cause::Network(how.clone())));
             lost.extend(cause.map(|cause| (worker, cause)));
         }
@@ -454,7 +468,7 @@ impl Roster {
             .launched
             .values()
             .filter(|launched| launched.is_gone())
-            .filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(self.memory)?)));
+            .filter_map(|launched| Some((launched.state.as_ref()?, launched.cause(&self.pools)?)));
         let stuck = self.launched.values().filter(|launched| launched.is_stuck());
         let stuck = stuck.filter_map(|launched| launched.state.as_ref()).next();
         Some(match (stuck, last.next_back()) {

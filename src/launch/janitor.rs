@@ -193,7 +193,7 @@ mod tests {
                 program: "/squall".into(),
                 run_directory: run.path().to_owned(),
                 submit: SubmitStyle::Array,
-                command: JobCommand::Worker,
+                command: JobCommand::Worker { pool: None },
             };
             let commands = Commands::with_environment(variables.into_iter());
             let (driver, partition) = (JobId(99), Some("short".to_owned()));

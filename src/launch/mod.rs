@@ -41,6 +41,10 @@ pub const END_BUDGET: Duration = Duration::from_secs(8);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(pub String);
 
+/// Where workers are asked for: a place in the order of the pools, from 0. What has no pools has one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PoolId(pub usize);
+
 impl Key {
     /// The key of the worker that says this of itself.
     pub fn of(registration: &Registration) -> Key {
@@ -65,6 +69,8 @@ pub enum Order {
     Look,
     /// Start so many workers more.
     Start {
+        /// In which pool.
+        pool: PoolId,
         /// How many.
         workers: u32,
     },
@@ -87,6 +93,8 @@ pub enum Order {
 pub enum Report {
     /// Slurm accepted a submission of these workers, or they were started.
     Started {
+        /// In which pool.
+        pool: PoolId,
         /// The name of the whole: Slurm's job id of the array, say.
         job: String,
         /// One for each worker.
@@ -102,13 +110,22 @@ pub enum Report {
     Notice(String),
     /// Workers cannot be started just now, and may be later: a limit has been reached.
     PutOff {
+        /// In which pool.
+        pool: PoolId,
         /// How many.
         workers: u32,
         /// Why.
         error: Error,
     },
     /// Workers cannot be started, and could not be later.
-    Failed(Error),
+    Failed {
+        /// In which pool.
+        pool: PoolId,
+        /// How many.
+        workers: u32,
+        /// Why.
+        error: Error,
+    },
     /// Everything is ended, or what is left must be cancelled by hand with this line.
     Gone(Option<String>),
 }

@@ -1,7 +1,9 @@
 //! Workers as processes of this machine, over loopback, with the same program, keys and messages as on Slurm.
 
 use crate::error::Error;
-use crate::launch::{Exit, Key, Launcher, Order, Orders, Phase, Program, Report, Reports, State, tail};
+use crate::launch::{
+    Exit, Key, Launcher, Order, Orders, Phase, PoolId, Program, Report, Reports, State, tail,
+};
 use crate::run::RunDirectory;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -57,20 +59,22 @@ impl ProcessLauncher {
 
     /// Starts the workers of these numbers, and reports them.
     fn start(&self, numbers: Range<u32>, running: &mut Running, reports: &Reports) {
+        let pool = PoolId::default();
         let mut keys = Vec::new();
-        for number in numbers {
+        for number in numbers.clone() {
             match self.spawn(number) {
                 Ok((child, log)) => keys.push(running.watch(child, log)),
                 Err(error) => {
                     let what = format!("cannot start the worker program `{}`", self.program.0.display());
                     let error = Error::system(what, &error)
                         .hint("set cluster.program to a program of squall's that can be run here");
-                    let _ = reports.send(Report::Failed(error));
+                    let workers = numbers.end - number;
+                    let _ = reports.send(Report::Failed { pool, workers, error });
                     break;
                 }
             }
         }
-        let _ = reports.send(Report::Started { job: "local processes".to_owned(), keys });
+        let _ = reports.send(Report::Started { pool, job: "local processes".to_owned(), keys });
     }
 }
 
@@ -96,7 +100,7 @@ impl Launcher for ProcessLauncher {
                     }
                     order = orders.recv() => match order {
                         Some(Order::Look) => {}
-                        Some(Order::Start { workers }) => {
+                        Some(Order::Start { workers, .. }) => {
                             self.start(started..started + workers, &mut running, &reports);
                             started += workers;
                         }

@@ -22,10 +22,11 @@ const CANCEL_SIBLINGS: Duration = Duration::from_secs(30);
 pub struct Program(pub PathBuf);
 
 /// Works for the run in `directory` until the driver needs nothing more, or is lost. Returns how it ended.
-/// `kernel` names a form of the kernels; without one it is the fastest of this CPU.
-pub fn work(directory: &Path, kernel: Option<&str>, started: Instant) -> Result<Ending> {
+/// The worker is one of `pool`, where the run has pools. `kernel` names a form of the kernels; without one it is the
+/// fastest of this CPU.
+pub fn work(directory: &Path, pool: Option<&str>, kernel: Option<&str>, started: Instant) -> Result<Ending> {
     let run = RunDirectory::open(directory)?;
-    let facts = run.worker()?;
+    let facts = run.worker(pool)?;
     let connector = tls::connector(&run.key()?).map_err(|error| damaged(&run, "key", &error.to_string()))?;
     let read = |line: &String| line.parse().map_err(|error: String| damaged(&run, "addresses", &error));
     let offered: Vec<Candidate> = run.addresses()?.iter().map(read).collect::<Result<_>>()?;

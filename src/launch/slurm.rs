@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::launch::janitor::{self, Janitor};
 use crate::launch::looks::{Look, Seen, look, news, record_of, waits_for_ever};
 use crate::launch::submit::SubmissionTask;
-use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, Report, Reports, State, tail};
+use crate::launch::{END_BUDGET, Key, Launcher, Order, Orders, Phase, PoolId, Report, Reports, State, tail};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
     Allocation, Commands, JobId, JobIdentity, JobSpecification, Reason, Site, Submitted, render,
@@ -25,7 +25,8 @@ const CANCEL_SHARE: Duration = Duration::from_secs(4);
 /// Starts workers as Slurm jobs.
 pub struct SlurmLauncher {
     run: RunDirectory,
-    specification: JobSpecification,
+    /// The jobs of each pool, with as many workers as are started first. They differ in what they ask for alone.
+    specifications: Vec<JobSpecification>,
     template: String,
     /// The job that the driver runs in, if it runs in one.
     allocation: Option<Allocation>,
@@ -36,6 +37,8 @@ pub struct SlurmLauncher {
     /// The shortest time between two calls of `sbatch`, and when it was last called.
     interval: Duration,
     last: Option<Instant>,
+    /// Pools whose jobs Slurm has taken.
+    taken: BTreeSet<PoolId>,
     jobs: BTreeMap<JobIdentity, Seen>,
     /// Reasons of Slurm's that were explained.
     explained: BTreeSet<String>,
@@ -43,29 +46,33 @@ pub struct SlurmLauncher {
 
 /// What happens while the launcher waits for orders.
 pub(super) enum Happening {
-    Submitted(u32, Submitted),
+    Submitted(PoolId, u32, Submitted),
     /// No more submissions follow.
-    Finished(Result<()>),
+    Finished,
     Looked(Result<Look>),
 }
 
 impl SlurmLauncher {
-    /// A launcher of the specified jobs. The script is rendered and checked here, before anything else is
-    /// done; nothing is submitted yet.
+    /// A launcher of the specified jobs, those of one pool at the least. Their scripts are rendered and checked here,
+    /// before anything else is done; nothing is submitted yet.
     pub fn new(
         run: RunDirectory,
-        specification: JobSpecification,
+        specifications: Vec<JobSpecification>,
         template: String,
         allocation: Option<Allocation>,
         patience: Option<Duration>,
         interval: Duration,
     ) -> Result<SlurmLauncher> {
-        render(&template, &specification)?;
         let commands = Commands::new();
-        commands.note_directives(&specification.directives);
+        for specification in &specifications {
+            // Those of a pool that is not needed at first are checked as well.
+            let workers = specification.workers.max(1);
+            render(&template, &JobSpecification { workers, ..specification.clone() })?;
+            commands.note_directives(&specification.directives);
+        }
         Ok(SlurmLauncher {
             run,
-            specification,
+            specifications,
             template,
             allocation,
             patience,
@@ -73,6 +80,7 @@ impl SlurmLauncher {
             commands,
             interval,
             last: None,
+            taken: BTreeSet::new(),
             jobs: BTreeMap::new(),
             explained: BTreeSet::new(),
         })
@@ -83,29 +91,27 @@ impl SlurmLauncher {
         let (ending, _) = watch::channel(false);
         let mut looking = false;
         // Workers that are to be started once no submission is under way.
-        let mut more = 0;
-        let first = self.specification.workers;
-        let start = |launcher: &SlurmLauncher, workers| {
-            let task = launcher.submission(workers, &reports, ending.subscribe());
-            Some(tokio::spawn(task.run(happen.clone())))
-        };
-        let mut submitting = start(&self, first);
+        let first = self.specifications.iter().map(|specification| specification.workers);
+        let mut more: BTreeMap<PoolId, u32> = (0..).map(PoolId).zip(first).collect();
+        let mut submitting = None;
         loop {
+            if submitting.is_none()
+                && let Some((pool, workers)) = more.pop_first()
+                && workers > 0
+            {
+                let task = self.submission(pool, workers, &reports, ending.subscribe());
+                submitting = Some(tokio::spawn(task.run(happen.clone())));
+            }
             tokio::select! {
                 Some(happening) = happenings.recv() => match happening {
-                    Happening::Submitted(workers, submitted) => self.submitted(workers, &submitted, &reports),
-                    Happening::Finished(result) => {
+                    Happening::Submitted(pool, workers, submitted) => {
+                        self.submitted(pool, workers, &submitted, &reports);
+                    }
+                    Happening::Finished => {
                         submitting = None;
                         self.last = Some(Instant::now());
-                        match result {
-                            Ok(()) if self.janitor.is_none() => self.janitor = self.plan_janitor(&reports),
-                            Ok(()) => {}
-                            Err(error) => {
-                                let _ = reports.send(Report::Failed(error));
-                            }
-                        }
-                        if more > 0 {
-                            submitting = start(&self, std::mem::take(&mut more));
+                        if self.janitor.is_none() && !self.jobs.is_empty() {
+                            self.janitor = self.plan_janitor(&reports);
                         }
                     }
                     Happening::Looked(records) => {
@@ -126,8 +132,7 @@ impl SlurmLauncher {
                         });
                     }
                     Some(Order::Look) => {}
-                    Some(Order::Start { workers }) if submitting.is_some() => more += workers,
-                    Some(Order::Start { workers }) => submitting = start(&self, workers),
+                    Some(Order::Start { pool, workers }) => *more.entry(pool).or_default() += workers,
                     Some(Order::Withdraw { keys }) => self.withdraw(&keys, &reports),
                     Some(Order::End { left, .. }) => {
                         ending.send_replace(true);
@@ -141,15 +146,26 @@ impl SlurmLauncher {
         }
     }
 
-    fn submission(&self, workers: u32, reports: &Reports, ending: watch::Receiver<bool>) -> SubmissionTask {
+    fn submission(
+        &self,
+        pool: PoolId,
+        workers: u32,
+        reports: &Reports,
+        ending: watch::Receiver<bool>,
+    ) -> SubmissionTask {
+        let (before, after) = self.specifications.split_at(pool.0);
+        let (own, after) = after.split_first().expect("the pool is one of these");
+        let others = before.iter().chain(after).filter(|_| self.taken.is_empty());
         SubmissionTask {
             run: self.run.clone(),
-            specification: JobSpecification { workers, ..self.specification.clone() },
+            pool,
+            specification: JobSpecification { workers, ..own.clone() },
+            others: others.cloned().collect(),
             template: self.template.clone(),
             allocation: self.allocation.as_ref().map(|allocation| allocation.job_id),
             commands: self.commands.clone(),
             reports: reports.clone(),
-            again: !self.jobs.is_empty(),
+            again: self.taken.contains(&pool),
             interval: self.interval,
             last: self.last,
             ending,
@@ -173,17 +189,20 @@ impl SlurmLauncher {
     fn plan_janitor(&self, reports: &Reports) -> Option<Janitor> {
         let (allocation, patience) = self.allocation.as_ref().zip(self.patience)?;
         let (driver, partition) = (allocation.job_id, allocation.partition.clone());
-        let (run, workers) = (self.run.clone(), self.specification.clone());
+        let (run, workers) = (self.run.clone(), self.specifications[0].clone());
         let (commands, reports) = (self.commands.clone(), reports.clone());
         Some(Janitor::start(janitor::Duty { run, workers, driver, partition, commands, reports, patience }))
     }
 
-    fn submitted(&mut self, workers: u32, submitted: &Submitted, reports: &Reports) {
-        let identities = identities(&self.specification, workers, submitted);
+    fn submitted(&mut self, pool: PoolId, workers: u32, submitted: &Submitted, reports: &Reports) {
+        self.taken.insert(pool);
+        let identities = identities(&self.specifications[pool.0], workers, submitted);
         let keys = identities.iter().map(key).collect();
         self.jobs.extend(identities.into_iter().map(|identity| (identity, Seen::default())));
-        let job = format!("job {}", submitted.job_id);
-        let _ = reports.send(Report::Started { job, keys });
+        let within =
+            self.specifications[pool.0].pool().map_or(String::new(), |name| format!(" of pool {name}"));
+        let job = format!("job {}{within}", submitted.job_id);
+        let _ = reports.send(Report::Started { pool, job, keys });
     }
 
     fn looked(&mut self, look: Result<Look>, reports: &Reports) {
@@ -208,7 +227,7 @@ impl SlurmLauncher {
             match state.phase {
                 Phase::Ended => {
                     state.exit = exits.get(identity).copied();
-                    state.log = tail(&self.specification.log_file(*identity));
+                    state.log = tail(&self.specifications[0].log_file(*identity));
                 }
                 Phase::Stuck => state.log = Reason::new(&state.reason).hint().unwrap_or_default().to_owned(),
                 Phase::Waiting | Phase::Running => {}
@@ -244,10 +263,10 @@ impl SlurmLauncher {
         while submitting.is_some() {
             let wait = tokio::time::timeout_at((deadline - CANCEL_SHARE).into(), happenings.recv());
             match wait.await {
-                Ok(Some(Happening::Submitted(workers, submitted))) => {
-                    self.submitted(workers, &submitted, reports);
+                Ok(Some(Happening::Submitted(pool, workers, submitted))) => {
+                    self.submitted(pool, workers, &submitted, reports);
                 }
-                Ok(Some(Happening::Finished(_))) => submitting = None,
+                Ok(Some(Happening::Finished)) => submitting = None,
                 Ok(Some(Happening::Looked(_))) => {}
                 Ok(None) | Err(_) => break,
             }
@@ -266,7 +285,7 @@ impl SlurmLauncher {
         if remaining.is_empty() && known && janitor.is_none() {
             return None;
         }
-        let name = self.specification.name.as_str();
+        let name = self.specifications[0].name.as_str();
         // By name too where that can hit nothing that is just ending in order.
         let by_name = (!known || left.is_empty()).then_some(name);
         let budget = deadline.saturating_duration_since(Instant::now());

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::launch::search::Search;
 use crate::launch::slurm::Happening;
-use crate::launch::{Report, Reports};
+use crate::launch::{PoolId, Report, Reports};
 use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
     Commands, JobId, JobSpecification, Site, SubmitError, SubmitStyle, Submitted, render, sbatch_arguments,
@@ -18,12 +18,16 @@ use tokio::sync::{mpsc, watch};
 /// The submissions of a launcher, made one after the other beside its other work.
 pub(super) struct SubmissionTask {
     pub(super) run: RunDirectory,
+    /// In which pool.
+    pub(super) pool: PoolId,
     pub(super) specification: JobSpecification,
+    /// Those of other pools that are to be checked before the first jobs of a run are submitted.
+    pub(super) others: Vec<JobSpecification>,
     pub(super) template: String,
     pub(super) allocation: Option<JobId>,
     pub(super) commands: Commands,
     pub(super) reports: Reports,
-    /// Whether jobs of the run were submitted before: what was said then is not said again, and what Slurm refuses
+    /// Whether jobs of the pool were submitted before: what was said then is not said again, and what Slurm refuses
     /// now it may take later.
     pub(super) again: bool,
     /// The shortest time between two calls of `sbatch`, and when it was last called.
@@ -37,23 +41,21 @@ pub(super) struct SubmissionTask {
 
 impl SubmissionTask {
     pub(super) async fn run(mut self, happen: mpsc::UnboundedSender<Happening>) {
-        let result = self.submit_all(&happen).await;
-        let _ = happen.send(Happening::Finished(result));
+        let mut left = self.specification.workers;
+        if let Err(error) = self.submit_all(&mut left, &happen).await {
+            let _ = self.reports.send(Report::Failed { pool: self.pool, workers: left, error });
+        }
+        let _ = happen.send(Happening::Finished);
     }
 
-    async fn submit_all(&mut self, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
+    /// Submits the workers that are `left`, as far as that is possible now.
+    async fn submit_all(&mut self, left: &mut u32, happen: &mpsc::UnboundedSender<Happening>) -> Result<()> {
         let mut specification = self.specification.clone();
         specification.deadline_seconds = self.deadline().await?;
-        let mut left = specification.workers;
-        match self.commands.check(&specification).await {
-            Ok(checked) => {
-                let notices = checked.notices.into_iter().filter(|_| !self.again);
-                notices.for_each(|text| self.tell(text));
-                self.site = checked.site;
-                let _ = self.reports.send(Report::MinJobAge(self.site.min_job_age));
-            }
+        match self.check(&specification).await {
+            Ok(()) => {}
             Err(error) if self.again => {
-                self.put_off(left, error);
+                self.put_off(*left, error);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -62,26 +64,39 @@ impl SubmissionTask {
         let mut largest = if specification.submit == SubmitStyle::Jobs { 1 } else { largest.max(1) };
         // A driver that was submitted itself is a submission of its run.
         let mut number = self.run.submissions().len() as u32;
-        while left > 0 {
+        while *left > 0 {
             if self.is_ended_before_it_may_submit().await {
                 break;
             }
-            let workers = left.min(largest);
+            let workers = (*left).min(largest);
             let batch = self.batch(number, JobSpecification { workers, ..specification.clone() })?;
             match self.submit(number, &batch).await? {
                 Accepted::All(submitted) => {
-                    let _ = happen.send(Happening::Submitted(workers, submitted));
-                    left -= workers;
+                    let _ = happen.send(Happening::Submitted(self.pool, workers, submitted));
+                    *left -= workers;
                 }
                 // Half of them may fit.
                 Accepted::Fewer(_) if workers > 1 => largest = workers / 2,
                 Accepted::Fewer(error) | Accepted::Later(error) => {
-                    self.put_off(left, error);
+                    self.put_off(*left, error);
                     break;
                 }
             }
             number += 1;
         }
+        Ok(())
+    }
+
+    /// Checks the jobs against the site's limits, which are kept, and says what should be known of that.
+    async fn check(&mut self, specification: &JobSpecification) -> Result<()> {
+        let checked = self.commands.check(specification).await?;
+        for other in &self.others {
+            self.commands.check(other).await?;
+        }
+        let notices = checked.notices.into_iter().filter(|_| !self.again);
+        notices.for_each(|text| self.tell(text));
+        self.site = checked.site;
+        let _ = self.reports.send(Report::MinJobAge(self.site.min_job_age));
         Ok(())
     }
 
@@ -113,6 +128,7 @@ impl SubmissionTask {
 
     async fn submit(&self, number: u32, batch: &Batch) -> Result<Accepted> {
         let mut record = Submission::planned(number, self.specification.name.clone(), batch.workers);
+        record.pool = self.specification.pool().map(str::to_owned);
         record.arguments = std::iter::once("sbatch".to_owned())
             .chain(batch.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()))
             .collect();
@@ -156,7 +172,7 @@ impl SubmissionTask {
     }
 
     fn put_off(&self, workers: u32, error: Error) {
-        let _ = self.reports.send(Report::PutOff { workers, error });
+        let _ = self.reports.send(Report::PutOff { pool: self.pool, workers, error });
     }
 
     fn tell(&self, text: String) {

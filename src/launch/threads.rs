@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::execute::Executor;
-use crate::launch::{Key, Launcher, OWN_HOST, Order, Orders, Report, Reports};
+use crate::launch::{Key, Launcher, OWN_HOST, Order, Orders, PoolId, Report, Reports};
 use crate::protocol::{Findings, Stream};
 use crate::worker::{Configuration, Worker};
 use std::future::Future;
@@ -51,6 +51,7 @@ impl Launcher for ThreadsLauncher {
         reports: Reports,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
+            let pool = PoolId::default();
             // Nobody listens any more only where the driver is gone, and the worker then goes too.
             let ended = match self.start() {
                 Ok((stream, ended)) => {
@@ -58,12 +59,12 @@ impl Launcher for ThreadsLauncher {
                     Some(ended)
                 }
                 Err(error) => {
-                    let _ = reports.send(Report::Failed(error));
+                    let _ = reports.send(Report::Failed { pool, workers: 1, error });
                     None
                 }
             };
             let keys = vec![Key(std::process::id().to_string())];
-            let _ = reports.send(Report::Started { job: "threads of this process".to_owned(), keys });
+            let _ = reports.send(Report::Started { pool, job: "threads of this process".to_owned(), keys });
             while let Some(order) = orders.recv().await {
                 if let Order::End { .. } = order {
                     if let Some(ended) = ended {

@@ -180,14 +180,14 @@ impl RunDirectory {
         self.parse(OWNER)
     }
 
-    /// Writes what the run's workers need to know of its settings.
-    pub fn write_worker(&self, worker: &WorkerFacts) -> Result<()> {
-        self.write(WORKER, &json(worker))
+    /// Writes what the run's workers, those of a pool where there are pools, need to know of its settings.
+    pub fn write_worker(&self, pool: Option<&str>, worker: &WorkerFacts) -> Result<()> {
+        self.write(&worker_file(pool), &json(worker))
     }
 
-    /// What the run's workers need to know of its settings.
-    pub fn worker(&self) -> Result<WorkerFacts> {
-        self.parse(WORKER)
+    /// What the run's workers, those of a pool where there are pools, need to know of its settings.
+    pub fn worker(&self, pool: Option<&str>) -> Result<WorkerFacts> {
+        self.parse(&worker_file(pool))
     }
 
     /// Writes the resolved settings.
@@ -284,7 +284,11 @@ const SETTINGS: &str = "settings.toml";
 const PLAN: &str = "plan.txt";
 const EVENTS: &str = "events.jsonl";
 const OWNER: &str = "owner.json";
-const WORKER: &str = "worker.json";
+
+/// What the workers of a pool read. Names of pools are plain ones.
+fn worker_file(pool: Option<&str>) -> String {
+    pool.map_or_else(|| "worker.json".to_owned(), |pool| format!("worker-{pool}.json"))
+}
 
 /// No file of a run but its checkpoints and recordings is larger, in bytes.
 const LARGEST: u64 = 64 << 20;

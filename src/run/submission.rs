@@ -11,6 +11,9 @@ pub struct Submission {
     pub name: String,
     /// How many workers it asks for.
     pub workers: u32,
+    /// The pool of these workers, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// The command line of `sbatch`.
     pub arguments: Vec<String>,
     /// Slurm's id of the job or job array, once Slurm has said one.
@@ -34,6 +37,7 @@ impl Submission {
             number,
             name: name.into(),
             workers,
+            pool: None,
             arguments: Vec::new(),
             job: None,
             cluster: None,

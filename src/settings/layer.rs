@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::settings::values::{Expressions, Lines, Patience, Port, Seed, Whole};
+use crate::settings::values::{Expressions, Lines, Patience, Pools, Port, Seed, Whole};
 use crate::settings::{Asked, ClusterKind, MemoryOption, Submit};
 use crate::units::{Memory, Walltime};
 
@@ -77,6 +77,18 @@ section! {
 }
 
 section! {
+    /// `[pool.NAME]`
+    Pool {
+        partition: String,
+        constraint: String,
+        cores: Whole,
+        memory: Asked<Memory>,
+        walltime: Asked<Walltime>,
+        maximum: Whole,
+    }
+}
+
+section! {
     /// `[run]`
     Run {
         directory: String,
@@ -90,6 +102,7 @@ pub(super) struct Layer {
     pub(super) random: Random,
     pub(super) cluster: Cluster,
     pub(super) slurm: Slurm,
+    pub(super) pool: Pools,
     pub(super) run: Run,
     pub(super) arrays: Option<Expressions>,
     pub(super) results: Option<Expressions>,
@@ -100,8 +113,25 @@ pub(super) struct Layer {
 pub(super) const SECTIONS: &[(&str, &[&str])] =
     &[("random", Random::KEYS), ("cluster", Cluster::KEYS), ("slurm", Slurm::KEYS), ("run", Run::KEYS)];
 
+/// The section whose tables have names of one's own, and the keys of each.
+pub(super) const POOL: (&str, &[&str]) = ("pool", Pool::KEYS);
+
 /// The sections that describe what to compute: free names, and a run file is their only place.
 pub(super) const RUN_FILE_SECTIONS: &[&str] = &["arrays", "results", "save"];
+
+impl Pools {
+    /// Pools keep the place that the weakest layer gave them.
+    fn over(self, weaker: Self) -> Self {
+        let mut pools = weaker.0;
+        for (name, stronger) in self.0 {
+            match pools.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, pool)) => *pool = stronger.over(std::mem::take(pool)),
+                None => pools.push((name, stronger)),
+            }
+        }
+        Pools(pools)
+    }
+}
 
 impl Layer {
     /// This layer's values, and the weaker layer's where this one is silent.
@@ -110,6 +140,7 @@ impl Layer {
             random: self.random.over(weaker.random),
             cluster: self.cluster.over(weaker.cluster),
             slurm: self.slurm.over(weaker.slurm),
+            pool: self.pool.over(weaker.pool),
             run: self.run.over(weaker.run),
             arrays: self.arrays.or(weaker.arrays),
             results: self.results.or(weaker.results),

@@ -8,6 +8,7 @@ mod asked;
 mod layer;
 mod nearest;
 mod parse;
+mod pools;
 #[cfg(test)]
 mod refusals;
 mod resolve;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::settings::asked::{Asked, Prospect};
+pub use crate::settings::pools::{InPool, PoolSettings};
 pub use crate::settings::resolve::resolve;
 pub use crate::settings::show::show;
 pub use crate::settings::sources::Sources;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub cluster: ClusterSettings,
     /// `[slurm]`
     pub slurm: SlurmSettings,
+    /// `[pool.NAME]`, in the order in which pools are filled: that of the file.
+    pub pools: Vec<PoolSettings>,
     /// `[run]`
     pub run: RunSettings,
     /// `[arrays]` of the run file: names and expressions, in its order.
@@ -82,13 +86,6 @@ pub struct ClusterSettings {
     pub program: Option<PathBuf>,
     /// What is known of the work, once it is planned.
     pub prospect: Option<Prospect>,
-}
-
-impl ClusterSettings {
-    /// How many workers are started: as many as are asked for, and no more than can be at work.
-    pub fn started_workers(&self) -> u32 {
-        self.prospect.map_or(self.workers, |prospect| self.workers.min(prospect.workers))
-    }
 }
 
 /// `[slurm]`: what job scripts and sbatch are told.

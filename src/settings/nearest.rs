@@ -2,7 +2,7 @@
 //!
 //! Pure text work over the known keys; `parse` and `sources` decide when to ask.
 
-use crate::settings::layer::{RUN_FILE_SECTIONS, SECTIONS};
+use crate::settings::layer::{POOL, RUN_FILE_SECTIONS, SECTIONS};
 
 /// Words of sbatch, dask and neighbours for which squall has another one.
 const OTHER_WORDS: &[(&str, &str)] = &[
@@ -37,7 +37,10 @@ pub(super) fn hint_for_section(name: &str) -> String {
     if let Some((home, _)) = SECTIONS.iter().find(|(_, keys)| keys.contains(&name)) {
         return format!("`{name}` belongs in [{home}]");
     }
-    let sections = || SECTIONS.iter().map(|(section, _)| *section).chain(RUN_FILE_SECTIONS.iter().copied());
+    let sections = || {
+        let settings = SECTIONS.iter().chain([&POOL]).map(|(section, _)| *section);
+        settings.chain(RUN_FILE_SECTIONS.iter().copied())
+    };
     if let Some(near) = nearest(name, sections()) {
         return format!("did you mean [{near}]?");
     }
@@ -50,7 +53,10 @@ pub(super) fn hint_for_section(name: &str) -> String {
 
 /// The full name, like `cluster.workers`, nearest to a key alone or to a full name.
 pub(super) fn nearest_full(key: &str) -> Option<String> {
-    let (_, last) = key.rsplit_once('.').unwrap_or(("", key));
+    let (section, last) = key.rsplit_once('.').unwrap_or(("", key));
+    if !keys_of(section).is_empty() && section.starts_with(POOL.0) {
+        return nearest(last, POOL.1.iter().copied()).map(|near| format!("{section}.{near}"));
+    }
     if let Some((_, ours)) = OTHER_WORDS.iter().find(|(theirs, _)| *theirs == last) {
         return Some((*ours).to_owned());
     }
@@ -74,8 +80,20 @@ pub(super) fn full_names() -> Vec<String> {
     SECTIONS.iter().map(names).collect::<Vec<Vec<_>>>().concat()
 }
 
+/// Whether there is a key of this full name; pools have names of their own.
+pub(super) fn is_known(name: &str) -> bool {
+    let of_pool = |(pool, key): (&str, &str)| {
+        pool.strip_prefix(POOL.0).is_some_and(|name| name.len() > 1 && name.starts_with('.'))
+            && POOL.1.contains(&key)
+    };
+    full_names().iter().any(|known| known == name) || name.rsplit_once('.').is_some_and(of_pool)
+}
+
 /// The keys of a section; none for a section that does not exist.
 pub(super) fn keys_of(section: &str) -> &'static [&'static str] {
+    if section.strip_prefix(POOL.0).is_some_and(|name| name.starts_with('.')) {
+        return POOL.1;
+    }
     SECTIONS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }
 

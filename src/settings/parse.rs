@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::Error;
-use crate::settings::layer::{Layer, RUN_FILE_SECTIONS};
+use crate::settings::layer::{Layer, POOL, RUN_FILE_SECTIONS};
 use crate::settings::nearest::{hint_for_key, hint_for_section, keys_of};
 
 /// What a layer says, and the line on which it says each `section.key`.
@@ -56,7 +56,13 @@ fn spans(table: &DeTable<'_>) -> BTreeMap<String, Range<usize>> {
     let mut spans = BTreeMap::new();
     for (section, keys) in table {
         for (key, value) in keys.get_ref().as_table().into_iter().flatten() {
-            spans.insert(format!("{}.{}", section.get_ref(), key.get_ref()), value.span());
+            let name = format!("{}.{}", section.get_ref(), key.get_ref());
+            if section.get_ref() == POOL.0 {
+                for (key, value) in value.get_ref().as_table().into_iter().flatten() {
+                    spans.insert(format!("{name}.{}", key.get_ref()), value.span());
+                }
+            }
+            spans.insert(name, value.span());
         }
     }
     spans
@@ -70,6 +76,8 @@ fn check_names(table: &DeTable<'_>, scope: Scope) -> Result<(), Problem> {
         let place = section.span();
         let free = RUN_FILE_SECTIONS.contains(&name);
         match value.get_ref().as_table() {
+            Some(pools) if name == POOL.0 => problems.extend(check_pools(pools)),
+            None if name == POOL.0 => problems.push(Problem::no_pool(place)),
             keys if !free && keys_of(name).is_empty() => {
                 problems.push(Problem::unknown_section(name, keys.is_some(), place));
             }
@@ -81,6 +89,22 @@ fn check_names(table: &DeTable<'_>, scope: Scope) -> Result<(), Problem> {
     }
     let first = problems.into_iter().min_by_key(|problem| problem.span.as_ref().map(|span| span.start));
     first.map_or(Ok(()), Err)
+}
+
+fn check_pools(pools: &DeTable<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (pool, value) in pools {
+        let name: &str = pool.get_ref();
+        match value.get_ref().as_table() {
+            None => problems.push(Problem::no_pool(pool.span())),
+            // It stands on a command line, and names a file.
+            Some(_) if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
+                problems.push(Problem::misnamed_pool(name, pool.span()));
+            }
+            Some(keys) => problems.extend(check_keys(&format!("{}.{name}", POOL.0), keys)),
+        }
+    }
+    problems
 }
 
 fn check_keys(section: &str, keys: &DeTable<'_>) -> Vec<Problem> {
@@ -125,6 +149,16 @@ impl Problem {
     fn misplaced(name: &str, span: Range<usize>) -> Self {
         Problem::new(format!("[{name}] outside a run file"), Some(span))
             .hint(format!("move [{name}] to a run file, and compute it by `squall run FILE.toml`"))
+    }
+
+    fn no_pool(span: Range<usize>) -> Self {
+        Problem::new("pools are tables with names", Some(span))
+            .hint("write a line like `[pool.big]`, and the keys of the pool below it")
+    }
+
+    fn misnamed_pool(name: &str, span: Range<usize>) -> Self {
+        Problem::new(format!("a pool is called `{}`", name.escape_debug()), Some(span))
+            .hint("use letters, digits, `-` and `_`")
     }
 
     fn not_a_section(name: &str, span: Range<usize>) -> Self {

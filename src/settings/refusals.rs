@@ -66,7 +66,7 @@ fn unknown_sections_name_the_nearest_known_one() {
         "[xylophone]\n",
         "cluster = 3",
         "results = 'x.mean()'",
-    ]), @r#"
+    ]), @"
     error: unknown section `clutser`
     cause: run.toml:1:2
     hint: did you mean [cluster]?
@@ -85,7 +85,7 @@ fn unknown_sections_name_the_nearest_known_one() {
 
     error: unknown section `xylophone`
     cause: run.toml:1:2
-    hint: the sections are [random], [cluster], [slurm], [run], [arrays], [results], [save]
+    hint: the sections are [random], [cluster], [slurm], [run], [pool], [arrays], [results], [save]
 
     error: `cluster` is a section, not a key
     cause: run.toml:1:1
@@ -94,7 +94,7 @@ fn unknown_sections_name_the_nearest_known_one() {
     error: `results` is a section, not a key
     cause: run.toml:1:1
     hint: write a line `[results]`, and the keys of the section below it
-    "#);
+    ");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::settings::layer::{Cluster, Run, Slurm};
 use crate::settings::sources::Merged;
 use crate::settings::values::{Lines, Whole};
 use crate::settings::{
-    Asked, ClusterKind, ClusterSettings, Origin, RunSettings, Settings, SlurmSettings, Sources,
+    Asked, ClusterKind, ClusterSettings, Origin, PoolSettings, RunSettings, Settings, SlurmSettings, Sources,
+    pools,
 };
 
 /// Below this a worker would leave over a short pause of the driver.
@@ -28,6 +29,7 @@ pub fn resolve(sources: &Sources) -> Result<Settings> {
         seed: layer.random.seed.map(|seed| seed.0),
         cluster: cluster(layer.cluster, &paths)?,
         slurm: slurm(layer.slurm, &paths)?,
+        pools: layer.pool.0.into_iter().map(|(name, pool)| PoolSettings::new(name, pool)).collect(),
         run: run(layer.run, &paths)?,
         arrays: layer.arrays.map(|expressions| expressions.0).unwrap_or_default(),
         results: layer.results.map(|expressions| expressions.0).unwrap_or_default(),
@@ -186,7 +188,7 @@ fn check(settings: &Settings) -> Result<()> {
             "a pause of the driver would end its workers: {SHORTEST_DEATH_TIMEOUT} seconds or more"
         )));
     }
-    Ok(())
+    pools::check(settings)
 }
 
 fn nothing_to_compute(path: &Path) -> Error {

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use crate::settings::Settings;
+use crate::settings::layer::POOL;
+use crate::settings::{PoolSettings, Settings};
 
 /// Trailing comments start here, unless a line is longer.
 const COMMENT_COLUMN: usize = 40;
@@ -18,7 +19,8 @@ pub fn show(settings: &Settings, with_origin: bool) -> String {
     let mut section = String::new();
     let mut unset = Vec::new();
     for (key, value) in entries(settings) {
-        let (home, name) = key.split_once('.').expect("a key has a section");
+        let split = if key.starts_with(POOL.0) { key.rsplit_once('.') } else { key.split_once('.') };
+        let (home, name) = split.expect("a key has a section");
         if home != section {
             end_section(&mut text, &mut unset);
             section = home.to_owned();
@@ -51,7 +53,13 @@ fn because(settings: &Settings, key: &str) -> String {
     let because = match key {
         "cluster.memory" => settings.cluster.memory.because(),
         "cluster.walltime" => settings.cluster.walltime.because(),
-        _ => None,
+        _ => settings.pools.iter().find_map(|pool| {
+            match key.strip_prefix(POOL.0)?.strip_prefix('.')?.strip_prefix(&pool.name)? {
+                ".memory" => pool.memory.as_ref()?.because(),
+                ".walltime" => pool.walltime.as_ref()?.because(),
+                _ => None,
+            }
+        }),
     };
     because.map_or(String::new(), |because| format!(", auto: {because}"))
 }
@@ -105,11 +113,12 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
             "slurm.janitor",
             Some(slurm.janitor.map_or(Value::Boolean(false), |patience| large(patience.as_secs().into()))),
         ),
-        ("run.directory", Some(path(&settings.run.directory))),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect();
+    entries.extend(settings.pools.iter().flat_map(of_pool));
+    entries.push(("run.directory".to_owned(), Some(path(&settings.run.directory))));
     for (section, expressions) in
         [("arrays", &settings.arrays), ("results", &settings.results), ("save", &settings.saves)]
     {
@@ -120,6 +129,18 @@ pub(super) fn entries(settings: &Settings) -> Vec<(String, Option<Value>)> {
         );
     }
     entries
+}
+
+fn of_pool(pool: &PoolSettings) -> Vec<(String, Option<Value>)> {
+    let keys = [
+        ("partition", pool.partition.as_ref().map(text)),
+        ("constraint", pool.constraint.as_ref().map(text)),
+        ("cores", pool.cores.map(integer)),
+        ("memory", pool.memory.as_ref().map(text)),
+        ("walltime", pool.walltime.as_ref().map(text)),
+        ("maximum", pool.maximum.map(integer)),
+    ];
+    keys.map(|(key, value)| (format!("{}.{}.{key}", POOL.0, pool.name), value)).into()
 }
 
 /// An integer, or a string where TOML's integers end.

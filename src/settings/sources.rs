@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::settings::layer::{Layer, RUN_FILE_SECTIONS};
-use crate::settings::nearest::{full_names, nearest_full};
+use crate::settings::nearest::{full_names, is_known, nearest_full};
 use crate::settings::parse::{Parsed, Scope, parse};
 use crate::settings::values::Expressions;
 use crate::settings::{BUILT_IN, Origin};
@@ -141,7 +141,7 @@ impl Merged {
     }
 
     fn flag(&mut self, flag: &str, key: &str, value: &str) -> Result<()> {
-        if !full_names().iter().any(|known| known == key) {
+        if !is_known(key) {
             return Err(unknown(format!("unknown key in `{flag}`"), key, str::to_owned));
         }
         let shown =

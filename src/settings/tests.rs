@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::settings::layer::SECTIONS;
+use crate::settings::layer::{POOL, SECTIONS};
 use crate::settings::parse::{Scope, parse};
 use crate::settings::{
-    Asked, BUILT_IN, ClusterKind, MemoryOption, Origin, Settings, Sources, Submit, resolve, show,
+    Asked, BUILT_IN, ClusterKind, MemoryOption, Origin, PoolSettings, Settings, Sources, Submit, resolve,
+    show,
 };
 
 /// A directory with a site's, a user's, a project's and a run file, none of which exists at first.
@@ -78,7 +79,9 @@ impl Place {
 /// The reference with its examples of keys without default put in force.
 fn with_examples() -> String {
     let uncommented = |line: &str| match line.strip_prefix('#') {
-        Some(example) if example.starts_with(|first: char| first.is_ascii_lowercase()) => example.to_owned(),
+        Some(example) if example.starts_with(|first: char| first.is_ascii_lowercase() || first == '[') => {
+            example.to_owned()
+        }
         _ => line.to_owned(),
     };
     BUILT_IN.lines().map(uncommented).collect::<Vec<_>>().join("\n")
@@ -87,12 +90,19 @@ fn with_examples() -> String {
 #[test]
 fn the_reference_documents_every_key_of_the_code() {
     let parsed = parse(&with_examples(), Scope::Settings).expect("the examples are settings");
-    for (section, keys) in SECTIONS {
-        for key in *keys {
-            let line = parsed.lines.get(&format!("{section}.{key}"));
-            assert!(line.is_some(), "config/squall.toml does not show {section}.{key}");
-        }
+    for key in known_keys() {
+        assert!(parsed.lines.contains_key(&key), "config/squall.toml does not show {key}");
     }
+}
+
+/// Every key in the order of the reference, those of pools by the reference's example of one.
+fn known_keys() -> Vec<String> {
+    let (run, before) = SECTIONS.split_last().expect("the last section is [run]");
+    let keys = |section: &str, keys: &[&str]| -> Vec<String> {
+        keys.iter().map(|key| format!("{section}.{key}")).collect()
+    };
+    let before = before.iter().flat_map(|(section, names)| keys(section, names));
+    before.chain(keys("pool.spare", POOL.1)).chain(keys(run.0, run.1)).collect()
 }
 
 #[test]
@@ -398,9 +408,7 @@ fn what_is_built_in_is_shown_without_origins_where_nothing_is_set() {
 fn every_key_has_its_place_in_what_is_shown() {
     let examples = Place::new().file("site.toml", with_examples()).resolved();
     let shown: Vec<String> = examples.origins().map(|(key, _, _)| key).collect();
-    let known: Vec<String> =
-        SECTIONS.iter().flat_map(|(s, keys)| keys.iter().map(move |k| format!("{s}.{k}"))).collect();
-    assert_eq!(shown, known);
+    assert_eq!(shown, known_keys());
 }
 
 fn texts() -> impl Strategy<Value = String> {
@@ -427,6 +435,7 @@ proptest! {
         (memory, minutes) in (1..1_u64 << 40, 1..100_000_u32),
         (partition, directory, lines) in (texts(), texts(), prop::collection::vec("\\PC{0,9}", 0..3)),
         expressions in prop::collection::vec((texts(), "\\PC{1,9}"), 1..4),
+        pools in prop::collection::vec(("[a-zA-Z0-9_-]{1,9}", texts(), prop::option::of(1..9_u32)), 0..3),
     ) {
         let mut settings = Place::new().resolved();
         settings.seed = seed;
@@ -439,6 +448,17 @@ proptest! {
         settings.slurm.partition = Some(partition);
         settings.slurm.prologue = lines;
         settings.run.directory = directory.into();
+        let mut names = std::collections::BTreeSet::new();
+        let pools = pools.into_iter().filter(|(name, ..)| names.insert(name.clone()));
+        settings.pools = pools.map(|(name, partition, maximum)| PoolSettings {
+            name,
+            partition: Some(partition),
+            constraint: None,
+            cores: maximum,
+            memory: Some(settings.cluster.memory.clone()),
+            walltime: maximum.map(|_| settings.cluster.walltime.clone()),
+            maximum,
+        }).collect();
         let mut names = std::collections::BTreeSet::new();
         settings.results = expressions.into_iter().filter(|(name, _)| names.insert(name.clone())).collect();
         let mut again = Place::new().run_file(settings.to_toml()).resolved();

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
+use crate::settings::layer::Pool;
 use crate::settings::{ClusterKind, MemoryOption, Submit};
 
 /// A count, or a number of seconds.
@@ -191,6 +192,35 @@ impl<'de> Visitor<'de> for ExpressionsVisitor {
         }
         placed.sort();
         Ok(Expressions(placed.into_iter().map(|(_, name, expression)| (name, expression)).collect()))
+    }
+}
+
+/// The tables of `[pool]`: names and what each says, in the order in which they were written.
+#[derive(Debug, Default)]
+pub(super) struct Pools(pub(super) Vec<(String, Pool)>);
+
+impl<'de> Deserialize<'de> for Pools {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PoolsVisitor)
+    }
+}
+
+struct PoolsVisitor;
+
+impl<'de> Visitor<'de> for PoolsVisitor {
+    type Value = Pools;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tables like [pool.big]")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut tables: A) -> Result<Pools, A::Error> {
+        let mut placed = Vec::new();
+        while let Some((name, pool)) = tables.next_entry::<toml::Spanned<String>, Pool>()? {
+            placed.push((name.span().start, name.into_inner(), pool));
+        }
+        placed.sort_by_key(|(place, ..)| *place);
+        Ok(Pools(placed.into_iter().map(|(_, name, pool)| (name, pool)).collect()))
     }
 }
 

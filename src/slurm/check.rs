@@ -98,11 +98,11 @@ impl Request<'_> {
         let all: Vec<&str> = public.map(|partition| &*partition.name).collect();
         let hint = match nearest(name, all.iter().copied()) {
             Some(near) => format!("did you mean `{near}`? there are {}", all.join(", ")),
-            None => format!("set slurm.partition to one of {}", all.join(", ")),
+            None => format!("set {} to one of {}", self.job.key("slurm.partition"), all.join(", ")),
         };
         let by = match self.job.partition {
-            Some(_) => "slurm.partition names it",
-            None => "the variable SBATCH_PARTITION names it",
+            Some(_) => format!("{} names it", self.job.key("slurm.partition")),
+            None => "the variable SBATCH_PARTITION names it".to_owned(),
         };
         Error::refused(format!("there is no partition `{name}`")).cause(by).hint(hint)
     }
@@ -227,7 +227,8 @@ impl Request<'_> {
         match &self.others()[..] {
             [] => refusal,
             others => {
-                refusal.hint(format!("or set slurm.partition to one that can run it: {}", others.join(", ")))
+                let key = self.job.key("slurm.partition");
+                refusal.hint(format!("or set {key} to one that can run it: {}", others.join(", ")))
             }
         }
     }
@@ -244,7 +245,7 @@ impl Request<'_> {
     fn key(&self, figure: &str) -> String {
         match (&self.job.command, figure) {
             (JobCommand::Driver { .. }, "walltime") => "--driver-walltime".to_owned(),
-            _ => format!("cluster.{figure}"),
+            _ => self.job.key(&format!("cluster.{figure}")),
         }
     }
 }

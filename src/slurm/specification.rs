@@ -78,8 +78,11 @@ pub enum SubmitStyle {
 /// What a job runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum JobCommand {
-    /// `PROGRAM worker RUN-DIRECTORY`.
-    Worker,
+    /// `PROGRAM worker RUN-DIRECTORY [POOL]`.
+    Worker {
+        /// The pool that it is one of, where there are several.
+        pool: Option<String>,
+    },
     /// `PROGRAM ARGUMENTS...`: the driver as a job of its own.
     Driver {
         /// What follows the program.
@@ -94,14 +97,31 @@ impl JobSpecification {
         matches!(self.command, JobCommand::Driver { .. })
     }
 
+    /// The pool of the workers, where there are several.
+    pub fn pool(&self) -> Option<&str> {
+        match &self.command {
+            JobCommand::Worker { pool } => pool.as_deref(),
+            JobCommand::Driver { .. } => None,
+        }
+    }
+
+    /// The setting that a value comes from which each pool can have of its own.
+    pub(crate) fn key(&self, common: &str) -> String {
+        match (self.pool(), common.split_once('.')) {
+            (Some(pool), Some((_, key))) => format!("pool.{pool}.{key}"),
+            _ => common.to_owned(),
+        }
+    }
+
     /// The words of the command that the job runs.
     pub fn command_words(&self) -> Result<Vec<String>> {
         let program = text_of(&self.program, "the program's path")?.to_owned();
         let mut words = vec![program];
         match &self.command {
-            JobCommand::Worker => {
+            JobCommand::Worker { pool } => {
                 let run_directory = text_of(&self.run_directory, "the run directory's path")?;
                 words.extend(["worker".to_owned(), run_directory.to_owned()]);
+                words.extend(pool.clone());
             }
             JobCommand::Driver { arguments } => words.extend(arguments.iter().cloned()),
         }
@@ -151,7 +171,7 @@ impl JobSpecification {
         }
         for (key, value) in self.named_values() {
             if let Some(value) = value {
-                check_value(key, value)?;
+                check_value(&key, value)?;
             }
         }
         self.directives.iter().try_for_each(|directive| check_directive(directive))?;
@@ -176,13 +196,13 @@ impl JobSpecification {
         self.command_words().map(|_| ())
     }
 
-    fn named_values(&self) -> [(&'static str, &Option<String>); 5] {
+    fn named_values(&self) -> [(String, &Option<String>); 5] {
         [
-            ("slurm.partition", &self.partition),
-            ("slurm.account", &self.account),
-            ("slurm.qos", &self.qos),
-            ("slurm.constraint", &self.constraint),
-            ("slurm.reservation", &self.reservation),
+            (self.key("slurm.partition"), &self.partition),
+            ("slurm.account".to_owned(), &self.account),
+            ("slurm.qos".to_owned(), &self.qos),
+            (self.key("slurm.constraint"), &self.constraint),
+            ("slurm.reservation".to_owned(), &self.reservation),
         ]
     }
 }
@@ -304,7 +324,7 @@ pub(crate) mod tests {
             program: "/home/a/.squall/r1/squall".into(),
             run_directory: "/home/a/.squall/r1".into(),
             submit: SubmitStyle::Array,
-            command: JobCommand::Worker,
+            command: JobCommand::Worker { pool: None },
         }
     }
 

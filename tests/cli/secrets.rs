@@ -144,7 +144,7 @@ fn keys_are_in_no_error_or_log_of_a_run_that_fails() {
         walltime_seconds: None,
         memory: None,
     };
-    other.write_worker(&facts).expect("written");
+    other.write_worker(None, &facts).expect("written");
     let worker = place.run(["worker".as_ref(), other.path().as_os_str()]);
     assert_eq!(worker.code(), 5, "{}", worker.stderr);
     assert!(worker.stderr.contains("the key in `"), "{}", worker.stderr);
@@ -215,13 +215,16 @@ fn impostor_that_plays_the_driver_hears_nothing_from_a_worker() {
     let place = Place::new();
     let run = RunDirectory::create(&place.directory().join(".squall"), RunId::generate()).expect("created");
     run.write_key(&Keys::generate().expect("keys").worker).expect("written");
-    run.write_worker(&WorkerFacts {
-        cores: 1,
-        death_timeout_seconds: 5,
-        job_name: "sq".to_owned(),
-        walltime_seconds: None,
-        memory: None,
-    })
+    run.write_worker(
+        None,
+        &WorkerFacts {
+            cores: 1,
+            death_timeout_seconds: 5,
+            job_name: "sq".to_owned(),
+            walltime_seconds: None,
+            memory: None,
+        },
+    )
     .expect("written");
     let impostor = Keys::generate().expect("keys");
     let heard = block_on(async {

@@ -5,7 +5,7 @@ use squall::driver::ConnectionId;
 use squall::driver::core::{Input, Output};
 use squall::error::{Error, ErrorKind};
 use squall::event::RunEvent;
-use squall::launch::{Key, OWN_HOST, Order};
+use squall::launch::{Key, OWN_HOST, Order, PoolId};
 use squall::protocol::{Registration, ToWorker};
 
 /// The connection of the worker inside the driver.
@@ -16,7 +16,7 @@ fn waiting(jobs: u32, size: u64) -> (World, Vec<Output>) {
     let mut world = World::new(jobs, 1);
     world.tell(Input::Compute(mean(size), None));
     let keys = (0..jobs).map(|job| Key((12 + job).to_string())).collect();
-    world.tell(Input::Started("job 12".to_owned(), keys));
+    world.tell(Input::Started(PoolId(0), "job 12".to_owned(), keys));
     // The process has the number of one of the jobs.
     let own = Registration { host: OWN_HOST.to_owned(), process: 12, job: None, ..registration(0, 0, &[]) };
     let outputs = world.tell(Input::Registered(OWN, own));
@@ -49,13 +49,15 @@ fn jobs_that_come_share_the_work_with_the_driver() {
 #[test]
 fn jobs_that_can_never_start_fail_the_run_although_the_driver_computes() {
     let (mut world, _) = waiting(2, 3_000_000_000);
-    let outputs = world.tell(Input::Failed(Error::new(ErrorKind::Slurm, "sbatch refused the jobs")));
+    let outputs =
+        world.tell(Input::Failed(PoolId(0), 1, Error::new(ErrorKind::Slurm, "sbatch refused the jobs")));
     assert!(computed(&outputs).is_none(), "those that were started can still come");
     let mut world = World::new(2, 1);
     world.tell(Input::Compute(mean(3_000_000_000), None));
     let own = Registration { host: OWN_HOST.to_owned(), job: None, ..registration(0, 0, &[]) };
     world.tell(Input::Registered(OWN, own));
-    let outputs = world.tell(Input::Failed(Error::new(ErrorKind::Slurm, "sbatch refused the jobs")));
+    let outputs =
+        world.tell(Input::Failed(PoolId(0), 2, Error::new(ErrorKind::Slurm, "sbatch refused the jobs")));
     let error = computed(&outputs).expect("nobody can come").as_ref().expect_err("a failure");
     assert_eq!(error.what(), "sbatch refused the jobs");
 }

@@ -5,7 +5,7 @@ use crate::world::{START_TIMEOUT, World, computed, ended, mean, registration, se
 use squall::driver::ConnectionId;
 use squall::driver::cause::Disconnect;
 use squall::driver::core::{Input, Output};
-use squall::launch::{Key, Phase};
+use squall::launch::{Key, Phase, PoolId};
 use squall::protocol::{FromWorker, Registration, ToWorker};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn staying(job: u64, seconds: u64) -> Registration {
 
 fn named(world: &mut World, jobs: std::ops::Range<u64>) -> Vec<Output> {
     let keys = jobs.map(|job| Key(job.to_string())).collect();
-    world.tell(Input::Started("a job".to_owned(), keys))
+    world.tell(Input::Started(PoolId(0), "a job".to_owned(), keys))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use squall::driver::cause::Disconnect;
 use squall::driver::core::{Input, Output};
 use squall::error::ErrorKind;
 use squall::event::{RunEvent, Timestamp};
-use squall::launch::Key;
+use squall::launch::{Key, PoolId};
 use squall::protocol::{FromWorker, ToWorker};
 use squall::run::Written;
 use std::collections::VecDeque;
@@ -29,7 +29,7 @@ fn sent(outputs: &[Output], message: &ToWorker) -> bool {
 #[test]
 fn worker_is_leased_what_it_can_do_before_its_walltime_and_leaves_in_order() {
     let mut world = World::new(1, 1);
-    world.tell(Input::Started("job 12".to_owned(), vec![Key("12".to_owned())]));
+    world.tell(Input::Started(PoolId(0), "job 12".to_owned(), vec![Key("12".to_owned())]));
     world.tell(Input::Compute(mean(1_000_000_000_000), None));
     let mut worker = registration(12, 0, &[]);
     worker.milliseconds_left = Some(5000);

@@ -6,6 +6,7 @@ mod ends;
 mod estimates;
 mod losses;
 mod pool;
+mod pools;
 mod sofar;
 mod world;
 
@@ -18,7 +19,7 @@ use squall::driver::checkpoint::Checkpoint;
 use squall::driver::core::{Input, Output, Stop};
 use squall::error::{Error, ErrorKind};
 use squall::event::{RunEvent, Timestamp};
-use squall::launch::{Exit, Key, Phase, State};
+use squall::launch::{Exit, Key, Phase, PoolId, State};
 use squall::plan::{Finished, Plan, plan};
 use squall::protocol::{FromWorker, ToWorker};
 use squall::run::Written;
@@ -55,7 +56,7 @@ fn work_begins_when_enough_workers_are_there() {
 fn worker_that_registers_before_sbatch_has_answered_is_one_worker() {
     let mut world = World::new(1, 1);
     world.register(0, 12);
-    world.tell(Input::Started("job 12".to_owned(), vec![Key("12".to_owned())]));
+    world.tell(Input::Started(PoolId(0), "job 12".to_owned(), vec![Key("12".to_owned())]));
     world.tell(Input::Compute(mean(5_000_000), None));
     world.tell(Input::Disconnected(ConnectionId(0), broken()));
     let error = world.tell(ended(12, "NODE_FAIL", None));
@@ -86,7 +87,7 @@ fn answer_that_comes_after_its_worker_was_lost_does_not_count() {
 fn jobs_that_end_before_enough_workers_came_end_the_wait() {
     let mut world = World::new(2, 2);
     let keys = ["12_0", "12_1"].map(|key| Key(key.to_owned()));
-    world.tell(Input::Started("job 12".to_owned(), keys.to_vec()));
+    world.tell(Input::Started(PoolId(0), "job 12".to_owned(), keys.to_vec()));
     world.tell(Input::Compute(mean(5_000_000), None));
     let state = State {
         key: keys[1].clone(),

@@ -6,7 +6,7 @@ use squall::driver::cause::Disconnect;
 use squall::driver::core::{Input, Output};
 use squall::error::{Error, ErrorKind};
 use squall::event::RunEvent;
-use squall::launch::{Exit, Key, Order};
+use squall::launch::{Exit, Key, Order, PoolId};
 use squall::protocol::{FromWorker, Registration, ToWorker};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const CRASH: Option<Exit> = Some(Exit::Signal(11));
 /// How many workers were asked for.
 pub(crate) fn started(outputs: &[Output]) -> u32 {
     let workers = |output: &Output| match output {
-        Output::Order(Order::Start { workers }) => *workers,
+        Output::Order(Order::Start { workers, .. }) => *workers,
         _ => 0,
     };
     outputs.iter().map(workers).sum()
@@ -49,7 +49,11 @@ fn dismissed(outputs: &[Output]) -> Vec<u64> {
 pub(crate) fn at_work(workers: u32, replacements: u32) -> World {
     let mut world = World::replacing(workers, replacements);
     let jobs = 100..100 + u64::from(workers);
-    world.tell(Input::Started("job 100".to_owned(), jobs.clone().map(|job| Key(job.to_string())).collect()));
+    world.tell(Input::Started(
+        PoolId(0),
+        "job 100".to_owned(),
+        jobs.clone().map(|job| Key(job.to_string())).collect(),
+    ));
     world.tell(Input::Compute(mean(1_000_000_000_000), None));
     for (connection, job) in jobs.enumerate() {
         comes(&mut world, connection as u64, registration(job, 0, &[]));
@@ -103,7 +107,7 @@ fn run_whose_workers_are_all_lost_goes_on_with_those_that_replace_them() {
     let mut world = at_work(1, 1);
     assert!(computed(&crashes(&mut world, 0)).is_none(), "another one is to come");
     assert_eq!(until_started(&mut world), 1);
-    world.tell(Input::Started("job 200".to_owned(), vec![Key("200".to_owned())]));
+    world.tell(Input::Started(PoolId(0), "job 200".to_owned(), vec![Key("200".to_owned())]));
     let outputs = world.tell(Input::Registered(ConnectionId(7), registration(200, 0, &[])));
     let leases = |output: &&Output| matches!(output, Output::Send(ConnectionId(7), ToWorker::Lease { .. }));
     assert_eq!(outputs.iter().filter(leases).count(), 2);
@@ -135,7 +139,11 @@ fn cancelled_worker_that_handed_in_before_it_left_is_not_replaced() {
 #[test]
 fn nobody_is_replaced_where_nothing_waits() {
     let mut world = World::replacing(2, 5);
-    world.tell(Input::Started("job 100".to_owned(), ["100", "101"].map(|key| Key(key.to_owned())).into()));
+    world.tell(Input::Started(
+        PoolId(0),
+        "job 100".to_owned(),
+        ["100", "101"].map(|key| Key(key.to_owned())).into(),
+    ));
     world.tell(Input::Registered(ConnectionId(0), registration(100, 0, &[])));
     world.tell(Input::Registered(ConnectionId(1), registration(101, 0, &[])));
     crashes(&mut world, 0);
@@ -147,12 +155,12 @@ fn nobody_is_replaced_where_nothing_waits() {
 fn what_a_limit_puts_off_is_tried_again_ever_more_rarely() {
     let mut world = World::replacing(8, 0);
     let keys = (100..104).map(|job| Key(format!("{job}"))).collect();
-    world.tell(Input::Started("job 100".to_owned(), keys));
+    world.tell(Input::Started(PoolId(0), "job 100".to_owned(), keys));
     world.tell(Input::Compute(mean(1_000_000_000_000), None));
     let limit = || Error::new(ErrorKind::Slurm, "Slurm refused the job").cause("QOSMaxSubmitJobPerUserLimit");
     let mut pauses = Vec::new();
     for _ in 0..4 {
-        let outputs = world.tell(Input::PutOff(4, limit()));
+        let outputs = world.tell(Input::PutOff(PoolId(0), 4, limit()));
         assert!(computed(&outputs).is_none());
         let notice = notices(&outputs)[0].to_owned();
         assert!(
@@ -172,14 +180,14 @@ fn refusal_fails_a_run_only_where_nobody_is_there() {
     let mut world = at_work(2, 2);
     crashes(&mut world, 0);
     assert_eq!(until_started(&mut world), 1);
-    let outputs = world.tell(Input::Failed(refusal()));
+    let outputs = world.tell(Input::Failed(PoolId(0), 1, refusal()));
     assert!(computed(&outputs).is_none());
     assert!(notices(&outputs)[0].contains("Invalid partition"), "{:?}", notices(&outputs));
     assert_eq!(until_started(&mut world), 0, "what is refused is not asked for again");
 
     let mut world = World::replacing(2, 2);
     world.tell(Input::Compute(mean(1_000_000_000_000), None));
-    let outputs = world.tell(Input::Failed(refusal()));
+    let outputs = world.tell(Input::Failed(PoolId(0), 2, refusal()));
     assert_eq!(
         computed(&outputs).expect("it ends").as_ref().expect_err("no worker").kind(),
         ErrorKind::Slurm
@@ -198,7 +206,11 @@ fn scaling_up_starts_workers_at_once_also_where_nothing_is_computed() {
 fn scaling_down_withdraws_those_that_wait_and_then_drains_without_losing_what_is_done() {
     let mut world = at_work(3, 0);
     world.tell(Input::Scale(5));
-    world.tell(Input::Started("job 200".to_owned(), ["200", "201"].map(|key| Key(key.to_owned())).into()));
+    world.tell(Input::Started(
+        PoolId(0),
+        "job 200".to_owned(),
+        ["200", "201"].map(|key| Key(key.to_owned())).into(),
+    ));
     let outputs = world.tell(Input::Scale(2));
     assert_eq!(withdrawn(&outputs).expect("they wait"), ["200", "201"]);
     let yields = outputs.iter().filter_map(|output| match output {
@@ -226,7 +238,7 @@ fn scaling_down_withdraws_those_that_wait_and_then_drains_without_losing_what_is
 fn idle_workers_leave_at_once() {
     let mut world = World::replacing(50, 0);
     let keys = (100..150).map(|job| Key(job.to_string())).collect();
-    world.tell(Input::Started("job 100".to_owned(), keys));
+    world.tell(Input::Started(PoolId(0), "job 100".to_owned(), keys));
     for connection in 0..50 {
         world.tell(Input::Registered(ConnectionId(connection), registration(100 + connection, 0, &[])));
     }

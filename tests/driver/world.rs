@@ -3,7 +3,7 @@
 use squall::array::{Definitions, parse};
 use squall::driver::ConnectionId;
 use squall::driver::cause::Disconnect;
-use squall::driver::core::{Configuration, Core, Input, Output};
+use squall::driver::core::{Configuration, Core, Input, Output, Pool};
 use squall::error::Error;
 use squall::event::Timestamp;
 use squall::execute::Executor;
@@ -34,14 +34,18 @@ pub(crate) fn core(workers: u32, minimum_workers: u32, checkpoints_from: Option<
 fn configuration(workers: u32, minimum_workers: u32) -> Configuration {
     Configuration {
         workers,
+        pools: vec![pool(u32::MAX)],
         most_pending: u32::MAX,
         jitter: 0,
         start_timeout: START_TIMEOUT,
         minimum_workers,
         replacements: 0,
-        worker_memory: Some(500 << 20),
         checkpoints_from: None,
     }
+}
+
+fn pool(maximum: u32) -> Pool {
+    Pool { name: None, maximum, memory: Some(500 << 20) }
 }
 
 impl World {
@@ -57,6 +61,13 @@ impl World {
     /// One that replaces so many of its workers where they are lost.
     pub(crate) fn replacing(workers: u32, replacements: u32) -> World {
         World::of(Configuration { replacements, ..configuration(workers, 1) })
+    }
+
+    /// One whose workers are of the pools `a`, `b` and so on, of so many each.
+    pub(crate) fn pools(workers: u32, replacements: u32, maxima: &[u32]) -> World {
+        let named = |(&maximum, name)| Pool { name: Some(char::to_string(&name)), ..pool(maximum) };
+        let pools = maxima.iter().zip('a'..).map(named).collect();
+        World::of(Configuration { pools, replacements, ..configuration(workers, 1) })
     }
 
     /// One that needs so many workers before work begins, and of which no more than so many may wait to be started.

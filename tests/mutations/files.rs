@@ -122,7 +122,7 @@ fn changed_owners_facts_and_submissions_are_read_or_refused() {
         owner.is_ok_and(|owner| owner.process.is_alive() != Some(true))
     });
     let (good, bad) = judged("worker", &[]);
-    of_run("worker", "worker.json", JSON, good, bad, |run| run.worker().is_ok());
+    of_run("worker", "worker.json", JSON, good, bad, |run| run.worker(None).is_ok());
     let (good, bad) = judged("submission", &[]);
     of_run("submission", "submission-0.json", JSON, good, bad, |run| {
         let submissions: Vec<Submission> = run.submissions();

@@ -12,7 +12,7 @@ use squall::array::{Definitions, parse};
 use squall::codec;
 use squall::driver::ConnectionId;
 use squall::driver::checkpoint::Checkpoint;
-use squall::driver::core::{Configuration, Core, Input, Output};
+use squall::driver::core::{Configuration, Core, Input, Output, Pool};
 use squall::event::Timestamp;
 use squall::execute::Executor;
 use squall::plan::{Finished, Gather, GatherKind, Partial, Plan, plan};
@@ -343,7 +343,7 @@ fn changed_checkpoints_are_gone_on_from_or_refused() {
             workers: 1,
             minimum_workers: 1,
             replacements: 0,
-            worker_memory: None,
+            pools: vec![Pool { maximum: 1, ..Pool::default() }],
             checkpoints_from: from,
         }),
         now: Timestamp::default(),

@@ -11,10 +11,11 @@ use rand::RngExt;
 use squall::driver::ConnectionId;
 use squall::driver::cause::Disconnect;
 use squall::driver::checkpoint::Checkpoint;
-use squall::driver::core::{Configuration, Core, Input, Output, Stop};
+use squall::driver::core::{Configuration, Core, Input, Output, Pool, Stop};
+use squall::driver::share;
 use squall::error::{Error, ErrorKind};
 use squall::event::Timestamp;
-use squall::launch::{Key, Order};
+use squall::launch::{Key, Order, PoolId};
 use squall::protocol::{FromWorker, HEARTBEAT_SECONDS, ToWorker};
 use squall::run::Written;
 use std::collections::BTreeSet;
@@ -28,6 +29,8 @@ pub(crate) struct Life {
     /// How many it asked for at first, and how many in all but for those that could not be started.
     pub(crate) target: u32,
     pub(crate) most_pending: u32,
+    /// What each pool may have.
+    pub(crate) maxima: Vec<u32>,
     pub(crate) workers: u32,
     pub(crate) minimum: u32,
     /// Whether the process exists.
@@ -86,6 +89,14 @@ impl World {
         let checkpoints_from = Timestamp(Duration::from_micros(self.rng.random_range(0..3 * SECOND)));
         let adapts = self.rng.random_bool(0.3).then(|| (minimum, workers + self.rng.random_range(0..6)));
         let most_pending = if self.rng.random_bool(0.3) { self.rng.random_range(1..6) } else { u32::MAX };
+        // Together they can hold all.
+        let mut maxima = vec![self.rng.random_range(1..=workers)];
+        while maxima.iter().sum::<u32>() < workers {
+            maxima.push(self.rng.random_range(1..=workers));
+        }
+        let pool = |&maximum: &u32| Pool { name: None, maximum, memory: Some(1 << 30) };
+        let pools = maxima.iter().map(pool).collect();
+        let first = share(workers.min(most_pending), maxima.iter().copied());
         self.lives.push(Life {
             core: Core::new(Configuration {
                 most_pending,
@@ -94,7 +105,7 @@ impl World {
                 workers,
                 minimum_workers: minimum,
                 replacements: self.rng.random_range(0..6),
-                worker_memory: Some(1 << 30),
+                pools,
                 checkpoints_from: Some(checkpoints_from),
             }),
             started: self.now,
@@ -102,6 +113,7 @@ impl World {
             // Those that are no longer wanted may be there beside those that are.
             target: if adapts.is_some() { u32::MAX } else { workers },
             most_pending,
+            maxima,
             workers: 0,
             minimum,
             alive: true,
@@ -121,7 +133,9 @@ impl World {
             closing: false,
             computed: None,
         });
-        self.orders(number, workers.min(most_pending));
+        for (pool, workers) in first.into_iter().enumerate().filter(|(_, workers)| *workers > 0) {
+            self.orders(number, PoolId(pool), workers);
+        }
         if let Some((minimum, maximum)) = adapts {
             self.tell(number, Input::Adapt(minimum, maximum));
         }
@@ -171,7 +185,7 @@ impl World {
                 self.after(takes, Happening::Looked { life: number });
             }
             Output::Order(Order::Look) => {}
-            Output::Order(Order::Start { workers }) => self.orders(number, workers),
+            Output::Order(Order::Start { pool, workers }) => self.orders(number, pool, workers),
             Output::Order(Order::Withdraw { keys }) => self.withdraws(number, keys),
             Output::Order(Order::End { left, at_once }) => self.end(number, left, at_once),
             Output::Tell(_) | Output::Record(_) => {}

@@ -6,7 +6,7 @@ use crate::world::{Happening, SECOND, World};
 use rand::RngExt;
 use squall::driver::core::Input;
 use squall::error::{Error, ErrorKind};
-use squall::launch::{Exit, Key, Phase, State};
+use squall::launch::{Exit, Key, Phase, PoolId, State};
 use std::collections::BTreeSet;
 
 /// From TERM to KILL.
@@ -20,6 +20,9 @@ const END_BUDGET: u64 = 8 * SECOND;
 pub(crate) struct Job {
     pub(crate) life: usize,
     pub(crate) index: u32,
+    pool: PoolId,
+    /// Whether its launcher knows of it.
+    named: bool,
     /// Which call of `sbatch` it comes from.
     batch: u32,
     pub(crate) phase: Phase,
@@ -49,8 +52,8 @@ impl Job {
 
 impl World {
     /// So many workers are asked for. There are never more than are wanted, as far as the launcher has told, but for
-    /// those whose time is soon over; and never more wait than may.
-    pub(crate) fn orders(&mut self, life: usize, workers: u32) {
+    /// those whose time is soon over, in all and in each pool; and never more wait than may.
+    pub(crate) fn orders(&mut self, life: usize, pool: PoolId, workers: u32) {
         let known = |job: &&Job| job.life == life && job.told.is_none_or(|(phase, _)| phase != Phase::Ended);
         let worker = |job: &Job| job.worker.map(|worker| &self.workers[worker]);
         let expires = |job: &Job| worker(job).is_some_and(|worker| worker.is_past_half(self.now));
@@ -59,41 +62,48 @@ impl World {
                 && !job.withdrawn
                 && worker(job).is_none_or(|worker| worker.sessions == 0)
         };
-        let lasting = self.jobs.iter().filter(known).filter(|job| !expires(job)).count() as u32;
+        let lasting = || self.jobs.iter().filter(known).filter(|job| !expires(job));
+        let of_pool = lasting().filter(|job| job.pool == pool).count() as u32;
+        let lasting = lasting().count() as u32;
         let waiting = self.jobs.iter().filter(known).filter(waits).count() as u32;
         let own = &mut self.lives[life];
         own.workers += workers;
         own.submitting += 1;
-        let (target, pending) = (own.target, own.most_pending);
+        let (target, pending, maximum) = (own.target, own.most_pending, own.maxima[pool.0]);
+        // Where the number follows the work, those that are no longer wanted may be there beside others.
+        assert!(
+            target == u32::MAX || of_pool + workers <= maximum,
+            "{workers} more than {of_pool} are more than the {maximum} of pool {pool:?}"
+        );
         assert!(lasting + workers <= target, "{workers} more than {lasting} are more than {target}");
         assert!(
             waiting + workers <= pending,
             "{workers} more than {waiting} that wait are more than {pending}"
         );
-        self.later(Happening::Submits { life, workers });
+        self.later(Happening::Submits { life, pool, workers });
     }
 
     /// The launcher calls `sbatch`.
-    pub(crate) fn submits(&mut self, life: usize, workers: u32) {
+    pub(crate) fn submits(&mut self, life: usize, pool: PoolId, workers: u32) {
         if !self.lives[life].alive {
             return;
         }
         let answers = self.lives[life].answers;
         if self.now < answers {
-            return self.at(answers, Happening::Submits { life, workers });
+            return self.at(answers, Happening::Submits { life, pool, workers });
         }
         if self.strikes(Fault::JobsLimited) {
             self.lives[life].workers -= workers;
             self.answered(life);
             let error = Error::new(ErrorKind::Slurm, "sbatch: error: QOSMaxSubmitJobPerUserLimit");
-            return self.tell(life, Input::PutOff(workers, error));
+            return self.tell(life, Input::PutOff(pool, workers, error));
         }
         if self.strikes(Fault::SubmissionRejected) {
             self.lives[life].rejected = true;
             self.lives[life].workers -= workers;
             self.answered(life);
             let error = Error::new(ErrorKind::Slurm, "sbatch: error: Batch job submission failed");
-            return self.tell(life, Input::Failed(error));
+            return self.tell(life, Input::Failed(pool, workers, error));
         }
         let batch = self.lives[life].batches;
         self.lives[life].batches += 1;
@@ -106,6 +116,8 @@ impl World {
             self.jobs.push(Job {
                 life,
                 index,
+                pool,
+                named: false,
                 batch,
                 phase,
                 word,
@@ -131,7 +143,9 @@ impl World {
     pub(crate) fn submitted(&mut self, life: usize, batch: u32) {
         let of_batch = |job: &&Job| job.life == life && job.batch == batch;
         let keys = self.jobs.iter().filter(of_batch).map(Job::key).collect();
-        self.tell(life, Input::Started(format!("job {life}"), keys));
+        let pool = self.jobs.iter().find(of_batch).expect("it has submitted some").pool;
+        self.jobs.iter_mut().filter(|job| of_batch(&&**job)).for_each(|job| job.named = true);
+        self.tell(life, Input::Started(pool, format!("job {life}"), keys));
         self.answered(life);
     }
 
@@ -187,7 +201,7 @@ impl World {
             return self.tell(life, Input::Notice("squeue: error: timed out".to_owned()));
         }
         let mut states = Vec::new();
-        for job in self.jobs.iter_mut().filter(|job| job.life == life) {
+        for job in self.jobs.iter_mut().filter(|job| job.life == life && job.named) {
             job.missed = if job.forgotten { job.missed + 1 } else { 0 };
             let seen = if !job.forgotten {
                 (job.phase, job.word)

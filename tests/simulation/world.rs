@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 use squall::driver::core::Stop;
 use squall::error::Error;
-use squall::launch::{Key, Phase};
+use squall::launch::{Key, Phase, PoolId};
 use squall::plan::Finished;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -38,7 +38,7 @@ pub(crate) enum Happening {
     DriverListens { connection: usize },
     Written { life: usize },
     Closes { life: usize },
-    Submits { life: usize, workers: u32 },
+    Submits { life: usize, pool: PoolId, workers: u32 },
     Submitted { life: usize, batch: u32 },
     Looked { life: usize },
     Withdrawn { life: usize, keys: BTreeSet<Key> },
@@ -246,7 +246,7 @@ impl World {
             Happening::DriverListens { connection } => self.driver_listens(connection),
             Happening::Written { life } => self.written(life),
             Happening::Closes { life } => self.stops(life, Stop::Close),
-            Happening::Submits { life, workers } => self.submits(life, workers),
+            Happening::Submits { life, pool, workers } => self.submits(life, pool, workers),
             Happening::Submitted { life, batch } => self.submitted(life, batch),
             Happening::Looked { life } => self.looked(life),
             Happening::Withdrawn { life, keys } => self.withdrawn(life, &keys),

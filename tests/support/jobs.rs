@@ -26,6 +26,6 @@ pub(crate) fn job(directory: &Path, program: &str) -> JobSpecification {
         program: directory.join(program),
         run_directory: directory.to_owned(),
         submit: SubmitStyle::Array,
-        command: JobCommand::Worker,
+        command: JobCommand::Worker { pool: None },
     }
 }

@@ -5,7 +5,7 @@ use crate::driver::cause::Cause;
 use crate::driver::core::{Core, Output, closed};
 use crate::error::{Error, Result};
 use crate::event::{RunEvent, Timestamp};
-use crate::launch::Order;
+use crate::launch::{Order, PoolId};
 use crate::scheduler;
 use crate::scheduler::adapt::Work;
 use std::time::Duration;
@@ -13,42 +13,54 @@ use std::time::Duration;
 impl Core {
     /// Counts the workers. Fails what is computed where too few are there, can still come, or are to be started.
     pub(super) fn check_hope(&mut self) {
-        self.missing = self.roster.missing(&self.pool);
+        self.missing = self.roster.missing(&self.pools);
         let computing = self.computation.is_some() && self.closing.is_none();
         if let Some(error) = self.roster.hopeless().filter(|_| computing && self.missing == 0) {
             self.fail(error);
         }
     }
 
-    /// Whether those that are missing are to be started, once it is time.
-    pub(super) fn starts_missing(&self) -> bool {
-        self.missing > 0 && self.closing.is_none() && self.failure.is_none() && self.scheduler.waiting() > 0
+    /// When those that are missing are to be started, if they are.
+    pub(super) fn next_start_of_missing(&self) -> Option<Timestamp> {
+        let goes_on = self.closing.is_none() && self.failure.is_none() && self.scheduler.waiting() > 0;
+        if self.missing == 0 || !goes_on {
+            return None;
+        }
+        self.pools.not_before(&self.roster.there())
     }
 
     /// Starts workers in place of those that have ended, no more than have something to do or must be there before
     /// work begins.
     pub(super) fn start_missing(&mut self, now: Timestamp) {
-        if !self.starts_missing() || now < self.pool.not_before() {
+        if self.next_start_of_missing().is_none_or(|at| now < at) {
             return;
         }
         let needed = self.roster.awaited().saturating_sub(self.roster.possible());
         let useful = self.scheduler.waiting().saturating_sub(self.roster.coming().into()).max(needed.into());
         let workers = u64::from(self.take_missing()).min(useful) as u32;
-        if workers > 0 {
+        for (pool, workers) in self.place(now, workers) {
+            let within = self.within(pool);
             let text = match workers {
-                1 => "another worker is started".to_owned(),
-                workers => format!("{workers} more workers are started"),
+                1 => format!("another worker is started{within}"),
+                workers => format!("{workers} more workers are started{within}"),
             };
             self.tell(RunEvent::Notice { text });
-            self.start(workers);
+            self.start(pool, workers);
         }
+    }
+
+    /// The pools in which so many workers are started now. What is put off there stays missing.
+    fn place(&mut self, now: Timestamp, workers: u32) -> Vec<(PoolId, u32)> {
+        let placed = self.pools.place(now, &self.roster.there(), workers);
+        self.missing = workers - placed.iter().map(|(_, workers)| workers).sum::<u32>();
+        placed.into_iter().map(|(pool, workers)| (PoolId(pool), workers)).collect()
     }
 
     /// From now on there are to be so many workers, because somebody says so.
     pub(super) fn scale(&mut self, now: Timestamp, workers: u32) {
         if self.closing.is_none() && self.failure.is_none() {
             self.adapt = None;
-            self.pool.scale(now, workers);
+            self.pools.scale(now, workers);
             self.have(now, workers);
         }
     }
@@ -63,8 +75,8 @@ impl Core {
         drained.into_iter().for_each(|worker| self.schedule(now, scheduler::Event::Drain { worker }));
         self.check_hope();
         let workers = self.take_missing();
-        if workers > 0 {
-            self.start(workers);
+        for (pool, workers) in self.place(now, workers) {
+            self.start(pool, workers);
         }
     }
 
@@ -122,12 +134,12 @@ impl Core {
         let tasks = self.scheduler.left();
         let of_one = tasks as f64 * f64::from(measured) / speed;
         let of_one = Duration::try_from_secs_f64(of_one).ok().filter(|_| measured > 0);
-        let (here, target, wait) = (self.roster.here(), self.pool.target(), self.pool.wait());
+        let (here, target, wait) = (self.roster.here(), self.pools.target(), self.pools.wait());
         let work = Work { tasks, of_one, here, target, wait };
         let adapted = self.adapt.as_mut().map_or(0, |adapt| adapt.target(now, work));
         let adapted = adapted.max(self.roster.awaited());
         if adapted != target {
-            self.pool.adapt(adapted);
+            self.pools.adapt(adapted);
             self.have(now, adapted);
         }
     }
@@ -140,39 +152,44 @@ impl Core {
         if self.roster.here() >= workers {
             return Some(Ok(()));
         }
-        let held_back = if self.held_back { self.pool.target() } else { 0 };
+        let held_back = if self.held_back { self.pools.target() } else { 0 };
         let lacking = self.roster.lacking(workers.saturating_sub(held_back));
         lacking.map(Err)
     }
 
-    fn start(&mut self, workers: u32) {
-        self.roster.order(workers);
-        self.outputs.push(Output::Order(Order::Start { workers }));
+    fn start(&mut self, pool: PoolId, workers: u32) {
+        self.roster.order(pool, workers);
+        self.outputs.push(Output::Order(Order::Start { pool, workers }));
     }
 
-    /// What cannot be started now is tried again after a while.
-    pub(super) fn put_off(&mut self, now: Timestamp, workers: u32, error: &Error) {
-        self.roster.not_started(workers);
-        self.pool.put_off(now);
-        let pause = (self.pool.not_before() - now).as_secs();
-        let (what, causes) = (error.what(), error.causes().join(", "));
-        let text =
-            format!("{workers} workers cannot be started yet, next try in {pause} s: {what}: {causes}");
+    /// What cannot be started now is tried again after a while, or at once in another pool.
+    pub(super) fn put_off(&mut self, now: Timestamp, pool: PoolId, workers: u32, error: &Error) {
+        self.roster.not_started(pool, workers);
+        let pause = (self.pools.put_off(now, pool.0) - now).as_secs();
+        let (what, causes, within) = (error.what(), error.causes().join(", "), self.within(pool));
+        let text = format!(
+            "{workers} workers cannot be started yet{within}, next try in {pause} s: {what}: {causes}"
+        );
         self.tell(RunEvent::Notice { text });
         self.check_hope();
     }
 
-    /// The run goes on with those that are there, if that is enough.
-    pub(super) fn not_started(&mut self, error: Error) {
-        self.roster.none_follow();
-        self.pool.give_up();
-        self.missing = 0;
-        if self.roster.suffices() {
-            let causes = error.causes().join(", ");
-            let text = format!("no more workers can be started: {}: {causes}", error.what());
+    /// The run goes on with those that are there or come from other pools, if that is enough.
+    pub(super) fn not_started(&mut self, pool: PoolId, workers: u32, error: Error) {
+        self.roster.not_started(pool, workers);
+        self.pools.give_up(pool.0);
+        self.missing = self.roster.missing(&self.pools);
+        if self.roster.suffices_with(self.missing) {
+            let (causes, within) = (error.causes().join(", "), self.within(pool));
+            let text = format!("no more workers can be started{within}: {}: {causes}", error.what());
             self.tell(RunEvent::Notice { text });
         } else {
             self.fail(error);
         }
+    }
+
+    /// Which pool it is, where there are several.
+    fn within(&self, pool: PoolId) -> String {
+        self.names[pool.0].as_ref().map_or(String::new(), |name| format!(" in pool {name}"))
     }
 }

@@ -61,9 +61,10 @@ impl Core {
 
     /// A worker has come that may stay for `left`, if that is limited.
     fn came(&mut self, now: Timestamp, key: &Key, left: Option<Duration>) {
-        self.pool.registered(self.roster.waited(now, key));
+        let pool = self.roster.pool(key);
+        self.pools.registered(pool.0, self.roster.waited(now, key));
         if let Some(left) = left {
-            self.roster.ends(key, now + left, self.pool.lead(left));
+            self.roster.ends(key, now + left, self.pools.lead(pool.0, left));
         }
         if self.held_back {
             self.check_hope();
