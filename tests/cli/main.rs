@@ -21,6 +21,7 @@ mod jobs;
 mod kernels;
 mod library;
 mod messages;
+mod pools;
 mod processes;
 mod replay;
 mod resume;

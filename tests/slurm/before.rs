@@ -25,10 +25,10 @@ walltime = "5"
 "#;
 
 /// A partition of a case's own, which ends with it.
-struct Partition<'a>(&'a Testbed, &'static str);
+pub(crate) struct Partition<'a>(&'a Testbed, &'static str);
 
 impl<'a> Partition<'a> {
-    fn new(testbed: &'a Testbed, name: &'static str, properties: &str) -> Partition<'a> {
+    pub(crate) fn new(testbed: &'a Testbed, name: &'static str, properties: &str) -> Partition<'a> {
         let named = format!("PartitionName={name}");
         admin(testbed, &["create", &named, "Nodes=ALL", properties]);
         Partition(testbed, name)

@@ -9,6 +9,7 @@ use std::time::Duration;
 cases![
     healthy_slurm_is_reported_hop_by_hop,
     worker_on_fewer_cpus_than_its_job_was_asked_for_is_warned_of,
+    every_pool_is_examined_though_one_fails,
     held_job_is_told_with_its_reason_and_cancelled,
     worker_that_cannot_reach_the_driver_names_the_addresses,
 ];
@@ -40,6 +41,20 @@ fn lines<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
 }
 
 const ASKED: [&str; 3] = ["--cluster=slurm", "--memory=200M", "--walltime=5"];
+
+fn every_pool_is_examined_though_one_fails(testbed: &Testbed) {
+    let pools = ["--set=pool.wrong.partition=nowhere", "--set=pool.right.partition=short"];
+    let arguments = ["--cluster=slurm", "--memory=200M", "--walltime=1", pools[0], pools[1]];
+    let (output, stdout, stderr) = examined(testbed, &arguments);
+    assert_eq!(output.status.code(), Some(2), "{stdout}{stderr}");
+    assert!(stderr.contains("there is no partition `nowhere`"), "{stdout}{stderr}");
+    let (_, right) = stdout.split_once("pool right").expect("the second one is examined");
+    assert!(right.contains("asked for one worker: job ") && right.contains("all is well"), "{stdout}");
+    assert!(
+        !stdout.split("pool right").next().is_some_and(|wrong| wrong.contains("all is well")),
+        "{stdout}"
+    );
+}
 
 fn healthy_slurm_is_reported_hop_by_hop(testbed: &Testbed) {
     let (output, stdout, stderr) = examined(testbed, &[&ASKED[..], &["--cores=1"]].concat());

@@ -16,6 +16,7 @@ mod lesson;
 mod limits;
 mod losses;
 mod memory;
+mod pools;
 #[expect(dead_code, reason = "the tests of the program use the rest of it")]
 #[path = "../support/mod.rs"]
 mod program;
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
         requeue::CASES,
         walltime::CASES,
         ends::CASES,
+        pools::CASES,
     ];
     let plain = plain.map(|cases| (Kind::Plain, cases));
     support::harness::run(&[&plain[..], &[(Kind::Accounting, limits::CASES)]].concat())

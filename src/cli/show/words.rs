@@ -65,6 +65,7 @@ fn submission(sent: &Sent) -> String {
         1 => "1 worker".to_owned(),
         workers => format!("{workers} workers"),
     };
+    let pool = submission.pool.as_ref().map_or(String::new(), |pool| format!(" of pool {pool}"));
     let came = match submission.job {
         Some(job) => {
             let on =
@@ -74,7 +75,7 @@ fn submission(sent: &Sent) -> String {
         None if submission.refused => "refused".to_owned(),
         None => format!("it is not known what came of it; its jobs are named {}", submission.name),
     };
-    let mut text = format!("submission {}: {of}: {came}\n", submission.number);
+    let mut text = format!("submission {}: {of}{pool}: {came}\n", submission.number);
     let words: Vec<String> = submission.arguments.iter().map(|word| quoted(word)).collect();
     let _ = writeln!(text, "  {}", indented(&words.join(" "), "  ").trim_start());
     for (said, stream) in [(&submission.stdout, "said"), (&submission.stderr, "said on standard error")] {
