@@ -240,6 +240,7 @@ impl Core {
         self.checkpoint(now, false);
         self.look(now);
         self.end_when_all_left(now);
+        debug_assert!(self.roster.is_counted(), "the counts of workers are those of a recount");
         std::mem::take(&mut self.outputs)
     }
 

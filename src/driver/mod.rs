@@ -8,6 +8,7 @@ pub mod checkpoint;
 mod computation;
 mod connection;
 pub mod core;
+mod counted;
 mod keeper;
 mod launched;
 mod listen;

@@ -1,6 +1,7 @@
 //! Who was launched, who is connected, away or gone: the joined truth about workers.
 
 use crate::driver::cause::{Cause, Disconnect};
+use crate::driver::counted::Counted;
 use crate::driver::launched::{Launched, Ordered, Turn, describe};
 use crate::error::{Error, ErrorKind};
 use crate::event::Timestamp;
@@ -26,7 +27,7 @@ pub(super) struct Roster {
     /// How many must be there before work begins.
     minimum: u32,
     begun: bool,
-    launched: BTreeMap<Key, Launched>,
+    launched: Counted,
     members: BTreeMap<WorkerId, Member>,
     connections: BTreeMap<ConnectionId, WorkerId>,
     /// By when members that have been started are to have registered.
@@ -35,6 +36,10 @@ pub(super) struct Roster {
     ends: BTreeSet<(Timestamp, Key)>,
     /// Members without a connection.
     away: BTreeMap<WorkerId, Away>,
+    /// Until when each of these is waited for.
+    waits: BTreeSet<(Timestamp, WorkerId)>,
+    /// Whether the launcher has said something since they were looked at.
+    news_of_away: bool,
     next_worker: u64,
     /// The one that computes inside the driver, beside those that are counted.
     own: Option<WorkerId>,
@@ -79,15 +84,17 @@ pub(super) enum Parted {
 impl Roster {
     pub(super) fn new(pools: Vec<Ordered>, minimum: u32) -> Roster {
         Roster {
+            launched: Counted::new(pools.len()),
             pools,
             minimum,
             begun: false,
-            launched: BTreeMap::new(),
             members: BTreeMap::new(),
             connections: BTreeMap::new(),
             starts: BTreeSet::new(),
             ends: BTreeSet::new(),
             away: BTreeMap::new(),
+            waits: BTreeSet::new(),
+            news_of_away: false,
             next_worker: 0,
             own: None,
         }
@@ -117,7 +124,7 @@ impl Roster {
     pub(super) fn started(&mut self, now: Timestamp, pool: PoolId, keys: Vec<Key>) {
         for key in keys {
             // A quick worker registers before the launcher knows its name.
-            let launched = self.launched.entry(key).or_default();
+            let mut launched = self.launched.entry(key);
             (launched.pool, launched.known, launched.since) = (pool, true, Some(now));
         }
     }
@@ -148,7 +155,8 @@ impl Roster {
         let mut overdue = BTreeSet::new();
         while self.next_start().is_some_and(|by| by <= now) {
             let (_, key) = self.starts.pop_first().expect("just seen");
-            if let Some(launched) = self.launched.get_mut(&key).filter(|launched| launched.is_starting()) {
+            if let Some(mut launched) = self.launched.get_mut(&key).filter(|launched| launched.is_starting())
+            {
                 launched.overdue = true;
                 overdue.insert(key);
             }
@@ -158,7 +166,7 @@ impl Roster {
 
     /// The worker's time is over then, and so long before another one is to take its place.
     pub(super) fn ends(&mut self, key: &Key, end: Timestamp, lead: Duration) {
-        if let Some(launched) = self.launched.get_mut(key) {
+        if let Some(mut launched) = self.launched.get_mut(key) {
             launched.end = Some(end);
             self.ends.insert((Timestamp(end.0.saturating_sub(lead)), key.clone()));
         }
@@ -174,7 +182,7 @@ impl Roster {
         while self.next_end().is_some_and(|at| at <= now) {
             let (_, key) = self.ends.pop_first().expect("just seen");
             // One that was never known to the launcher is forgotten when it goes.
-            let Some(launched) = self.launched.get_mut(&key) else { continue };
+            let Some(mut launched) = self.launched.get_mut(&key) else { continue };
             launched.expiring = launched.end.is_none_or(|end| done.is_none_or(|done| end < done));
         }
     }
@@ -186,12 +194,13 @@ impl Roster {
         let known = (registration.session > 0).then(|| self.known(&key, registration)).flatten();
         let worker = known.unwrap_or(WorkerId(self.next_worker));
         self.connections.insert(connection, worker);
-        let launched = self.launched.entry(key.clone()).or_default();
+        let mut launched = self.launched.entry(key.clone());
         launched.worker = Some(worker);
         (launched.came, launched.left, launched.beside) = (true, false, is_own);
+        drop(launched);
         if let Some(member) = self.members.get_mut(&worker) {
             let before = std::mem::replace(&mut member.connection, connection);
-            self.away.remove(&worker);
+            self.is_back(worker);
             return Arrived::Back(worker, self.connections.remove(&before).map(|_| before));
         }
         self.next_worker += 1;
@@ -229,7 +238,7 @@ impl Roster {
 
     pub(super) fn drains(&mut self, worker: WorkerId, cause: Cause) {
         let Some(member) = self.members.get_mut(&worker) else { return };
-        if let Some(launched) = self.launched.get_mut(&member.key) {
+        if let Some(mut launched) = self.launched.get_mut(&member.key) {
             launched.retired = cause == Cause::WalltimeIsNear;
         }
         member.drained = Some(cause);
@@ -239,14 +248,14 @@ impl Roster {
     pub(super) fn useful(&mut self, worker: WorkerId) {
         let Some(member) = self.members.get_mut(&worker).filter(|member| !member.useful) else { return };
         member.useful = true;
-        if let Some(launched) = self.launched.get_mut(&member.key) {
+        if let Some(mut launched) = self.launched.get_mut(&member.key) {
             launched.useful = true;
         }
     }
 
     pub(super) fn used(&mut self, worker: WorkerId, peak_memory: u64) {
         let member = self.members.get(&worker);
-        if let Some(launched) = member.and_then(|member| self.launched.get_mut(&member.key)) {
+        if let Some(mut launched) = member.and_then(|member| self.launched.get_mut(&member.key)) {
             launched.peak_memory = launched.peak_memory.max(peak_memory);
         }
     }
@@ -261,9 +270,11 @@ impl Roster {
     ) -> Option<Parted> {
         let worker = self.connections.remove(&connection)?;
         let member = self.members.get_mut(&worker).expect("a connection is of a member");
-        let launched = self.launched.get_mut(&member.key).expect("a member was launched");
+        let mut launched = self.launched.get_mut(&member.key).expect("a member was launched");
         launched.worker = None;
         launched.left = member.leaving;
+        let ended = launched.cause(&self.pools);
+        drop(launched);
         if member.leaving {
             let cause = member.drained.take().unwrap_or(Cause::Finished);
             self.remove(worker);
@@ -271,18 +282,20 @@ impl Roster {
         }
         let silent = matches!(how, Disconnect::Silent(_));
         let network = || silent.then(|| Cause::Network(how.clone()));
-        if let Some(cause) = launched.cause(&self.pools).or_else(network) {
+        if let Some(cause) = ended.or_else(network) {
             self.remove(worker);
             return Some(Parted::Lost(worker, cause));
         }
-        self.away.insert(worker, Away { until: now + AWAY, how: how.clone() });
+        let until = now + AWAY;
+        self.away.insert(worker, Away { until, how: how.clone() });
+        self.waits.insert((until, worker));
         Some(Parted::Away(worker, how))
     }
 
     /// Takes note of a launched worker's state; returns what that means.
     pub(super) fn state(&mut self, state: State) -> Turn {
-        let launched = self.launched.entry(state.key.clone()).or_default();
-        launched.turn(state, &self.pools)
+        self.news_of_away = !self.away.is_empty();
+        self.launched.entry(state.key.clone()).turn(state, &self.pools)
     }
 
     /// More are asked for.
@@ -306,17 +319,13 @@ impl Roster {
         if !self.begun {
             return self.pools.iter().map(|ordered| ordered.workers).collect();
         }
-        let mut there = self.not_yet_started_of_each();
-        for launched in self.jobs().filter(|launched| launched.lasts()) {
-            there[launched.pool.0] += 1;
-        }
-        there
+        let lasting = self.launched.of_each_pool().iter().map(|count| count.lasting);
+        self.not_yet_started_of_each().zip(lasting).map(|(left, lasting)| left + lasting).collect()
     }
 
     /// How many wait to be started, or are about to.
     pub(super) fn pending(&self) -> u32 {
-        let waiting = self.jobs().filter(|launched| !launched.unwanted && launched.is_waiting());
-        self.not_yet_started() + waiting.count() as u32
+        self.not_yet_started() + self.launched.count().waiting
     }
 
     /// How many have come and are not gone.
@@ -326,34 +335,28 @@ impl Roster {
 
     /// How many there are without those that others are about to replace.
     fn lasting(&self) -> u32 {
-        let lasting = self.jobs().filter(|launched| launched.lasts());
-        self.not_yet_started() + lasting.count() as u32
+        self.not_yet_started() + self.launched.count().lasting
     }
 
     /// How many the launcher has not named yet. One that registers before that, as a former driver's worker also
     /// does, counts besides until it is named.
     fn not_yet_started(&self) -> u32 {
-        self.not_yet_started_of_each().iter().sum()
+        self.not_yet_started_of_each().sum()
     }
 
-    fn not_yet_started_of_each(&self) -> Vec<u32> {
-        let mut left: Vec<u32> = self.pools.iter().map(|ordered| ordered.workers).collect();
-        for launched in self.jobs().filter(|launched| launched.known) {
-            let left = &mut left[launched.pool.0];
-            *left = left.saturating_sub(1);
-        }
-        left
+    fn not_yet_started_of_each(&self) -> impl Iterator<Item = u32> {
+        let known = self.launched.of_each_pool().iter().map(|count| count.known);
+        self.pools.iter().zip(known).map(|(ordered, known)| ordered.workers.saturating_sub(known))
     }
 
-    /// The workers but for the one inside the driver.
-    fn jobs(&self) -> impl Iterator<Item = &Launched> {
-        self.launched.values().filter(|launched| !launched.beside)
+    /// Whether counting everybody anew gives the same.
+    pub(super) fn is_counted(&self) -> bool {
+        self.launched.is_right()
     }
 
     /// How many are there or can still come.
     pub(super) fn possible(&self) -> u32 {
-        let possible = self.jobs().filter(|launched| launched.is_possible());
-        self.not_yet_started() + possible.count() as u32
+        self.not_yet_started() + self.launched.count().possible
     }
 
     /// How many are wanted and are not there yet.
@@ -412,6 +415,10 @@ impl Roster {
     /// whatever Slurm says.
     pub(super) fn lost(&mut self, now: Timestamp) -> Vec<(WorkerId, Cause)> {
         let mut lost = Vec::new();
+        let is_over = self.next().is_some_and(|until| until <= now);
+        if !std::mem::take(&mut self.news_of_away) && !is_over {
+            return lost;
+        }
         for (&worker, Away { until, how }) in &self.away {
             let ended = self.launched[&self.members[&worker].key].cause(&self.pools);
             let cause = ended.or_else(|| (*until <= now).then(|| Cause::Network(how.clone())));
@@ -421,9 +428,16 @@ impl Roster {
         lost
     }
 
+    /// Whether it comes is waited for no more.
+    fn is_back(&mut self, worker: WorkerId) {
+        if let Some(away) = self.away.remove(&worker) {
+            self.waits.remove(&(away.until, worker));
+        }
+    }
+
     /// Forgets a worker, and also its key where the launcher knows none such: nobody has to wait for it.
     fn remove(&mut self, worker: WorkerId) {
-        self.away.remove(&worker);
+        self.is_back(worker);
         self.own = self.own.filter(|own| *own != worker);
         let Some(Member { key, .. }) = self.members.remove(&worker) else { return };
         let known = self.launched.get(&key).is_none_or(|launched| launched.known);
@@ -434,7 +448,7 @@ impl Roster {
 
     /// When to ask [`Roster::lost`] again.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.away.values().map(|away| away.until).min()
+        self.waits.first().map(|&(until, _)| until)
     }
 
     /// Whether a launched worker is neither connected nor known to have ended.
