@@ -49,6 +49,15 @@ pub(crate) enum What {
     ScaleDown,
 }
 
+/// A case and its figures, as a line of JSON.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    case: &'a Case,
+    #[serde(flatten)]
+    figures: &'a Figures,
+}
+
 /// What has come of it: times in seconds, memory in bytes.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {
@@ -149,7 +158,7 @@ fn print_work(cases: &[Case]) {
     );
     let measured: Vec<Figures> = cases.iter().map(measured).collect();
     for (case, figures) in cases.iter().zip(&measured) {
-        println!("{}", json(&(case, figures)));
+        println!("{}", json(&Row { case, figures }));
     }
 }
 
@@ -183,7 +192,9 @@ fn print_quiet() {
     println!("driver of {QUIET} workers without work: {:.3} % of a core", 100.0 * idle.1.share);
     println!("driver of {QUIET} workers that compute long leases: {:.3} % of a core", 100.0 * busy.1.share);
     println!("{QUIET} workers without work scaled down to one: {:.3} s", down.1.scale_down);
-    [idle, busy, down].iter().for_each(|measured| println!("{}", json(measured)));
+    for (case, figures) in [&idle, &busy, &down].map(|measured| (&measured.0, &measured.1)) {
+        println!("{}", json(&Row { case, figures }));
+    }
 }
 
 fn in_a_process(case: &Case) -> Figures {
