@@ -17,10 +17,14 @@ impl Scheduler {
         let waiting = stage.waiting.len() + stage.suspects.len();
         assert_eq!(waiting + leased + stage.done.len(), stage.tasks, "tasks got lost");
         assert_eq!(stage.ids.len(), live, "the ids alive are those held");
+        assert!(stage.leased.is_right(), "what is noted of leased ranges is what they are");
         for leased in stage.leased.values() {
             assert!(matches!(leased.holders.len(), 1 | 2), "one id, or two");
             for holder in &leased.holders {
-                assert!(self.workers[&holder.worker].leases.contains(&holder.lease), "held by its holder");
+                let worker = &self.workers[&holder.worker];
+                let position = worker.leases.iter().position(|lease| *lease == holder.lease);
+                let position = position.expect("held by its holder");
+                assert_eq!(holder.queued, position > 0 && !worker.away, "queued behind another one");
             }
         }
         for (id, worker) in &self.workers {

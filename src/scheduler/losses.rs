@@ -43,13 +43,15 @@ impl Scheduler {
 
     /// Sets when a twin is due of each range that the worker holds, from its position and length.
     fn expect_until(&mut self, id: WorkerId, until: impl Fn((usize, u64)) -> Timestamp) {
-        for (position, lease) in self.workers[&id].leases.iter().enumerate() {
+        let worker = &self.workers[&id];
+        for (position, lease) in worker.leases.iter().enumerate() {
             let stage = self.stage.as_mut().expect("a live lease is of a stage");
-            let leased = stage.leased.get_mut(&stage.ids[lease]).expect("a live id is of a leased range");
+            let mut leased = stage.leased.get_mut(stage.ids[lease]).expect("a live id is of a leased range");
             let length = leased.tasks.end - leased.tasks.start;
             let holder = leased.holders.iter_mut().find(|holder| holder.lease == *lease);
             let holder = holder.expect("a holder of its own lease");
             (holder.overdue, holder.yielding) = (until((position, length)), false);
+            holder.queued = position > 0 && !worker.away;
         }
     }
 
@@ -80,7 +82,7 @@ impl Scheduler {
     /// Counts a fault against the leased range that starts at `first`.
     fn blame(&mut self, first: u64, effects: &mut Vec<Effect>) {
         let stage = self.stage.as_mut().expect("a leased range is of a stage");
-        let leased = stage.leased.get_mut(&first).expect("the range is leased");
+        let mut leased = stage.leased.get_mut(first).expect("the range is leased");
         leased.faults += 1;
         if leased.faults >= MOST_FAULTS {
             effects.push(Effect::GiveUp { tasks: leased.tasks.clone(), faults: leased.faults });
@@ -92,10 +94,12 @@ impl Scheduler {
         self.forget(id, lease);
         let stage = self.stage.as_mut().expect("a live lease is of a stage");
         let first = stage.ids.remove(&lease).expect("a held id is live");
-        let leased = stage.leased.get_mut(&first).expect("a live id is of a leased range");
+        let mut leased = stage.leased.get_mut(first).expect("a live id is of a leased range");
         leased.holders.retain(|holder| holder.lease != lease);
-        if leased.holders.is_empty() {
-            let leased = stage.leased.remove(&first).expect("just looked at");
+        let is_free = leased.holders.is_empty();
+        drop(leased);
+        if is_free {
+            let leased = stage.leased.remove(first).expect("just looked at");
             if blamed {
                 stage.suspects.insert_halves(leased.tasks, leased.faults);
             } else {

@@ -23,6 +23,7 @@ mod ends;
 pub mod looks;
 pub mod pool;
 mod invariants;
+mod leased;
 mod losses;
 mod messages;
 mod ranges;
@@ -37,6 +38,7 @@ mod suspects;
 pub use messages::{Effect, Event, LeaseId, Why, WorkerId};
 
 use crate::event::Timestamp;
+use leased::{Holder, Leased, LeasedRanges};
 use ranges::RangeSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Range};
@@ -67,28 +69,9 @@ struct Stage {
     /// What has failed before, apart from what waits.
     suspects: Suspects,
     done: RangeSet,
-    /// By first task.
-    leased: BTreeMap<u64, Leased>,
+    leased: LeasedRanges,
     /// Live ids, and the first task of their range.
     ids: BTreeMap<LeaseId, u64>,
-}
-
-#[derive(Debug)]
-struct Leased {
-    tasks: Range<u64>,
-    /// How often these tasks have failed.
-    faults: u32,
-    /// One, or two when there is a twin.
-    holders: Vec<Holder>,
-}
-
-#[derive(Debug, Clone)]
-struct Holder {
-    lease: LeaseId,
-    worker: WorkerId,
-    /// When a twin is due if there is a worker with nothing to do.
-    overdue: Timestamp,
-    yielding: bool,
 }
 
 #[derive(Debug)]
@@ -183,8 +166,7 @@ impl Scheduler {
         if self.closed || !self.begun || !idle || stage.waits() {
             return None;
         }
-        let single = stage.leased.values().filter(|leased| leased.holders.len() == 1);
-        single.map(|leased| leased.holders[0].overdue).min()
+        stage.leased.next_overdue()
     }
 
     /// The tasks of the stage that have been counted; none where no stage is under way.
@@ -234,7 +216,7 @@ impl Scheduler {
             waiting: done.rest(tasks),
             suspects: Suspects::default(),
             done,
-            leased: BTreeMap::new(),
+            leased: LeasedRanges::default(),
             ids: BTreeMap::new(),
         });
     }
@@ -295,7 +277,7 @@ impl Scheduler {
     /// Takes the range that starts at `first` out of the leased ones, and its ids out of the live ones.
     fn release(&mut self, first: u64) -> Leased {
         let stage = self.stage.as_mut().expect("a leased range is of a stage");
-        let leased = stage.leased.remove(&first).expect("the range is leased");
+        let leased = stage.leased.remove(first).expect("the range is leased");
         for holder in &leased.holders {
             stage.ids.remove(&holder.lease);
         }
@@ -310,6 +292,11 @@ impl Scheduler {
         if self.open.remove(&(before, id)) {
             self.open.insert((worker.leases.len(), id));
         }
+        // What it is to compute now is queued no more.
+        let Some((stage, next)) = self.stage.as_mut().zip(worker.leases.first()) else { return };
+        let mut leased = stage.leased.get_mut(stage.ids[next]).expect("a live id is of a leased range");
+        let holder = leased.holders.iter_mut().find(|holder| holder.lease == *next);
+        holder.expect("a holder of its own lease").queued = false;
     }
 
     fn measure(&mut self, id: WorkerId, finished: u64, took: Duration) {
@@ -376,7 +363,7 @@ impl Scheduler {
                 (0, Some(speed)) => Why::Measured(speed),
                 (faults, _) => Why::Suspected(faults),
             };
-            stage.leased.insert(first, Leased { tasks, faults, holders: Vec::new() });
+            stage.leased.insert(tasks, faults);
             effects.push(self.lease(now, id, first, why));
         }
         self.help(now, effects);
@@ -388,14 +375,15 @@ impl Scheduler {
         self.next_lease += 1;
         let worker = self.workers.get_mut(&id).expect("an open worker is known");
         let stage = self.stage.as_mut().expect("a leased range is of a stage");
-        let leased = stage.leased.get_mut(&first).expect("the range is leased");
+        let mut leased = stage.leased.get_mut(first).expect("the range is leased");
         self.open.remove(&(worker.leases.len(), id));
         worker.leases.push(lease);
         self.open.insert((worker.leases.len(), id));
         stage.ids.insert(lease, first);
         let length = leased.tasks.end - leased.tasks.start;
         let overdue = now + sizing::patience(worker.speed, length, worker.leases.len());
-        leased.holders.push(Holder { lease, worker: id, overdue, yielding: false });
+        let queued = worker.leases.len() > 1;
+        leased.holders.push(Holder { lease, worker: id, overdue, queued, yielding: false });
         Effect::Lease { worker: id, lease, tasks: leased.tasks.clone(), why }
     }
 
@@ -403,22 +391,15 @@ impl Scheduler {
     /// for too long.
     fn help(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(stage) = &mut self.stage else { return };
-        let mut idle = self.open.iter().take_while(|&&(held, _)| held == 0).count();
-        if idle == 0 || stage.waits() {
+        let mut idle = self.open.iter().take_while(|&&(held, _)| held == 0).peekable();
+        if idle.peek().is_none() || stage.waits() {
             return;
         }
-        for (&id, worker) in self.workers.iter().filter(|(_, worker)| !worker.away) {
-            for &queued in worker.leases.iter().skip(1) {
-                let leased = stage.leased.get_mut(&stage.ids[&queued]).expect("a live id");
-                let twins = leased.holders.len();
-                let holder = leased.holders.iter_mut().find(|holder| holder.lease == queued);
-                let holder = holder.expect("a holder of its own lease");
-                if idle > 0 && twins == 1 && !holder.yielding {
-                    holder.yielding = true;
-                    idle -= 1;
-                    effects.push(Effect::Yield { worker: id, lease: queued, why: Why::Queued });
-                }
-            }
+        let called: Vec<_> = stage.leased.callable().zip(idle).map(|(called, _)| called).collect();
+        for (worker, lease) in called {
+            let mut leased = stage.leased.get_mut(stage.ids[&lease]).expect("a live id");
+            leased.holders[0].yielding = true;
+            effects.push(Effect::Yield { worker, lease, why: Why::Queued });
         }
         self.twin(now, effects);
     }
@@ -426,9 +407,11 @@ impl Scheduler {
     /// Gives overdue ranges a second time, to workers that hold nothing and have the time.
     fn twin(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(stage) = &self.stage else { return };
-        let overdue = |leased: &&Leased| leased.holders.len() == 1 && leased.holders[0].overdue <= now;
-        let twinned = |leased: &Leased| (leased.tasks.clone(), leased.holders[0].lease);
-        let overdue: Vec<_> = stage.leased.values().filter(overdue).map(twinned).collect();
+        let twinned = |first: u64| {
+            let leased = &stage.leased[&first];
+            (leased.tasks.clone(), leased.holders[0].lease)
+        };
+        let overdue: Vec<_> = stage.leased.overdue(now).into_iter().map(twinned).collect();
         for (tasks, other) in overdue {
             let mut idle = self.open.iter().take_while(|(held, _)| *held == 0).map(|&(_, id)| id).peekable();
             if idle.peek().is_none() {
@@ -444,7 +427,7 @@ impl Scheduler {
     /// Who could help has no time for it; others may come.
     fn postpone(&mut self, now: Timestamp, first: u64) {
         let stage = self.stage.as_mut().expect("a leased range is of a stage");
-        let leased = stage.leased.get_mut(&first).expect("the range is leased");
+        let mut leased = stage.leased.get_mut(first).expect("the range is leased");
         leased.holders[0].overdue = now + sizing::LEAST_PATIENCE;
     }
 }
