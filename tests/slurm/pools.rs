@@ -56,6 +56,9 @@ fn workers_of_unequal_pools_give_the_bits_of_threads(testbed: &Testbed) {
         threads
     };
     assert_eq!(threads(&driver.events()), [1, 1, 2]);
+    let stderr = driver.stderr();
+    assert!(stderr.contains("pool spare: 2 at the most, 1 thread, 300M and 00:02:00 each\n"), "{stderr}");
+    assert!(stderr.contains("pool own: 2 at the most, 2 threads, 500M and 00:10:00 each\n"), "{stderr}");
     let found = partitions(testbed, &driver);
     assert_eq!(found, [("main".to_owned(), 1), ("spare".to_owned(), 2)].into(), "{}", testbed.describe());
     assert_eq!(finish(&mut driver), expected);
