@@ -6,7 +6,8 @@ use squall::execute::Executor;
 use squall::plan::{Partial, Stage};
 use squall::protocol::address::Candidate;
 use squall::protocol::{
-    Findings, FromWorker, HEARTBEAT_SECONDS, Receiver, Registration, Sender, Stream, ToWorker, split, tls,
+    ConnectionError, Findings, FromWorker, HEARTBEAT_SECONDS, Receiver, Registration, Sender, ToWorker,
+    split, tls,
 };
 use squall::run::RunDirectory;
 use std::cell::RefCell;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_rustls::TlsConnector;
@@ -27,6 +28,10 @@ use tokio_rustls::TlsConnector;
 const AGAIN: Duration = Duration::from_millis(500);
 /// Attempts after which a worker gives up.
 const ATTEMPTS: usize = 600;
+
+/// How many enter at a time. They share one core, where real workers have some each: of thousands at once none would be
+/// done within the quarter of a second after which the driver lets the next one in instead.
+const AT_THE_DOOR: usize = 32;
 
 /// Until all are dismissed.
 pub(crate) fn work(directory: &Path, case: &Case) {
@@ -40,6 +45,7 @@ pub(crate) fn work(directory: &Path, case: &Case) {
         connector,
         address: (interface.ip, port).into(),
         case: case.clone(),
+        door: Semaphore::new(AT_THE_DOOR),
         stub: RefCell::default(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -58,6 +64,8 @@ struct Swarm {
     connector: TlsConnector,
     address: std::net::SocketAddr,
     case: Case,
+    /// Who may be about to enter.
+    door: Semaphore,
     /// What each answers with.
     stub: RefCell<Option<Stub>>,
 }
@@ -68,20 +76,34 @@ struct Stub {
 }
 
 impl Swarm {
-    async fn reach(&self) -> Box<dyn Stream> {
-        for _ in 0..ATTEMPTS {
-            match self.attempt().await {
-                Ok(stream) => return stream,
-                Err(_) => sleep(AGAIN).await,
-            }
-        }
-        panic!("the driver cannot be reached at {}", self.address);
-    }
-
-    async fn attempt(&self) -> io::Result<Box<dyn Stream>> {
+    /// Connects, proves itself, registers, and waits for the driver's first word.
+    async fn enter(
+        &self,
+        index: u32,
+        age_milliseconds: u64,
+    ) -> Result<(Sender<FromWorker>, Receiver<ToWorker>, ToWorker), ConnectionError> {
+        let registration = Registration {
+            host: format!("node{}", index / 100),
+            process: index,
+            job: Some((1, Some(index))),
+            threads: 1,
+            kernel: "stub".to_owned(),
+            age_milliseconds,
+            milliseconds_left: Some(3_600_000),
+            session: 0,
+            holds: Vec::new(),
+            findings: Findings::default(),
+        };
+        let _turn = self.door.acquire().await.expect("it is never closed");
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
-        tls::connect(&self.connector, stream).await
+        let stream = tls::connect(&self.connector, stream).await?;
+        let (mut sender, mut receiver) = split::<FromWorker, ToWorker>(stream);
+        sender.send(&FromWorker::Register(registration)).await?;
+        match receiver.receive().await? {
+            Some(first) => Ok((sender, receiver, first)),
+            None => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+        }
     }
 
     /// Computes the first task, once for all.
@@ -95,40 +117,40 @@ impl Swarm {
     }
 }
 
-/// One worker's life.
+/// One worker's life. One that is shown out before it hears anything knocks again.
 async fn live(swarm: Rc<Swarm>, index: u32) {
     let started = Instant::now();
-    let (mut sender, mut receiver) = split::<FromWorker, ToWorker>(swarm.reach().await);
-    let registration = Registration {
-        host: format!("node{}", index / 100),
-        process: index,
-        job: Some((1, Some(index))),
-        threads: 1,
-        kernel: "stub".to_owned(),
-        age_milliseconds: started.elapsed().as_millis() as u64,
-        milliseconds_left: Some(3_600_000),
-        session: 0,
-        holds: Vec::new(),
-        findings: Findings::default(),
-    };
-    sender.send(&FromWorker::Register(registration)).await.expect("the driver lets it in");
-    let (told, messages) = mpsc::unbounded_channel();
-    let talk = tokio::task::spawn_local(talk(swarm.clone(), sender, messages));
-    listen(&mut receiver, &swarm, &told).await;
-    drop(told);
-    talk.await.expect("no worker fails");
-}
-
-/// Passes on what the driver says, until it asks to leave.
-async fn listen(receiver: &mut Receiver<ToWorker>, swarm: &Swarm, told: &mpsc::UnboundedSender<ToWorker>) {
-    loop {
-        match receiver.receive().await.expect("the driver lives").expect("it asks before it closes") {
-            ToWorker::Heartbeat => {}
-            ToWorker::Stage(stage) => swarm.learn(stage),
-            ToWorker::Dismiss => return,
-            message => told.send(message).expect("it lives until nobody tells it anything"),
+    for _ in 0..ATTEMPTS {
+        let age_milliseconds = started.elapsed().as_millis() as u64;
+        match swarm.enter(index, age_milliseconds).await {
+            Ok((sender, receiver, first)) => return serve(swarm, sender, receiver, first).await,
+            Err(_) => sleep(AGAIN).await,
         }
     }
+    panic!("the driver does not let worker {index} in at {}", swarm.address);
+}
+
+/// Does what the driver says, from its first word on, until it asks to leave.
+async fn serve(
+    swarm: Rc<Swarm>,
+    sender: Sender<FromWorker>,
+    mut receiver: Receiver<ToWorker>,
+    first: ToWorker,
+) {
+    let (told, messages) = mpsc::unbounded_channel();
+    let talk = tokio::task::spawn_local(talk(swarm.clone(), sender, messages));
+    let mut message = first;
+    loop {
+        match message {
+            ToWorker::Heartbeat => {}
+            ToWorker::Stage(stage) => swarm.learn(stage),
+            ToWorker::Dismiss => break,
+            message => told.send(message).expect("it lives until nobody tells it anything"),
+        }
+        message = receiver.receive().await.expect("the driver lives").expect("it asks before it closes");
+    }
+    drop(told);
+    talk.await.expect("no worker fails");
 }
 
 /// A lease as a worker has it.
