@@ -42,8 +42,9 @@ pub enum RunEvent {
         cluster: String,
         /// How many workers were asked for.
         workers: u32,
-        /// Compute threads of each worker.
-        cores: u32,
+        /// Compute threads of each worker; none where pools differ.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cores: Option<u32>,
         /// What each worker is allowed, in words: memory and walltime.
         limits: String,
         /// The seed of random arrays without a generator of their own, hexadecimal.

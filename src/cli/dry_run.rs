@@ -32,7 +32,7 @@ pub(super) fn dry_run(settings: Settings) -> Result<()> {
     for shown in Shown::of(&settings)? {
         let checked = runtime.block_on(commands.check(&shown.specification))?;
         let of_pool = |heading: &str| match shown.specification.pool() {
-            Some(pool) => format!("{heading} in pool {pool}"),
+            Some(pool) => format!("{heading}, pool {pool}"),
             None => heading.to_owned(),
         };
         page.part(&of_pool("submissions"), submission_lines(&shown.specification, &checked));

@@ -26,8 +26,8 @@ pub(super) fn script(arguments: &ScriptArguments) -> Result<()> {
         settings = foreseen(&settings, &plan)?;
     }
     let text = |shown: &Shown| {
-        let of_pool = shown.specification.pool().map_or(String::new(), |pool| format!(", in pool {pool}"));
-        format!("{}\n# submitted{of_pool} with:\n# {}\n", shown.script, shown.command_line())
+        let of_pool = shown.specification.pool().map_or(String::new(), |pool| format!(", pool {pool}"));
+        format!("{}\n# submitted with{of_pool}:\n# {}\n", shown.script, shown.command_line())
     };
     let shown = Shown::of(&settings)?;
     print(

@@ -80,9 +80,12 @@ impl Limits {
     /// What a plan needs of these.
     pub fn bounds(&self, plan: &Plan) -> Bounds {
         let driver = if self.here > 0 { plan.process_memory(self.here) } else { plan.driver_memory() };
-        let worker = self.workers.iter().map(|worker| plan.worker_memory(worker.cores)).max();
-        let allowed = self.workers.iter().filter_map(|worker| worker.memory).map(Memory::bytes).min();
-        Bounds { worker: worker.unwrap_or_default(), driver, allowed }
+        let of = |limits: &WorkerLimits| (plan.worker_memory(limits.cores), limits.memory.map(Memory::bytes));
+        let left =
+            |&(worker, allowed): &(u64, Option<u64>)| allowed.map(|allowed| allowed.saturating_sub(worker));
+        // Of several pools, that in which the least is left.
+        let (worker, allowed) = self.workers.iter().map(of).min_by_key(left).expect("there is a pool");
+        Bounds { worker, driver, allowed }
     }
 
     /// Refuses a plan whose workers or driver need more memory than they have.

@@ -1,5 +1,6 @@
 //! Opening a cluster from settings: the parts are made and put together, cheap checks first.
 
+use crate::cluster::limits::counted;
 use crate::cluster::{Cluster, Limits, WorkerLimits, available, beside, descriptors, estimate};
 use crate::driver::{Checkpoints, Configuration, Driver, Kept, Left, Listen, Owned, core, share};
 use crate::error::{Error, ErrorKind, Result};
@@ -185,9 +186,11 @@ impl Opening<'_> {
             run: self.id.to_string(),
             cluster: kind.to_owned(),
             workers,
-            cores: limits.workers[0].cores,
+            cores: Some(limits.workers[0].cores).filter(|_| limits.workers.len() == 1),
             limits: match cluster.kind {
-                ClusterKind::Slurm => asked_of_each(self.settings),
+                ClusterKind::Slurm if limits.workers.len() == 1 => {
+                    asked(&self.settings.in_pools()[0].settings)
+                }
                 _ => String::new(),
             },
             seed: format!("{:#x}", self.seed),
@@ -196,7 +199,8 @@ impl Opening<'_> {
         monitor.receive(self.now(), &opened);
         let on_slurm = cluster.kind == ClusterKind::Slurm;
         if on_slurm {
-            for text in comments(self.settings).into_iter().chain(estimate(self.settings)) {
+            let pools = limits.workers.iter().zip(self.settings.in_pools()).filter_map(asked_in);
+            for text in pools.chain(comments(self.settings)).chain(estimate(self.settings)) {
                 monitor.receive(self.now(), &RunEvent::Notice { text });
             }
         }
@@ -291,13 +295,16 @@ fn pools(settings: &Settings, limits: &Limits) -> Vec<core::Pool> {
     limits.workers.iter().zip(settings.in_pools()).map(pool).collect()
 }
 
-/// What a worker's job is given, in each pool.
-fn asked_of_each(settings: &Settings) -> String {
-    let asked = |InPool { pool, settings, .. }: InPool| {
-        let asked = format!("{} and {}", settings.cluster.memory, settings.cluster.walltime);
-        pool.map_or(asked.clone(), |pool| format!("{asked} in pool {pool}"))
-    };
-    settings.in_pools().into_iter().map(asked).collect::<Vec<_>>().join(", ")
+/// What a worker's job is given.
+fn asked(settings: &Settings) -> String {
+    format!("{} and {}", settings.cluster.memory, settings.cluster.walltime)
+}
+
+/// What workers of a pool are given, and how many there may be, where there are pools.
+fn asked_in((limits, InPool { pool, maximum, settings }): (&WorkerLimits, InPool)) -> Option<String> {
+    let (pool, threads) = (pool?, counted(limits.cores, "thread"));
+    let most = if maximum == u32::MAX { String::new() } else { format!("{maximum} at the most, ") };
+    Some(format!("pool {pool}: {most}{threads}, {} each", asked(&settings)))
 }
 
 /// The time limit of the workers' jobs, in seconds, where they are jobs and have one.

@@ -116,10 +116,12 @@ impl<W: Write> Terminal<W> {
             "slurm" => Some("job"),
             _ => Some("process"),
         };
-        let threads = format!("{cores} thread{}", if *cores == 1 { "" } else { "s" });
+        let threads = cores.map_or(String::new(), |cores| {
+            format!(" of {cores} thread{}", if cores == 1 { "" } else { "s" })
+        });
         let limits = if limits.is_empty() { String::new() } else { format!(", {limits} each") };
         let place = directory.as_ref().map_or(String::new(), |directory| format!(" in {directory}"));
-        self.line(&format!("run {run} on {cluster}: {} of {threads}{limits}{place}", workers(self.expected)));
+        self.line(&format!("run {run} on {cluster}: {}{threads}{limits}{place}", workers(self.expected)));
         self.line(&format!("seed {seed}"));
         self.seed.clone_from(seed);
     }

@@ -9,9 +9,14 @@ const EXPRESSION: &str = "random.normal(0, 1, size=1e12).mean()";
 
 /// A run of four workers on a Slurm whose `sbatch` answers so, told to end once it has submitted all of them.
 fn submitted_in_the_end(sbatch: &str) -> (Fake, Outcome) {
+    submitted_with(sbatch, &[])
+}
+
+fn submitted_with(sbatch: &str, flags: &[&str]) -> (Fake, Outcome) {
     let site = ("scontrol", "echo 'MaxArraySize = 1001'");
     let fake = Fake::new(&[("sbatch", sbatch), ("squeue", ":"), ("scancel", ":"), site]);
-    let mut running = fake.place.start(["run", "--cluster=slurm", "--workers=4", "-e", EXPRESSION]);
+    let line = ["run", "--cluster=slurm", "--workers=4", "-e", EXPRESSION];
+    let mut running = fake.place.start(line.iter().chain(flags));
     let all = |running: &Running| {
         let events = running.events()?;
         let workers = events.all("submitted").filter_map(|event| event["workers"].as_u64());
@@ -76,6 +81,20 @@ fn limited_rate_of_requests_is_waited_out_without_requests_for_fewer() {
     let (fake, outcome) = submitted_in_the_end(sbatch);
     assert_eq!(asked(&fake), [Some("3"); 3].map(|last| last.map(str::to_owned)));
     assert_says(&outcome, &["4 workers cannot be started yet, next try in ", "Rate limit exceeded"]);
+}
+
+#[test]
+fn calls_of_sbatch_lie_as_far_apart_as_is_asked_for() {
+    let sbatch = "date +%s%N >>\"$FAKE_SLURM/times\"; echo $((56 + $(wc -l <\"$FAKE_SLURM/sbatch.calls\")))";
+    let (fake, outcome) =
+        submitted_with(sbatch, &["--set=slurm.submit=jobs", "--set=slurm.submit_interval=2"]);
+    let times = fake.place.directory().with_file_name("fake").join("times");
+    let times = std::fs::read_to_string(times).expect("it has been called");
+    let times: Vec<u64> = times.lines().map(|line| line.parse().expect("nanoseconds")).collect();
+    assert_eq!(times.len(), 4, "{}", outcome.stderr);
+    // The first call may have taken a while to start, on a busy machine.
+    let all = times[3] - times[0];
+    assert!(all > 4_000_000_000, "four calls within {all} ns, with two seconds between any two");
 }
 
 #[test]

@@ -43,12 +43,12 @@ fn dry_run_shows_what_each_pool_is_asked_for() {
     for part in [
         "a worker in pool spare needs ",
         "of the 300M that it is given",
-        "submissions in pool spare:\n  an array of 2 jobs\n",
-        "submissions in pool own:\n  an array of 3 jobs\n",
+        "submissions, pool spare:\n  an array of 2 jobs\n",
+        "submissions, pool own:\n  an array of 3 jobs\n",
         "  #SBATCH --partition=spare\n",
         "  #SBATCH --constraint=fast\n",
         "  #SBATCH --cpus-per-task=2\n",
-        "expected start in pool own:\n  2024-05-01T12:00:00",
+        "expected start, pool own:\n  2024-05-01T12:00:00",
     ] {
         assert!(shown.contains(part), "no `{part}` in\n{shown}");
     }
@@ -61,7 +61,7 @@ fn script_shows_that_of_each_pool_with_its_name_for_the_worker() {
     let execs: Vec<&str> = shown.lines().filter(|line| line.starts_with("exec ")).collect();
     assert_eq!(execs.len(), 2, "{shown}");
     assert!(execs[0].ends_with(" spare") && execs[1].ends_with(" own"), "{execs:?}");
-    assert!(shown.contains("# submitted, in pool own with:"), "{shown}");
+    assert!(shown.contains("# submitted with, pool own:"), "{shown}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod elastic;
 mod ends;
 mod estimates;
 mod losses;
+mod makespan;
 mod pool;
 mod pools;
 mod sofar;

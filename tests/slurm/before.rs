@@ -30,7 +30,8 @@ pub(crate) struct Partition<'a>(&'a Testbed, &'static str);
 impl<'a> Partition<'a> {
     pub(crate) fn new(testbed: &'a Testbed, name: &'static str, properties: &str) -> Partition<'a> {
         let named = format!("PartitionName={name}");
-        admin(testbed, &["create", &named, "Nodes=ALL", properties]);
+        let all = ["create", &named, "Nodes=ALL"].into_iter().chain(properties.split_whitespace());
+        admin(testbed, &all.collect::<Vec<_>>());
         Partition(testbed, name)
     }
 }

@@ -3,9 +3,9 @@
 use crate::drive::{Driver, Starter, is};
 use crate::faults::{LONG, expected, finish, of, text, worker_at_work};
 use crate::program::events::Events;
-use crate::support::Testbed;
 use crate::support::fault::signal;
 use crate::support::harness::cases;
+use crate::support::{Job, Testbed};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::path::Path;
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 cases![
     worker_stopped_for_longer_than_its_lease_changes_no_bit,
     worker_killed_for_its_memory_is_told_so_and_changes_no_bit,
+    worker_whose_node_fails_is_told_so_and_changes_no_bit,
     all_workers_cancelled_end_the_run_which_is_gone_on_with,
     driver_killed_for_its_memory_leaves_nothing,
 ];
@@ -83,6 +84,35 @@ fn worker_killed_for_its_memory_is_told_so_and_changes_no_bit(testbed: &Testbed)
     let cause = lost[0]["cause"].as_str().expect("a cause");
     assert!(cause.starts_with("it was killed for its memory: it last said that it had used "), "{cause}");
     assert!(cause.ends_with("M of the 500M allowed"), "{cause}");
+}
+
+fn worker_whose_node_fails_is_told_so_and_changes_no_bit(testbed: &Testbed) {
+    let expected = expected(testbed);
+    let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "-1", "slurm", 3));
+    let worker = worker_at_work(&driver);
+    let of_worker = |job: &Job| {
+        job.index.is_some_and(|index| worker["job"].as_str() == Some(&format!("{}_{index}", job.array)))
+    };
+    let job = || testbed.jobs().into_iter().find(of_worker).expect("Slurm knows it");
+    let (node, process) = (job().node, driver.worker_process(&worker));
+    // A stopped driver leases nothing: the run outlasts the node. With its daemon nobody is left on it to end jobs.
+    signal(driver.process(), Signal::SIGSTOP);
+    testbed.kill_node(&node);
+    testbed.scontrol(&["update", &format!("NodeName={node}"), "State=DOWN", "Reason=case"]);
+    testbed.wait_until("Slurm has given it up", Duration::from_secs(30), || job().state == "NODE_FAIL");
+    signal(process, Signal::SIGKILL);
+    signal(driver.process(), Signal::SIGCONT);
+    assert_eq!(finish(&mut driver), expected);
+    let events = driver.events();
+    let lost: Vec<_> = of(&events, "lost", &worker).collect();
+    assert_eq!(lost.len(), 1, "the fault missed the run: {}", driver.stderr());
+    assert_eq!(lost[0]["cause"], "its node failed");
+    assert!(lost[0]["leases"].as_u64() >= Some(1), "{lost:?}");
+    testbed.start_node(&node);
+    testbed.wait_until("the node is back", LONG, || {
+        testbed.scontrol(&["show", "node", &node]).contains("State=IDLE")
+    });
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
 }
 
 fn all_workers_cancelled_end_the_run_which_is_gone_on_with(testbed: &Testbed) {

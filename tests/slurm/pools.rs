@@ -2,10 +2,10 @@
 
 use crate::before::Partition;
 use crate::drive::{Driver, Starter, is};
-use crate::faults::{LONG, expected, finish, text};
-use crate::support::Testbed;
+use crate::faults::{LONG, expected, finish, of, run, text};
 use crate::support::fault::signal;
 use crate::support::harness::cases;
+use crate::support::{Job, Testbed};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use std::time::Duration;
 cases![
     workers_of_unequal_pools_give_the_bits_of_threads,
     lost_worker_of_a_pool_that_takes_no_more_is_replaced_in_the_next,
+    preempted_workers_hand_in_what_they_have_and_are_replaced,
     pool_that_slurm_refuses_is_refused_before_jobs_of_others_are_submitted,
 ];
 
@@ -55,6 +56,9 @@ fn workers_of_unequal_pools_give_the_bits_of_threads(testbed: &Testbed) {
         threads
     };
     assert_eq!(threads(&driver.events()), [1, 1, 2]);
+    let stderr = driver.stderr();
+    assert!(stderr.contains("pool spare: 2 at the most, 1 thread, 300M and 00:02:00 each\n"), "{stderr}");
+    assert!(stderr.contains("pool own: 2 at the most, 2 threads, 500M and 00:10:00 each\n"), "{stderr}");
     let found = partitions(testbed, &driver);
     assert_eq!(found, [("main".to_owned(), 1), ("spare".to_owned(), 2)].into(), "{}", testbed.describe());
     assert_eq!(finish(&mut driver), expected);
@@ -79,6 +83,37 @@ fn lost_worker_of_a_pool_that_takes_no_more_is_replaced_in_the_next(testbed: &Te
     let events = driver.events();
     assert_eq!(registered(&events)[3]["threads"], 2);
     finish(&mut driver);
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
+}
+
+fn preempted_workers_hand_in_what_they_have_and_are_replaced(testbed: &Testbed) {
+    let size = "2e10";
+    let expected = run(testbed, &text(size, "-1", "threads", 2));
+    let _spare = Partition::new(testbed, "spare", "MaxTime=3 PriorityTier=1 PreemptMode=CANCEL");
+    let _rush = Partition::new(testbed, "rush", "PriorityTier=10");
+    let mut driver = Driver::start(testbed, Starter::Shell, &unequal("spare").replace("1e10", size));
+    driver.wait_until("all are there", LONG, |events| registered(events).len() == 3);
+    let events = driver.events();
+    let of_spare = registered(&events).into_iter().find(|event| event["threads"] == 1).expect("two are");
+    let job = of_spare["job"].as_str().expect("a job");
+    let named = |one: &Job| one.index.is_some_and(|index| job == format!("{}_{index}", one.array));
+    let seen = || testbed.jobs().into_iter().find(named).expect("Slurm knows it");
+    // A stopped driver leases nothing: the run outlasts what happens to its workers.
+    signal(driver.process(), Signal::SIGSTOP);
+    let node = format!("--nodelist={}", seen().node);
+    let more_urgent = ["--partition=rush", "--cpus-per-task=2", "--mem=100M", &node, "--wrap=sleep 600"];
+    let directory = testbed.directory("rush");
+    let mut sbatch = testbed.command("sbatch");
+    let output =
+        sbatch.arg("--parsable").args(more_urgent).current_dir(directory).output().expect("sbatch starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    testbed.wait_until("it is preempted", Duration::from_secs(60), || seen().state == "PREEMPTED");
+    signal(driver.process(), Signal::SIGCONT);
+    assert_eq!(finish(&mut driver), expected);
+    let events = driver.events();
+    assert_eq!(of(&events, "left", of_spare).count(), 1, "{}", driver.stderr());
+    assert!(registered(&events).len() > 3, "nobody took its place: {}", driver.stderr());
+    testbed.scancel(&[String::from_utf8_lossy(&output.stdout).trim()]);
     testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
 }
 

@@ -229,8 +229,10 @@ SlurmdTimeout=10
 KillWait=5
 MinJobAge=30
 MaxArraySize=50
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 NodeName=${node_prefix}[1-$node_count] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + node_count))] CPUs=$cpus RealMemory=$memory
-PartitionName=DEFAULT Nodes=ALL DefMemPerCPU=256
+PartitionName=DEFAULT Nodes=ALL DefMemPerCPU=256 PreemptMode=OFF
 PartitionName=main Default=YES
 PartitionName=short MaxTime=2
 PartitionName=closed State=DOWN

@@ -1,10 +1,10 @@
 //! Walltimes that come to their end: workers and drivers leave in order before Slurm would end them.
 
 use crate::drive::{Driver, Starter, is};
-use crate::faults::{LONG, text, worker_at_work};
-use crate::support::Testbed;
+use crate::faults::{LONG, of, text, worker_at_work};
 use crate::support::fault::signal;
 use crate::support::harness::cases;
+use crate::support::{Job, Testbed};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 cases![
     workers_leave_in_order_before_slurm_ends_them_for_their_walltime,
+    worker_that_is_stopped_until_its_time_is_up_hands_in_when_slurm_ends_it,
     driver_in_a_job_closes_in_order_before_its_walltime,
 ];
 
@@ -33,6 +34,12 @@ fn workers_leave_in_order_before_slurm_ends_them_for_their_walltime(testbed: &Te
     let left: Vec<&Value> = events.iter().filter(|event| is(event, "left")).collect();
     assert!(left.iter().all(near), "{left:?}");
     assert!(!events.iter().any(|event| is(event, "lost")), "{events:?}");
+    let first = |kind: &'static str, part: &str| {
+        let says = |event: &Value| event["text"].as_str().is_none_or(|text| text.contains(part));
+        events.iter().position(|event| is(event, kind) && says(event))
+    };
+    let asked = first("notice", "worker is started").or_else(|| first("notice", "workers are started"));
+    assert!(asked.is_some() && asked < first("left", ""), "replaced too late: {}", driver.stderr());
     let states = || -> Vec<String> {
         testbed.jobs().into_iter().filter(|job| job.array == array).map(|job| job.state).collect()
     };
@@ -44,6 +51,35 @@ fn workers_leave_in_order_before_slurm_ends_them_for_their_walltime(testbed: &Te
     signal(Pid::from_raw(driver.child.id() as i32), Signal::SIGTERM);
     driver.wait(Duration::from_secs(60));
     assert!(driver.stderr().contains("go on from the last checkpoint: squall resume"), "{}", driver.stderr());
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
+}
+
+fn worker_that_is_stopped_until_its_time_is_up_hands_in_when_slurm_ends_it(testbed: &Testbed) {
+    // It may be silent for longer than its job lasts.
+    let text = one_minute(2) + "death_timeout = 300\n";
+    let mut driver = Driver::start(testbed, Starter::Shell, &text);
+    let worker = worker_at_work(&driver);
+    signal(driver.worker_process(&worker), Signal::SIGSTOP);
+    // Slurm ends a job of a stopped process by waking it first.
+    driver.wait_until("it has left", LONG, |events| of(events, "left", &worker).next().is_some());
+    let events = driver.events();
+    let left = of(&events, "left", &worker).next().expect("just seen");
+    assert!(left["at"].as_f64() > Some(60.0), "it was not stopped for longer than its walltime: {left}");
+    assert!(of(&events, "lost", &worker).next().is_none(), "{}", driver.stderr());
+    let job = worker["job"].as_str().expect("a job");
+    let state = || {
+        let mut jobs = testbed.jobs().into_iter();
+        let of_worker = |job: &Job| job.index.map(|index| format!("{}_{index}", job.array));
+        jobs.find(|one| of_worker(one).as_deref() == Some(job)).expect("Slurm knows it").state
+    };
+    testbed.wait_until("Slurm has ended it", Duration::from_secs(10), || state() == "TIMEOUT");
+    driver.wait_until("others are at work in its place", LONG, |events| {
+        let registered = events.iter().filter(|event| is(event, "registered"));
+        let since = |event: &&Value| event["worker"].as_u64() > Some(1);
+        registered.filter(since).any(|other| of(events, "answered", other).next().is_some())
+    });
+    signal(Pid::from_raw(driver.child.id() as i32), Signal::SIGTERM);
+    driver.wait(Duration::from_secs(60));
     testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
 }
 

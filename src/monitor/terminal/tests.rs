@@ -22,7 +22,7 @@ fn a_run_is_told_in_one_line_for_each_change() {
         run: "bcdfghjk".to_owned(),
         cluster: "slurm".to_owned(),
         workers: 2,
-        cores: 1,
+        cores: Some(1),
         limits: "2G and 00:05:00".to_owned(),
         seed: "0x2a".to_owned(),
         directory: Some("/home/me/.squall/bcdfghjk".to_owned()),
