@@ -301,7 +301,8 @@ impl Roster {
         pools.missing(&self.there())
     }
 
-    /// How many of each pool are there or on their way and are not to be replaced; none are before work has begun.
+    /// How many of each pool count as there: those that are there or on their way, and not about to be replaced. Before
+    /// work has begun all that were ordered do, since none is replaced.
     pub(super) fn there(&self) -> Vec<u32> {
         if !self.begun {
             return self.pools.iter().map(|ordered| ordered.workers).collect();
