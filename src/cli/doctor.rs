@@ -64,9 +64,9 @@ pub(super) fn doctor(arguments: &DoctorArguments, started: Instant) -> Result<()
             match examination.run(&mut hops, &mut signals).await {
                 Ok(()) => hops.end()?,
                 Err(error) => {
-                    let is_last = matches!(error.kind(), ErrorKind::Interrupted(_));
+                    let is_interrupted = matches!(error.kind(), ErrorKind::Interrupted(_));
                     failed.get_or_insert(hops.fail(error)?);
-                    if is_last {
+                    if is_interrupted {
                         break;
                     }
                 }

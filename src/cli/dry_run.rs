@@ -28,9 +28,10 @@ pub(super) fn dry_run(settings: Settings) -> Result<()> {
     }
     page.part("work", estimate(&settings));
     let (commands, runtime) = (Commands::new(), runtime()?);
+    let limits = runtime.block_on(commands.limits());
     let mut refused = None;
     for shown in Shown::of(&settings)? {
-        let checked = runtime.block_on(commands.check(&shown.specification))?;
+        let checked = limits.check(&shown.specification)?;
         let of_pool = |heading: &str| match shown.specification.pool() {
             Some(pool) => format!("{heading}, pool {pool}"),
             None => heading.to_owned(),

@@ -8,7 +8,7 @@ use crate::cluster::{Limits, estimate, foreseen, job_specification, job_specific
 use crate::error::{Error, Result};
 use crate::run::{Owner, RunDirectory, RunId, Submission};
 use crate::slurm::{
-    Commands, JobCommand, JobIdentity, JobSpecification, MemoryOption, render, sbatch_arguments,
+    Commands, JobCommand, JobIdentity, JobSpecification, MemoryOption, SiteLimits, render, sbatch_arguments,
 };
 use crate::units::{Memory, Walltime};
 use clap::Args;
@@ -49,7 +49,8 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<()> {
     let mut of_driver = job_specification(&settings, name, run.path(), &kept)?;
     of_driver.walltime = longest(&workers);
     let mut specification = specification(arguments, &run, of_driver, &limits, needed)?;
-    runtime.block_on(check(&workers, &mut specification, arguments.driver_walltime.is_none()))?;
+    let site = runtime.block_on(Commands::new().limits());
+    check(&site, &workers, &mut specification, arguments.driver_walltime.is_none())?;
     estimate(&settings).iter().for_each(|line| say(line));
     let script = run.write_script(0, &render(&template(&settings)?, &specification)?)?;
     let command = sbatch_arguments(&specification, None, &script);
@@ -81,20 +82,24 @@ fn notice(line: &str) {
 
 /// Refuses a driver, or workers of it, that could never start. Where nothing is said of the driver's time limit it is
 /// no longer than its partition allows.
-async fn check(workers: &[JobSpecification], driver: &mut JobSpecification, shorten: bool) -> Result<()> {
-    let commands = Commands::new();
+fn check(
+    site: &SiteLimits,
+    workers: &[JobSpecification],
+    driver: &mut JobSpecification,
+    shorten: bool,
+) -> Result<()> {
     let mut known = BTreeSet::new();
     for workers in workers {
-        let notices = commands.check(workers).await?.notices;
+        let notices = site.check(workers)?.notices;
         notices.into_iter().filter(|line| known.insert(line.clone())).for_each(|line| say(&line));
     }
     if shorten {
         // What the partition gives is said of a job that it takes in any case.
         let shortest = JobSpecification { walltime: "1".parse()?, ..driver.clone() };
-        let given = commands.check(&shortest).await?.longest;
+        let given = site.check(&shortest)?.longest;
         driver.walltime = driver.walltime.min(given.max(longest(workers)));
     }
-    let of_driver = commands.check(driver).await?.notices;
+    let of_driver = site.check(driver)?.notices;
     of_driver
         .iter()
         .filter(|line| !known.contains(*line))

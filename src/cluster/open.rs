@@ -14,6 +14,7 @@ use crate::slurm::{
     WORKER_TEMPLATE, in_path, plannable, time_left,
 };
 use rand::RngExt;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -200,7 +201,11 @@ impl Opening<'_> {
         let on_slurm = cluster.kind == ClusterKind::Slurm;
         if on_slurm {
             let pools = limits.workers.iter().zip(self.settings.in_pools()).filter_map(asked_in);
-            for text in pools.chain(comments(self.settings)).chain(estimate(self.settings)) {
+            // Pools mostly share how their figures came about.
+            let mut said = BTreeSet::new();
+            let figures = self.settings.in_pools().into_iter().flat_map(|pool| comments(&pool.settings));
+            let figures = figures.filter(|text| said.insert(text.clone()));
+            for text in pools.chain(figures).chain(estimate(self.settings)) {
                 monitor.receive(self.now(), &RunEvent::Notice { text });
             }
         }

@@ -152,6 +152,8 @@ pub struct Core {
     missing: u32,
     /// Whether more are missing than may wait to be started.
     held_back: bool,
+    /// Whether some that the launcher is to name yet may have to go.
+    too_many: bool,
     most_pending: u32,
     start_timeout: Duration,
     times: Times,
@@ -192,6 +194,7 @@ impl Core {
             adapt: None,
             missing: 0,
             held_back: false,
+            too_many: false,
             most_pending,
             start_timeout: configuration.start_timeout,
             times: Times::default(),
@@ -236,6 +239,7 @@ impl Core {
         self.give_up_those_that_do_not_come(now);
         self.replace_those_whose_time_ends(now);
         self.adapt(now);
+        self.send_away_those_named_since(now);
         self.start_missing(now);
         self.checkpoint(now, false);
         self.look(now);

@@ -314,7 +314,8 @@ impl Roster {
         pools.missing(&self.there())
     }
 
-    /// How many of each pool are there or on their way and are not to be replaced; none are before work has begun.
+    /// How many of each pool count as there: those that are there or on their way, and not about to be replaced. Before
+    /// work has begun all that were ordered do, since none is replaced.
     pub(super) fn there(&self) -> Vec<u32> {
         if !self.begun {
             return self.pools.iter().map(|ordered| ordered.workers).collect();
@@ -383,14 +384,28 @@ impl Roster {
         }
     }
 
+    /// Whether the launcher has named all that were asked for, or could not start them.
+    pub(super) fn all_are_named(&self) -> bool {
+        self.not_yet_started() == 0
+    }
+
+    /// Whether some that the launcher has not named yet may be too many.
+    pub(super) fn may_be_too_many(&self, target: u32) -> bool {
+        !self.all_are_named() && self.lasting() > target
+    }
+
     /// Chooses so many to go as there are to be fewer: those that wait to be started, the last ones first; then
-    /// those that are there, those that hold least first.
+    /// those that are there, those that hold least first. Who cannot be withdrawn before the launcher names it goes
+    /// before who is there, and who is there unnamed is taken for one of those.
     pub(super) fn choose(
         &mut self,
         target: u32,
         holds: impl Fn(WorkerId) -> usize,
     ) -> (BTreeSet<Key>, Vec<WorkerId>) {
-        let surplus = self.lasting().saturating_sub(target) as usize;
+        let unnamed = self.not_yet_started();
+        let come = |launched: &&Launched| launched.lasts() && !launched.known;
+        let come = (self.jobs().filter(come).count() as u32).min(unnamed);
+        let surplus = (self.lasting() - come).saturating_sub(target) as usize;
         let waits = |launched: &Launched| launched.known && !launched.unwanted && launched.is_waiting();
         let waiting = self.launched.iter().rev().filter(|(_, launched)| waits(launched));
         let keys: BTreeSet<Key> = waiting.take(surplus).map(|(key, _)| key.clone()).collect();
@@ -399,7 +414,7 @@ impl Roster {
         let here = self.members.iter().filter(|(worker, member)| stays(worker, member));
         let mut here: Vec<WorkerId> = here.map(|(&worker, _)| worker).collect();
         here.sort_by_key(|&worker| (holds(worker), std::cmp::Reverse(worker)));
-        here.truncate(surplus - keys.len());
+        here.truncate((surplus - keys.len()).saturating_sub((unnamed - come) as usize));
         for worker in &here {
             let member = self.members.get_mut(worker).expect("just seen");
             member.drained = Some(Cause::Drained("fewer workers are wanted".to_owned()));

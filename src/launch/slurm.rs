@@ -37,8 +37,6 @@ pub struct SlurmLauncher {
     /// The shortest time between two calls of `sbatch`, and when it was last called.
     interval: Duration,
     last: Option<Instant>,
-    /// Pools whose jobs Slurm has taken.
-    taken: BTreeSet<PoolId>,
     jobs: BTreeMap<JobIdentity, Seen>,
     /// Reasons of Slurm's that were explained.
     explained: BTreeSet<String>,
@@ -80,7 +78,6 @@ impl SlurmLauncher {
             commands,
             interval,
             last: None,
-            taken: BTreeSet::new(),
             jobs: BTreeMap::new(),
             explained: BTreeSet::new(),
         })
@@ -92,12 +89,12 @@ impl SlurmLauncher {
         let mut looking = false;
         // Workers that are to be started once no submission is under way.
         let first = self.specifications.iter().map(|specification| specification.workers);
-        let mut more: BTreeMap<PoolId, u32> = (0..).map(PoolId).zip(first).collect();
+        let first = (0..).map(PoolId).zip(first).filter(|(_, workers)| *workers > 0);
+        let mut more: BTreeMap<PoolId, u32> = first.collect();
         let mut submitting = None;
         loop {
             if submitting.is_none()
                 && let Some((pool, workers)) = more.pop_first()
-                && workers > 0
             {
                 let task = self.submission(pool, workers, &reports, ending.subscribe());
                 submitting = Some(tokio::spawn(task.run(happen.clone())));
@@ -155,17 +152,16 @@ impl SlurmLauncher {
     ) -> SubmissionTask {
         let (before, after) = self.specifications.split_at(pool.0);
         let (own, after) = after.split_first().expect("the pool is one of these");
-        let others = before.iter().chain(after).filter(|_| self.taken.is_empty());
         SubmissionTask {
             run: self.run.clone(),
             pool,
             specification: JobSpecification { workers, ..own.clone() },
-            others: others.cloned().collect(),
+            others: before.iter().chain(after).cloned().collect(),
             template: self.template.clone(),
             allocation: self.allocation.as_ref().map(|allocation| allocation.job_id),
             commands: self.commands.clone(),
             reports: reports.clone(),
-            again: self.taken.contains(&pool),
+            again: !self.jobs.is_empty(),
             interval: self.interval,
             last: self.last,
             ending,
@@ -195,7 +191,6 @@ impl SlurmLauncher {
     }
 
     fn submitted(&mut self, pool: PoolId, workers: u32, submitted: &Submitted, reports: &Reports) {
-        self.taken.insert(pool);
         let identities = identities(&self.specifications[pool.0], workers, submitted);
         let keys = identities.iter().map(key).collect();
         self.jobs.extend(identities.into_iter().map(|identity| (identity, Seen::default())));

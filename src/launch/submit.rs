@@ -9,6 +9,7 @@ use crate::run::{RunDirectory, Submission};
 use crate::slurm::{
     Commands, JobId, JobSpecification, Site, SubmitError, SubmitStyle, Submitted, render, sbatch_arguments,
 };
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -21,13 +22,13 @@ pub(super) struct SubmissionTask {
     /// In which pool.
     pub(super) pool: PoolId,
     pub(super) specification: JobSpecification,
-    /// Those of other pools that are to be checked before the first jobs of a run are submitted.
+    /// Those of other pools, which are checked before the first jobs of a run are submitted.
     pub(super) others: Vec<JobSpecification>,
     pub(super) template: String,
     pub(super) allocation: Option<JobId>,
     pub(super) commands: Commands,
     pub(super) reports: Reports,
-    /// Whether jobs of the pool were submitted before: what was said then is not said again, and what Slurm refuses
+    /// Whether jobs of the run were submitted before: what was said then is not said again, and what Slurm refuses
     /// now it may take later.
     pub(super) again: bool,
     /// The shortest time between two calls of `sbatch`, and when it was last called.
@@ -87,15 +88,17 @@ impl SubmissionTask {
         Ok(())
     }
 
-    /// Checks the jobs against the site's limits, which are kept, and says what should be known of that.
+    /// Checks the jobs against the site's limits, at first those of all pools, and says what should be known of them.
     async fn check(&mut self, specification: &JobSpecification) -> Result<()> {
-        let checked = self.commands.check(specification).await?;
-        for other in &self.others {
-            self.commands.check(other).await?;
+        let limits = self.commands.limits().await;
+        let others = self.others.iter().filter(|_| !self.again);
+        let mut said = BTreeSet::new();
+        for specification in std::iter::once(specification).chain(others) {
+            let checked = limits.check(specification)?;
+            self.site = checked.site;
+            let new = checked.notices.into_iter().filter(|text| !self.again && said.insert(text.clone()));
+            new.for_each(|text| self.tell(text));
         }
-        let notices = checked.notices.into_iter().filter(|_| !self.again);
-        notices.for_each(|text| self.tell(text));
-        self.site = checked.site;
         let _ = self.reports.send(Report::MinJobAge(self.site.min_job_age));
         Ok(())
     }

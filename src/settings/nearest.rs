@@ -54,7 +54,7 @@ pub(super) fn hint_for_section(name: &str) -> String {
 /// The full name, like `cluster.workers`, nearest to a key alone or to a full name.
 pub(super) fn nearest_full(key: &str) -> Option<String> {
     let (section, last) = key.rsplit_once('.').unwrap_or(("", key));
-    if !keys_of(section).is_empty() && section.starts_with(POOL.0) {
+    if is_pool(section) {
         return nearest(last, POOL.1.iter().copied()).map(|near| format!("{section}.{near}"));
     }
     if let Some((_, ours)) = OTHER_WORDS.iter().find(|(theirs, _)| *theirs == last) {
@@ -80,18 +80,19 @@ pub(super) fn full_names() -> Vec<String> {
     SECTIONS.iter().map(names).collect::<Vec<Vec<_>>>().concat()
 }
 
-/// Whether there is a key of this full name; pools have names of their own.
+/// Whether there is a key of this full name.
 pub(super) fn is_known(name: &str) -> bool {
-    let of_pool = |(pool, key): (&str, &str)| {
-        pool.strip_prefix(POOL.0).is_some_and(|name| name.len() > 1 && name.starts_with('.'))
-            && POOL.1.contains(&key)
-    };
-    full_names().iter().any(|known| known == name) || name.rsplit_once('.').is_some_and(of_pool)
+    name.rsplit_once('.').is_some_and(|(section, key)| keys_of(section).contains(&key))
+}
+
+/// Whether a section is that of a pool, whose name follows.
+fn is_pool(section: &str) -> bool {
+    section.strip_prefix(POOL.0).is_some_and(|name| name.len() > 1 && name.starts_with('.'))
 }
 
 /// The keys of a section; none for a section that does not exist.
 pub(super) fn keys_of(section: &str) -> &'static [&'static str] {
-    if section.strip_prefix(POOL.0).is_some_and(|name| name.starts_with('.')) {
+    if is_pool(section) {
         return POOL.1;
     }
     SECTIONS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)

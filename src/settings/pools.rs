@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::settings::layer;
+use crate::settings::resolve::filled;
 use crate::settings::{Asked, ClusterKind, Settings};
 use crate::units::{Memory, Walltime};
 
@@ -42,8 +43,8 @@ impl PoolSettings {
     pub(super) fn new(name: String, layer: layer::Pool) -> PoolSettings {
         PoolSettings {
             name,
-            partition: layer.partition.filter(|text| !text.is_empty()),
-            constraint: layer.constraint.filter(|text| !text.is_empty()),
+            partition: filled(layer.partition),
+            constraint: filled(layer.constraint),
             cores: layer.cores.map(|cores| cores.0),
             memory: layer.memory,
             walltime: layer.walltime,

@@ -102,7 +102,7 @@ fn run(layer: Run, paths: &Paths<'_>) -> Result<RunSettings> {
 }
 
 /// A text that is not empty: an empty one takes back what a weaker layer set.
-fn filled(text: Option<String>) -> Option<String> {
+pub(super) fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 

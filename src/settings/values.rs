@@ -185,13 +185,9 @@ impl<'de> Visitor<'de> for ExpressionsVisitor {
         f.write_str("names with expressions, like x = \"random.random(size=1_000)\"")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Expressions, A::Error> {
-        let mut placed = Vec::new();
-        while let Some((name, expression)) = table.next_entry::<String, toml::Spanned<Expression>>()? {
-            placed.push((expression.span().start, name, expression.into_inner().0));
-        }
-        placed.sort();
-        Ok(Expressions(placed.into_iter().map(|(_, name, expression)| (name, expression)).collect()))
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Expressions, A::Error> {
+        let expressions = in_order::<A, Expression>(table)?;
+        Ok(Expressions(expressions.into_iter().map(|(name, Expression(text))| (name, text)).collect()))
     }
 }
 
@@ -214,14 +210,19 @@ impl<'de> Visitor<'de> for PoolsVisitor {
         f.write_str("tables like [pool.big]")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut tables: A) -> Result<Pools, A::Error> {
-        let mut placed = Vec::new();
-        while let Some((name, pool)) = tables.next_entry::<toml::Spanned<String>, Pool>()? {
-            placed.push((name.span().start, name.into_inner(), pool));
-        }
-        placed.sort_by_key(|(place, ..)| *place);
-        Ok(Pools(placed.into_iter().map(|(_, name, pool)| (name, pool)).collect()))
+    fn visit_map<A: MapAccess<'de>>(self, tables: A) -> Result<Pools, A::Error> {
+        in_order(tables).map(Pools)
     }
+}
+
+/// The entries of a table in the order in which they were written, which TOML does not keep.
+fn in_order<'de, A: MapAccess<'de>, T: Deserialize<'de>>(mut table: A) -> Result<Vec<(String, T)>, A::Error> {
+    let mut placed = Vec::new();
+    while let Some((name, value)) = table.next_entry::<toml::Spanned<String>, T>()? {
+        placed.push((name.span().start, name.into_inner(), value));
+    }
+    placed.sort_by_key(|(place, ..)| *place);
+    Ok(placed.into_iter().map(|(_, name, value)| (name, value)).collect())
 }
 
 /// The text of an expression; a bare number is one, too.

@@ -20,30 +20,53 @@ pub struct Checked {
     pub longest: Walltime,
 }
 
+/// What Slurm said of the site's limits.
+#[derive(Clone, Debug)]
+pub struct SiteLimits {
+    site: Site,
+    /// None where it could not be asked.
+    partitions: Vec<Partition>,
+    /// Why it could not, if so.
+    unknown: Option<String>,
+    /// What the user's own variables choose for jobs that name none.
+    partition: Option<String>,
+    has_qos: bool,
+}
+
 impl Commands {
-    /// Asks Slurm once for its configuration and its partitions, and refuses jobs that could never start.
-    pub async fn check(&self, specification: &JobSpecification) -> Result<Checked> {
+    /// Asks Slurm once for its configuration and its partitions.
+    pub async fn limits(&self) -> SiteLimits {
         let (site, partitions) = tokio::join!(self.site(), self.partitions());
-        let mut notices = Vec::new();
-        if let Some(error) = site.as_ref().err().or(partitions.as_ref().err()) {
+        let error = site.as_ref().err().or(partitions.as_ref().err());
+        let unknown = error.map(|error| {
             let causes = error.causes().join(", ");
-            notices.push(format!(
-                "the site's limits are not known and nothing is checked against them: {causes}"
-            ));
+            format!("the site's limits are not known and nothing is checked against them: {causes}")
+        });
+        SiteLimits {
+            site: site.unwrap_or_default(),
+            partitions: partitions.unwrap_or_default(),
+            unknown,
+            partition: self.variable("SBATCH_PARTITION").map(str::to_owned),
+            has_qos: self.variable("SBATCH_QOS").is_some(),
         }
-        let (site, partitions) = (site.unwrap_or_default(), partitions.unwrap_or_default());
+    }
+}
+
+impl SiteLimits {
+    /// Refuses jobs that could never start, and says what should be known of others.
+    pub fn check(&self, specification: &JobSpecification) -> Result<Checked> {
+        let (site, mut notices) = (self.site, Vec::from_iter(self.unknown.clone()));
         let elsewhere =
             |directive: &String| directive.starts_with("--clusters") || directive.starts_with("-M");
-        if partitions.is_empty() || specification.directives.iter().any(elsewhere) {
+        if self.partitions.is_empty() || specification.directives.iter().any(elsewhere) {
             return Ok(Checked { site, notices, longest: Walltime::UNLIMITED });
         }
-        let named = specification.partition.as_deref();
         let request = Request {
             job: specification,
-            site: &site,
-            partitions: &partitions,
-            wanted: named.or_else(|| self.variable("SBATCH_PARTITION")),
-            has_qos: specification.qos.is_some() || self.variable("SBATCH_QOS").is_some(),
+            site: &self.site,
+            partitions: &self.partitions,
+            wanted: specification.partition.as_deref().or(self.partition.as_deref()),
+            has_qos: specification.qos.is_some() || self.has_qos,
         };
         notices.extend(request.judge()?);
         let longest = request.wanted()?.iter().map(|partition| partition.max_time).max();

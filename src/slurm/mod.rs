@@ -23,7 +23,7 @@ mod submission;
 
 pub use accounting::Ended;
 pub use arguments::{janitor_arguments, janitor_script, sbatch_arguments};
-pub use check::Checked;
+pub use check::{Checked, SiteLimits};
 pub use commands::Commands;
 pub use end::{plannable, time_left};
 pub use environment::{Allocation, in_path, on_login_node, scrub};

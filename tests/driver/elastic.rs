@@ -104,6 +104,24 @@ fn worker_that_runs_and_does_not_register_is_given_up_and_replaced() {
 }
 
 #[test]
+fn workers_that_come_before_they_are_named_are_not_sent_away_for_those_that_do_not() {
+    let mut world = World::replacing(3, 0);
+    world.tell(Input::Compute(mean(MUCH), None));
+    comes(&mut world, 0, registration(100, 0, &[]));
+    comes(&mut world, 1, registration(101, 0, &[]));
+    let yields =
+        |output: &Output| matches!(output, Output::Send(_, ToWorker::Yield { .. } | ToWorker::Dismiss));
+    let outputs = world.tell(Input::Scale(2));
+    assert!(withdrawn(&outputs).is_none(), "none has a name");
+    assert!(!outputs.iter().any(yields), "two are there, and two are wanted");
+    let outputs = named(&mut world, 100..103);
+    assert_eq!(withdrawn(&outputs).expect("the third waits"), ["102"]);
+    assert!(!outputs.iter().any(yields));
+    let outputs = world.tell(Input::Scale(1));
+    assert_eq!(outputs.iter().filter(|output| yields(output)).count(), 2, "one of two hands in both leases");
+}
+
+#[test]
 fn worker_that_registers_in_time_is_not_given_up() {
     let mut world = at_work(1, 1);
     world.tell(seen(100, Phase::Running, "RUNNING", ""));

@@ -1,12 +1,13 @@
 //! Workers and drivers that Slurm, or somebody else, stops or ends: the run goes on to the same bits, or says why not.
 
 use crate::drive::{Driver, Starter, is};
-use crate::faults::{LONG, expected, finish, of, text, worker_at_work};
+use crate::faults::{LONG, expected, finish, of, run, text, worker_at_work};
 use crate::program::events::Events;
 use crate::support::fault::signal;
 use crate::support::harness::cases;
 use crate::support::{Job, Testbed};
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -87,8 +88,9 @@ fn worker_killed_for_its_memory_is_told_so_and_changes_no_bit(testbed: &Testbed)
 }
 
 fn worker_whose_node_fails_is_told_so_and_changes_no_bit(testbed: &Testbed) {
-    let expected = expected(testbed);
-    let mut driver = Driver::start(testbed, Starter::Shell, &text("1e10", "-1", "slurm", 3));
+    let size = "2e10";
+    let expected = run(testbed, &text(size, "-1", "threads", 2));
+    let mut driver = Driver::start(testbed, Starter::Shell, &text(size, "-1", "slurm", 3));
     let worker = worker_at_work(&driver);
     let of_worker = |job: &Job| {
         job.index.is_some_and(|index| worker["job"].as_str() == Some(&format!("{}_{index}", job.array)))
@@ -102,6 +104,17 @@ fn worker_whose_node_fails_is_told_so_and_changes_no_bit(testbed: &Testbed) {
     testbed.wait_until("Slurm has given it up", Duration::from_secs(30), || job().state == "NODE_FAIL");
     signal(process, Signal::SIGKILL);
     signal(driver.process(), Signal::SIGCONT);
+    let replacement =
+        |events: &[Value]| events.iter().filter(|event| is(event, "registered")).nth(3).cloned();
+    driver.wait_until("another one has come in its place", LONG, |events| replacement(events).is_some());
+    let other = replacement(&driver.events()).expect("just seen");
+    let named = other["job"].as_str().expect("a job");
+    let of_other = |job: &Job| match job.index {
+        Some(index) => named == format!("{}_{index}", job.array),
+        None => named == job.id.to_string(),
+    };
+    let found = testbed.jobs().into_iter().find(of_other).expect("Slurm knows it");
+    assert_ne!(found.node, node, "it runs where nothing can");
     assert_eq!(finish(&mut driver), expected);
     let events = driver.events();
     let lost: Vec<_> = of(&events, "lost", &worker).collect();

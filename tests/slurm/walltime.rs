@@ -1,18 +1,21 @@
 //! Walltimes that come to their end: workers and drivers leave in order before Slurm would end them.
 
 use crate::drive::{Driver, Starter, is};
-use crate::faults::{LONG, of, text, worker_at_work};
+use crate::faults::{LONG, expected, finish, of, text, worker_at_work};
 use crate::support::fault::signal;
 use crate::support::harness::cases;
 use crate::support::{Job, Testbed};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 cases![
     workers_leave_in_order_before_slurm_ends_them_for_their_walltime,
     worker_that_is_stopped_until_its_time_is_up_hands_in_when_slurm_ends_it,
+    worker_that_ignores_its_end_is_killed_by_its_walltime_and_replaced,
     driver_in_a_job_closes_in_order_before_its_walltime,
 ];
 
@@ -80,6 +83,57 @@ fn worker_that_is_stopped_until_its_time_is_up_hands_in_when_slurm_ends_it(testb
     });
     signal(Pid::from_raw(driver.child.id() as i32), Signal::SIGTERM);
     driver.wait(Duration::from_secs(60));
+    testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
+}
+
+/// A prologue that makes the first worker that comes by take its end for far away, and never hear TERM.
+fn deaf(directory: &Path) -> String {
+    let line = format!(
+        "if mkdir {}/deaf; then exec env --block-signal=TERM SLURM_JOB_END_TIME=9999999999 bash \"$0\"; fi",
+        directory.display()
+    );
+    format!("death_timeout = 300\n[slurm]\nprologue = ['{line}']\n")
+}
+
+/// Whether a process has TERM blocked.
+fn blocks_term(process: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it is there");
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("the kernel says so");
+    let blocked = u64::from_str_radix(blocked.trim(), 16).expect("hexadecimal");
+    blocked & (1 << (Signal::SIGTERM as u32 - 1)) != 0
+}
+
+fn worker_that_ignores_its_end_is_killed_by_its_walltime_and_replaced(testbed: &Testbed) {
+    let expected = expected(testbed);
+    let marks = testbed.directory("marks");
+    let text = text("1e10", "-1", "slurm", 2).replace("walltime = '10'", "walltime = '1'") + &deaf(&marks);
+    let mut driver = Driver::start(testbed, Starter::Shell, &text);
+    worker_at_work(&driver);
+    let registered = |events: &[Value]| -> Vec<Value> {
+        events.iter().filter(|event| is(event, "registered")).cloned().collect()
+    };
+    let first = registered(&driver.events());
+    let ignores = |worker: &&Value| blocks_term(driver.worker_process(worker));
+    let worker = first.iter().find(ignores).expect("one of them ignores its end").clone();
+    let of_worker = |job: &Job| {
+        job.index.is_some_and(|index| worker["job"].as_str() == Some(&format!("{}_{index}", job.array)))
+    };
+    let job = || testbed.jobs().into_iter().find(of_worker).expect("Slurm knows it");
+    // A stopped driver leases nothing: there is work when Slurm asks the worker to end, and when it kills it.
+    signal(driver.process(), Signal::SIGSTOP);
+    testbed.wait_until("its walltime is over", LONG, || job().state != "RUNNING");
+    signal(driver.process(), Signal::SIGCONT);
+    assert_eq!(finish(&mut driver), expected);
+    assert_eq!(job().state, "TIMEOUT");
+    let events = driver.events();
+    assert!(of(&events, "left", &worker).next().is_none(), "it did not ignore TERM: {}", driver.stderr());
+    let lost: Vec<&Value> = of(&events, "lost", &worker).collect();
+    assert_eq!(lost.len(), 1, "the fault missed the run: {}", driver.stderr());
+    assert_eq!(lost[0]["cause"], "its time limit was reached");
+    assert!(lost[0]["leases"].as_u64() >= Some(1), "{lost:?}");
+    let later = registered(&events).into_iter().filter(|other| !first.contains(other));
+    let works = |other: &Value| of(&events, "answered", other).any(|answer| answer["counted"] == true);
+    assert!(later.into_iter().any(|other| works(&other)), "nobody took its place: {}", driver.stderr());
     testbed.wait_until("no job is left", Duration::from_secs(15), || testbed.no_job_left());
 }
 

@@ -73,10 +73,20 @@ impl Core {
             self.looks.restart(now);
         }
         drained.into_iter().for_each(|worker| self.schedule(now, scheduler::Event::Drain { worker }));
+        self.too_many = self.roster.may_be_too_many(workers);
         self.check_hope();
         let workers = self.take_missing();
         for (pool, workers) in self.place(now, workers) {
             self.start(pool, workers);
+        }
+    }
+
+    /// Sends away those that were too many before the launcher had named them, once it has named or refused all: one
+    /// that is named does not go for one that then cannot be started.
+    pub(super) fn send_away_those_named_since(&mut self, now: Timestamp) {
+        let goes_on = self.closing.is_none() && self.failure.is_none();
+        if self.too_many && goes_on && self.roster.all_are_named() {
+            self.have(now, self.pools.target());
         }
     }
 
