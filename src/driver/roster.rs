@@ -403,8 +403,8 @@ impl Roster {
         holds: impl Fn(WorkerId) -> usize,
     ) -> (BTreeSet<Key>, Vec<WorkerId>) {
         let unnamed = self.not_yet_started();
-        let come = |launched: &&Launched| launched.lasts() && !launched.known;
-        let come = (self.jobs().filter(come).count() as u32).min(unnamed);
+        let come = |launched: &&Launched| !launched.beside && launched.lasts() && !launched.known;
+        let come = (self.launched.values().filter(come).count() as u32).min(unnamed);
         let surplus = (self.lasting() - come).saturating_sub(target) as usize;
         let waits = |launched: &Launched| launched.known && !launched.unwanted && launched.is_waiting();
         let waiting = self.launched.iter().rev().filter(|(_, launched)| waits(launched));
